@@ -1,0 +1,487 @@
+//! Conditions: what an approval is tied to, each kind with its own parameters.
+
+use super::approval::ends_before_it_begins;
+use super::citation::Citation;
+use super::fault::{FaultCode, Faults};
+use super::id::{ApprovalId, AuthorityId, ChipId, CompanyId, ConditionId};
+use super::jurisdiction::Jurisdiction;
+use super::number::{Figure, Fraction, Units};
+use super::text::{Name, Note};
+use super::time::{Date, Moment};
+use super::vocabulary::vocabulary;
+use super::workflow::Activity;
+
+vocabulary! {
+    /// The kinds of conditions.
+    ConditionKind {
+        /// A share of domestic chips in all a company buys.
+        DomesticShare = "domestic_share",
+        /// A greatest number of units.
+        UnitCap = "unit_cap",
+        /// A greatest number of units as a share of a reference.
+        RelativeCap = "relative_cap",
+        /// A limit on one of the chip's figures.
+        SpecificationLimit = "specification_limit",
+        /// Uses or users that are ruled out.
+        Exclusion = "exclusion",
+        /// Where the chip may stand.
+        LocationOfUse = "location_of_use",
+        /// Something that must have been done.
+        Requirement = "requirement",
+        /// Activities that are ruled out altogether.
+        Prohibition = "prohibition",
+        /// Money due.
+        Payment = "payment",
+        /// Anything else, in words.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// How strongly a condition binds.
+    Force {
+        /// It is wished.
+        Encouraged = "encouraged",
+        /// It may come to bind.
+        MayBeRequired = "may_be_required",
+        /// It binds.
+        Required = "required",
+    }
+}
+
+vocabulary! {
+    /// Whether a condition counts.
+    ConditionStatus {
+        /// Spoken of, not imposed.
+        Proposed = "proposed",
+        /// Imposed.
+        InForce = "in_force",
+        /// Lifted.
+        Waived = "waived",
+    }
+}
+
+vocabulary! {
+    /// Why a parameter has no value.
+    Unknown {
+        /// The authority has not set it.
+        UnsetByAuthority = "unset_by_authority",
+        /// It rests on a term nobody has defined.
+        UndefinedTerm = "undefined_term",
+        /// It may be set, but no source says to what.
+        NotReported = "not_reported",
+        /// Sources contradict each other.
+        Conflicting = "conflicting",
+    }
+}
+
+vocabulary! {
+    /// What a domestic share is counted in.
+    ShareBasis {
+        /// Chips.
+        Units = "units",
+        /// Chips weighted by their total processing performance.
+        Performance = "performance",
+    }
+}
+
+vocabulary! {
+    /// Which movements count.
+    Counting {
+        /// Orders, net of cancellations.
+        Ordered = "ordered",
+        /// Shipments, net of returns.
+        Shipped = "shipped",
+        /// Deliveries.
+        Delivered = "delivered",
+    }
+}
+
+vocabulary! {
+    /// The calendar period (UTC) over which a limit counts anew.
+    Period {
+        /// Each month.
+        Month = "month",
+        /// Each quarter.
+        Quarter = "quarter",
+        /// Each year.
+        Year = "year",
+    }
+}
+
+vocabulary! {
+    /// A figure of a chip that can be limited.
+    Metric {
+        /// Total processing performance.
+        Tpp = "tpp",
+        /// Total memory bandwidth, in gigabytes per second.
+        MemoryBandwidth = "memory_bandwidth_gb_s",
+        /// Total processing performance over applicable die area.
+        PerformanceDensity = "performance_density",
+    }
+}
+
+vocabulary! {
+    /// What an exclusion looks at.
+    ExclusionOf {
+        /// What the chip is used for.
+        EndUse = "end_use",
+        /// Who uses it.
+        EndUser = "end_user",
+    }
+}
+
+vocabulary! {
+    /// What a requirement asks for.
+    RequirementOf {
+        /// Verification by an independent laboratory before shipment.
+        ThirdPartyTest = "third_party_test",
+        /// Vetting of those who will use the chips.
+        KnowYourCustomer = "know_your_customer",
+        /// A statement that supply to the exporting country's customers does not suffer.
+        SupplyAssurance = "supply_assurance",
+        /// A statement that foundry capacity is not drawn away.
+        CapacityNonDiversion = "capacity_non_diversion",
+        /// Security arrangements of the recipient.
+        SecurityProcedures = "security_procedures",
+        /// An explanation of why domestic chips do not do.
+        Justification = "justification",
+        /// Consent to each purchase by itself.
+        CaseByCaseConsent = "case_by_case_consent",
+        /// Reports after shipment.
+        Reporting = "reporting",
+        /// The product can be bought commercially in the exporting country.
+        CommercialAvailability = "commercial_availability",
+        /// Sale through a distributor the authority approved.
+        ApprovedIntermediary = "approved_intermediary",
+        /// Export straight from the exporting country.
+        DirectExport = "direct_export",
+        /// Acceptance of the licence's terms.
+        TermsAcceptance = "terms_acceptance",
+        /// Passing the conditions on to those they bind.
+        ConditionCommunication = "condition_communication",
+        /// Inspection at the border.
+        BorderInspection = "border_inspection",
+        /// Something else; the note says what.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// The legal form of a payment.
+    PaymentForm {
+        /// A share of the seller's revenue.
+        RevenueShare = "revenue_share",
+        /// A duty on import.
+        ImportDuty = "import_duty",
+        /// A fee.
+        Fee = "fee",
+    }
+}
+
+/// Which questions a condition governs: those that match every part named. At least one is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Questions in which this authority is asked.
+    pub authority: Option<AuthorityId>,
+    /// Questions in which this approval counts.
+    pub approval: Option<ApprovalId>,
+    /// Questions of this company.
+    pub company: Option<CompanyId>,
+    /// Questions about this chip.
+    pub chip: Option<ChipId>,
+}
+
+/// A class of uses or users. Without a definition nobody can say who falls under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// What the class is called.
+    pub name: Name,
+    /// What falls under it.
+    pub definition: Option<Note>,
+}
+
+/// What a condition asks, by kind. A parameter nobody has set is `None`, which is never met and never zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// A share of domestic chips in all a company buys.
+    DomesticShare {
+        /// The least share.
+        minimum: Option<Fraction>,
+        /// What the share is counted in.
+        basis: Option<ShareBasis>,
+        /// Which movements count: orders or deliveries.
+        counting: Option<Counting>,
+        /// The period over which it counts anew.
+        period: Option<Period>,
+    },
+    /// A greatest number of units.
+    UnitCap {
+        /// The number.
+        maximum: Option<Units>,
+        /// Which movements count.
+        counting: Option<Counting>,
+        /// The chips that share the cap; none means the chip asked about.
+        chips: Vec<ChipId>,
+        /// The period over which it counts anew.
+        period: Option<Period>,
+    },
+    /// A greatest number of units as a share of a reference.
+    RelativeCap {
+        /// The greatest share.
+        maximum_share: Option<Fraction>,
+        /// The reference, as tools last counted it.
+        reference_units: Option<Units>,
+    },
+    /// A limit on one of the chip's figures.
+    SpecificationLimit {
+        /// Which figure.
+        metric: Metric,
+        /// What it must be below.
+        below: Option<Figure>,
+    },
+    /// Uses or users that are ruled out.
+    Exclusion {
+        /// Uses or users.
+        of: ExclusionOf,
+        /// The classes ruled out.
+        classes: Vec<Class>,
+    },
+    /// Where the chip may stand.
+    LocationOfUse {
+        /// Where it may; nothing listed means anywhere not barred.
+        allowed: Vec<Jurisdiction>,
+        /// Where it may not.
+        barred: Vec<Jurisdiction>,
+    },
+    /// Something that must have been done.
+    Requirement {
+        /// What.
+        what: RequirementOf,
+    },
+    /// Activities that are ruled out altogether.
+    Prohibition {
+        /// Which.
+        activities: Vec<Activity>,
+    },
+    /// Money due.
+    Payment {
+        /// The rate.
+        rate: Option<Fraction>,
+        /// What the rate is taken of.
+        base: Option<Note>,
+        /// Its legal form.
+        form: PaymentForm,
+    },
+    /// Anything else.
+    Other {
+        /// In words.
+        text: Note,
+    },
+}
+
+impl Terms {
+    /// The kind these terms belong to.
+    #[must_use]
+    pub fn kind(&self) -> ConditionKind {
+        match self {
+            Self::DomesticShare { .. } => ConditionKind::DomesticShare,
+            Self::UnitCap { .. } => ConditionKind::UnitCap,
+            Self::RelativeCap { .. } => ConditionKind::RelativeCap,
+            Self::SpecificationLimit { .. } => ConditionKind::SpecificationLimit,
+            Self::Exclusion { .. } => ConditionKind::Exclusion,
+            Self::LocationOfUse { .. } => ConditionKind::LocationOfUse,
+            Self::Requirement { .. } => ConditionKind::Requirement,
+            Self::Prohibition { .. } => ConditionKind::Prohibition,
+            Self::Payment { .. } => ConditionKind::Payment,
+            Self::Other { .. } => ConditionKind::Other,
+        }
+    }
+
+    /// The chips the terms themselves name.
+    #[must_use]
+    pub fn chips(&self) -> &[ChipId] {
+        match self {
+            Self::UnitCap { chips, .. } => chips,
+            _ => &[],
+        }
+    }
+
+    /// The JSON pointers of the parameters that nobody has set.
+    #[must_use]
+    pub fn unset(&self) -> Vec<String> {
+        let mut unset = Vec::new();
+        let mut look = |pointer: &str, known: bool| {
+            if !known {
+                unset.push(pointer.to_owned());
+            }
+        };
+        match self {
+            Self::DomesticShare {
+                minimum,
+                basis,
+                counting,
+                ..
+            } => {
+                look("/minimum", minimum.is_some());
+                look("/basis", basis.is_some());
+                look("/counting", counting.is_some());
+            }
+            Self::UnitCap {
+                maximum, counting, ..
+            } => {
+                look("/maximum", maximum.is_some());
+                look("/counting", counting.is_some());
+            }
+            Self::RelativeCap {
+                maximum_share,
+                reference_units,
+            } => {
+                look("/maximum_share", maximum_share.is_some());
+                look("/reference_units", reference_units.is_some());
+            }
+            Self::SpecificationLimit { below, .. } => look("/below", below.is_some()),
+            Self::Exclusion { classes, .. } => {
+                for (index, class) in classes.iter().enumerate() {
+                    look(
+                        &format!("/classes/{index}/definition"),
+                        class.definition.is_some(),
+                    );
+                }
+            }
+            Self::Payment { rate, base, .. } => {
+                look("/rate", rate.is_some());
+                look("/base", base.is_some());
+            }
+            Self::LocationOfUse { .. }
+            | Self::Requirement { .. }
+            | Self::Prohibition { .. }
+            | Self::Other { .. } => {}
+        }
+        unset
+    }
+}
+
+/// What an approval, or everything in a scope, is tied to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Its id.
+    pub id: ConditionId,
+    /// Which questions it governs.
+    pub scope: Scope,
+    /// What it asks.
+    pub terms: Terms,
+    /// Why parameters have no value; given just when one has none.
+    pub unknown: Option<Unknown>,
+    /// How strongly it binds.
+    pub force: Force,
+    /// Whether it counts.
+    pub status: ConditionStatus,
+    /// From when it is in force.
+    pub in_force_from: Option<Moment>,
+    /// Until when it is in force; the moment itself is no longer covered.
+    pub in_force_until: Option<Moment>,
+    /// The day it was met, where it asks for something to be done.
+    pub met_on: Option<Date>,
+    /// On whose word.
+    pub citations: Vec<Citation>,
+    /// Anything else worth knowing.
+    pub note: Option<Note>,
+}
+
+impl Condition {
+    /// What contradicts itself in the record.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        let mut faults = Faults::default();
+        if self.scope == Scope::default() {
+            faults.add(
+                "/scope",
+                FaultCode::Missing,
+                "must name an authority, an approval, a company or a chip",
+            );
+        }
+        self.check_unknown(&mut faults);
+        self.check_terms(&mut faults);
+        if ends_before_it_begins(self.in_force_from, self.in_force_until) {
+            faults.add(
+                "/in_force_until",
+                FaultCode::Inconsistent,
+                "must lie after in_force_from",
+            );
+        }
+        let can_be_met = matches!(self.terms, Terms::Requirement { .. } | Terms::Other { .. });
+        if self.met_on.is_some() && !can_be_met {
+            faults.add(
+                "/met_on",
+                FaultCode::Inconsistent,
+                "only a requirement or `other` is met on a day; other kinds are computed",
+            );
+        }
+        faults
+    }
+
+    fn check_unknown(&self, faults: &mut Faults) {
+        let unset = self.terms.unset();
+        if self.unknown.is_none() && !unset.is_empty() {
+            faults.add(
+                "/unknown",
+                FaultCode::Missing,
+                format!("must say why {} has no value", unset.join(", ")),
+            );
+        }
+        if self.unknown.is_some() && unset.is_empty() {
+            faults.add(
+                "/unknown",
+                FaultCode::Inconsistent,
+                "must be left out, since every parameter has a value",
+            );
+        }
+    }
+
+    fn check_terms(&self, faults: &mut Faults) {
+        match &self.terms {
+            Terms::DomesticShare {
+                counting: Some(Counting::Shipped),
+                ..
+            } => {
+                faults.add(
+                    "/counting",
+                    FaultCode::NotInList,
+                    "a domestic share counts what is `ordered` or `delivered`",
+                );
+            }
+            Terms::LocationOfUse { allowed, barred } if allowed.is_empty() && barred.is_empty() => {
+                faults.add(
+                    "/allowed",
+                    FaultCode::Missing,
+                    "must list territories that are allowed or barred",
+                );
+            }
+            Terms::LocationOfUse { allowed, barred } => {
+                for (index, territory) in barred
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, barred)| allowed.contains(barred))
+                {
+                    faults.add(
+                        format!("/barred/{index}"),
+                        FaultCode::Inconsistent,
+                        format!("{territory} is allowed as well"),
+                    );
+                }
+            }
+            Terms::UnitCap { chips, .. } => {
+                let scoped = self.scope.chip.as_ref();
+                if scoped.is_some_and(|chip| !chips.is_empty() && !chips.contains(chip)) {
+                    faults.add(
+                        "/chips",
+                        FaultCode::Inconsistent,
+                        "must contain the chip the scope names",
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}

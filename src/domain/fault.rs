@@ -1,0 +1,155 @@
+//! What is wrong with a value, said so that its sender can mend it.
+
+use std::fmt;
+
+use super::vocabulary::{Vocabulary, vocabulary};
+
+vocabulary! {
+    /// The closed list of things that can be wrong with one value of the input.
+    FaultCode {
+        /// A field that must be there is not.
+        Missing = "missing",
+        /// A field or parameter that nothing here knows.
+        UnknownField = "unknown_field",
+        /// A field or parameter given more than once.
+        Repeated = "repeated",
+        /// A JSON value of another type than the field takes.
+        WrongType = "wrong_type",
+        /// Text or a list with too little in it.
+        TooShort = "too_short",
+        /// Text or a list with too much in it.
+        TooLong = "too_long",
+        /// Text that does not have the form the field asks for.
+        Malformed = "malformed",
+        /// A number, date or moment outside the range the field takes.
+        OutOfRange = "out_of_range",
+        /// A word that is not in the closed list of the field.
+        NotInList = "not_in_list",
+        /// A check digit that does not fit the rest.
+        CheckDigits = "check_digits",
+        /// A value that contradicts another one beside it.
+        Inconsistent = "inconsistent",
+        /// A field that the service sets, given with another value than it has.
+        ReadOnly = "read_only",
+        /// A reference to a thing that is not on record.
+        NoSuchThing = "no_such_thing",
+    }
+}
+
+/// What is wrong with one value, wherever it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The kind of mistake.
+    pub code: FaultCode,
+    /// What is wrong and what would be right, for a person.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault with its code and explanation.
+    pub fn new(code: FaultCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+        }
+    }
+
+    /// The same fault, placed at a JSON pointer.
+    #[must_use]
+    pub fn at(self, pointer: impl Into<String>) -> PlacedFault {
+        PlacedFault {
+            pointer: pointer.into(),
+            fault: self,
+        }
+    }
+
+    /// A word outside a closed list, with the nearest word of the list if one is near.
+    #[must_use]
+    pub fn not_in_list<V: Vocabulary>(word: &str) -> Self {
+        let words: Vec<&str> = V::ALL.iter().map(|known| known.as_str()).collect();
+        let hint = nearest(word, words.iter().copied())
+            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        Self::new(
+            FaultCode::NotInList,
+            format!("must be one of {}{hint}", words.join(", ")),
+        )
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+/// A fault and the JSON pointer (RFC 6901) of the value it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedFault {
+    /// Where the value stands, for example `/citations/0/source`; empty for the whole input.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// Everything that is wrong with one input, so that it can be mended in one go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults(pub Vec<PlacedFault>);
+
+impl Faults {
+    /// Adds a fault at a JSON pointer.
+    pub fn add(&mut self, pointer: impl Into<String>, code: FaultCode, detail: impl Into<String>) {
+        self.0.push(Fault::new(code, detail).at(pointer));
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// `value` if nothing is wrong.
+    ///
+    /// # Errors
+    ///
+    /// The faults themselves if there are any.
+    pub fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, placed) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{}: {}", placed.pointer, placed.fault.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// The known word most like `word`, if one is close enough to be what was meant.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const CLOSE_ENOUGH: f64 = 0.6;
+    known
+        .into_iter()
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= CLOSE_ENOUGH)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_suggested_and_a_far_one_is_not() {
+        assert_eq!(
+            nearest("jurisdicton", ["name", "jurisdiction"]),
+            Some("jurisdiction")
+        );
+        assert_eq!(nearest("colour", ["name", "jurisdiction"]), None);
+    }
+}

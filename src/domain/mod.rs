@@ -1,0 +1,28 @@
+//! The rules of the field: values, things and what may become of them.
+//!
+//! Pure code: no input or output, no clock, no serialisation. Everything else in the crate
+//! speaks in these types, and holding one is proof that its values have been checked.
+
+pub mod actor;
+pub mod approval;
+pub mod authority;
+pub mod chip;
+pub mod citation;
+pub mod company;
+pub mod condition;
+pub mod fault;
+pub mod id;
+pub mod identifier;
+pub mod jurisdiction;
+pub mod number;
+pub mod record;
+pub mod refusal;
+pub mod report;
+pub mod source;
+pub mod text;
+pub mod thing;
+pub mod time;
+pub mod timeline;
+pub mod transition;
+pub mod vocabulary;
+pub mod workflow;

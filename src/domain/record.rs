@@ -1,0 +1,58 @@
+//! The record of changes: revisions, what changed in them, and who did it.
+
+use super::text::{Name, Reason};
+use super::thing::ThingRef;
+use super::time::Moment;
+use super::vocabulary::vocabulary;
+
+vocabulary! {
+    /// What became of a thing in a revision.
+    Action {
+        /// It came onto the record.
+        Created = "created",
+        /// Its content changed.
+        Updated = "updated",
+        /// It left the record; its history stays.
+        Retired = "retired",
+        /// A date passed, and something of it took effect.
+        TookEffect = "took_effect",
+        /// A date passed, and something of it ended.
+        Ended = "ended",
+        /// A source passed its freshness limit.
+        BecameStale = "became_stale",
+    }
+}
+
+/// One accepted write to the register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Its number: 1, 2, 3, … without gaps.
+    pub number: i64,
+    /// When it was recorded; never earlier than the one before.
+    pub recorded_at: Moment,
+    /// Who made it: the id of a key, or the service itself.
+    pub actor: Name,
+    /// Why, in the words of who made it.
+    pub reason: Option<Reason>,
+    /// The request that made it.
+    pub request_id: Name,
+    /// SHA-256 over the digest before it and everything in it.
+    pub digest: [u8; 32],
+}
+
+/// What became of one thing in one revision, with its documents as they were stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The revision.
+    pub revision: i64,
+    /// Its place in the revision, from 1.
+    pub ordinal: i64,
+    /// The thing.
+    pub thing: ThingRef,
+    /// What became of it.
+    pub action: Action,
+    /// The thing before; `None` if it was not on record.
+    pub before: Option<String>,
+    /// The thing after; `None` if it left the record.
+    pub after: Option<String>,
+}

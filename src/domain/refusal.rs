@@ -1,0 +1,91 @@
+//! What the rules do not allow, given what is on record.
+
+use std::fmt;
+
+use super::fault::Faults;
+use super::id::{StageId, WorkflowId};
+use super::thing::ThingRef;
+
+/// A step that is no move of the workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IllegalMove {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The stage the step would leave.
+    pub stage: StageId,
+    /// The stage it would enter.
+    pub to: StageId,
+    /// The stage accepted after it, if there is one.
+    pub before: Option<StageId>,
+    /// The stages that may be entered instead.
+    pub legal: Vec<StageId>,
+}
+
+impl fmt::Display for IllegalMove {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` has no move from `{}` to `{}`",
+            self.workflow, self.stage, self.to
+        )?;
+        if let Some(before) = &self.before {
+            write!(f, " and on to `{before}`, which is accepted after it")?;
+        }
+        Ok(())
+    }
+}
+
+/// A write that the rules refuse; nothing of it is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A transition that is no move of the workflow.
+    IllegalMove(IllegalMove),
+    /// The id belonged to a thing that was retired; ids are never used again.
+    Retired(ThingRef),
+    /// Something on record refers to the thing, so it cannot be retired.
+    InUse {
+        /// What cannot be retired.
+        thing: ThingRef,
+        /// Some of what refers to it.
+        by: Vec<ThingRef>,
+    },
+    /// The input names things that are not on record.
+    Dangling(Faults),
+    /// A workflow would lose stages that approvals have been at.
+    StageInUse {
+        /// The stages.
+        stages: Vec<StageId>,
+        /// Some of the approvals that have been at them.
+        by: Vec<ThingRef>,
+    },
+    /// A transition's content cannot change; only its retraction can.
+    Fixed(Faults),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IllegalMove(illegal) => illegal.fmt(f),
+            Self::Retired(thing) => write!(f, "{thing} was retired, and ids are never used again"),
+            Self::InUse { thing, by } => write!(f, "{thing} is referred to by {}", listed(by)),
+            Self::Dangling(faults) => write!(f, "something it refers to is not on record: {faults}"),
+            Self::StageInUse { stages, by } => {
+                let stages: Vec<&str> = stages.iter().map(StageId::as_str).collect();
+                write!(
+                    f,
+                    "stages that approvals have been at would be missing: {}; see {}",
+                    stages.join(", "),
+                    listed(by)
+                )
+            }
+            Self::Fixed(faults) => write!(f, "an accepted transition does not change: {faults}"),
+        }
+    }
+}
+
+fn listed(things: &[ThingRef]) -> String {
+    let named: Vec<String> = things.iter().map(ToString::to_string).collect();
+    named.join(", ")
+}
+
+impl std::error::Error for Refusal {}

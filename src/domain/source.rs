@@ -1,0 +1,111 @@
+//! Sources: the documents that what is on record rests on, and how fresh they are.
+
+use super::fault::{FaultCode, Faults};
+use super::id::SourceId;
+use super::text::{Language, Name, Title, Url};
+use super::time::{Date, Moment};
+
+/// A document somebody published. A republication and its original are two sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its id.
+    pub id: SourceId,
+    /// Who published it.
+    pub publisher: Name,
+    /// Its title.
+    pub title: Title,
+    /// Where it can be read.
+    pub url: Option<Url>,
+    /// When it was published.
+    pub published_on: Option<Date>,
+    /// The language it is written in.
+    pub language: Option<Language>,
+    /// The source it republishes or relays.
+    pub republishes: Option<SourceId>,
+    /// How often it must be looked at to count as fresh, in days.
+    pub check_every_days: Option<u32>,
+    /// When it was last looked at.
+    pub last_checked_at: Option<Moment>,
+}
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+impl Source {
+    /// The longest time between two checks, in days.
+    pub const MAX_CHECK_EVERY_DAYS: u32 = 3650;
+
+    /// What contradicts itself in the record.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        let mut faults = Faults::default();
+        if self.republishes.as_ref() == Some(&self.id) {
+            faults.add(
+                "/republishes",
+                FaultCode::Inconsistent,
+                "a source cannot republish itself",
+            );
+        }
+        faults
+    }
+
+    /// The moment from which the source is past its freshness limit; `None` if it has no limit or was never checked.
+    #[must_use]
+    pub fn stale_at(&self) -> Option<Moment> {
+        let days = i64::from(self.check_every_days?);
+        Some(self.last_checked_at?.plus_seconds(days * SECONDS_A_DAY))
+    }
+
+    /// Whether the source is past its own limit. One that has a limit and was never checked is.
+    #[must_use]
+    pub fn is_stale(&self, at: Moment) -> bool {
+        self.check_every_days.is_some() && self.stale_at().is_none_or(|stale_at| stale_at <= at)
+    }
+
+    /// The source after somebody looked at it; an older look never takes back a newer one.
+    #[must_use]
+    pub fn checked(mut self, at: Moment) -> Self {
+        self.last_checked_at = self.last_checked_at.max(Some(at));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(check_every_days: Option<u32>, last_checked_at: Option<&str>) -> Source {
+        Source {
+            id: SourceId::try_from("ecfr").unwrap(),
+            publisher: Name::try_from("eCFR").unwrap(),
+            title: Title::try_from("Part 742").unwrap(),
+            url: None,
+            published_on: None,
+            language: None,
+            republishes: None,
+            check_every_days,
+            last_checked_at: last_checked_at.map(|at| Moment::try_from(at).unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_source_is_stale_once_its_own_limit_has_passed() {
+        let at = Moment::try_from("2026-02-01T00:00:00Z").unwrap();
+        assert!(!source(None, None).is_stale(at));
+        assert!(
+            source(Some(30), None).is_stale(at),
+            "a limit and no check is no freshness"
+        );
+        assert!(!source(Some(30), Some("2026-01-02T00:00:01Z")).is_stale(at));
+        assert!(source(Some(30), Some("2026-01-02T00:00:00Z")).is_stale(at));
+    }
+
+    #[test]
+    fn an_older_check_takes_nothing_back() {
+        let newer = Moment::try_from("2026-02-01T00:00:00Z").unwrap();
+        let older = Moment::try_from("2026-01-01T00:00:00Z").unwrap();
+        assert_eq!(
+            source(None, None).checked(newer).checked(older).last_checked_at,
+            Some(newer)
+        );
+    }
+}

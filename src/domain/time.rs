@@ -1,0 +1,181 @@
+//! When: moments of the service's clock, dates in the world, and how exactly a date is known.
+
+use std::fmt;
+
+use jiff::{Timestamp, ToSpan, civil, tz::TimeZone};
+
+use super::fault::{Fault, FaultCode};
+use super::vocabulary::vocabulary;
+
+/// A point in time, to the microsecond: what is written is what is read back, on every engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(Timestamp);
+
+impl Moment {
+    /// The moment, with everything below a microsecond cut off.
+    #[must_use]
+    pub fn new(timestamp: Timestamp) -> Self {
+        Self(Timestamp::from_microsecond(timestamp.as_microsecond()).unwrap_or(timestamp))
+    }
+
+    /// The moment so many microseconds after the beginning of 1970.
+    #[must_use]
+    pub fn from_microseconds(microseconds: i64) -> Option<Self> {
+        Timestamp::from_microsecond(microseconds).ok().map(Self)
+    }
+
+    /// Microseconds since the beginning of 1970.
+    #[must_use]
+    pub fn microseconds(self) -> i64 {
+        self.0.as_microsecond()
+    }
+
+    /// The UTC date this moment falls on.
+    #[must_use]
+    pub fn date(self) -> Date {
+        Date(TimeZone::UTC.to_datetime(self.0).date())
+    }
+
+    /// This moment and so many seconds more; stays where it is at the end of time.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: i64) -> Self {
+        self.0.checked_add(seconds.seconds()).map_or(self, Self)
+    }
+
+    /// The bound a bare date means where something begins: midnight UTC.
+    #[must_use]
+    pub fn start_of(date: Date) -> Self {
+        TimeZone::UTC
+            .to_timestamp(date.0.at(0, 0, 0, 0))
+            .map_or(Self(Timestamp::MIN), Self)
+    }
+
+    /// The bound a bare date means where something ends: the end of that day, UTC.
+    #[must_use]
+    pub fn end_of(date: Date) -> Self {
+        date.tomorrow().map_or(Self(Timestamp::MAX), Self::start_of)
+    }
+}
+
+impl TryFrom<&str> for Moment {
+    type Error = Fault;
+
+    fn try_from(text: &str) -> Result<Self, Fault> {
+        let form = || {
+            Fault::new(
+                FaultCode::Malformed,
+                "must be an RFC 3339 time such as `2026-01-23T08:00:00Z`",
+            )
+        };
+        let has_date_and_time = text
+            .get(10..11)
+            .is_some_and(|mark| mark.eq_ignore_ascii_case("t"));
+        if !has_date_and_time || text.contains('[') || text.starts_with(['+', '-']) {
+            return Err(form());
+        }
+        text.parse().map(Self::new).map_err(|cause: jiff::Error| Fault {
+            detail: cause.to_string(),
+            ..form()
+        })
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A day in the world's calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(civil::Date);
+
+impl Date {
+    /// The day after, unless it is the last one there is.
+    #[must_use]
+    pub fn tomorrow(self) -> Option<Self> {
+        self.0.tomorrow().ok().map(Self)
+    }
+}
+
+impl TryFrom<&str> for Date {
+    type Error = Fault;
+
+    fn try_from(text: &str) -> Result<Self, Fault> {
+        let form = || Fault::new(FaultCode::Malformed, "must be a date such as `2026-01-23`");
+        if text.len() != 10 || text.starts_with(['+', '-']) {
+            return Err(form());
+        }
+        let date: civil::Date = text.parse().map_err(|cause: jiff::Error| Fault {
+            detail: cause.to_string(),
+            ..form()
+        })?;
+        if date.year() < 1 {
+            return Err(Fault::new(
+                FaultCode::OutOfRange,
+                "must not lie before the year 1",
+            ));
+        }
+        Ok(Self(date))
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+vocabulary! {
+    /// How exactly a date is known.
+    Precision {
+        /// That very day.
+        Day = "day",
+        /// Some day of that month.
+        Month = "month",
+        /// Some day of that quarter.
+        Quarter = "quarter",
+        /// Some day of that year.
+        Year = "year",
+        /// Around that day.
+        About = "about",
+        /// That day at the earliest.
+        NotBefore = "not_before",
+    }
+}
+
+/// A date in the world and how exactly it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dated {
+    /// The day that stands for the date.
+    pub date: Date,
+    /// How exactly it is known.
+    pub precision: Precision,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_keep_microseconds_and_are_written_in_utc() {
+        let moment = Moment::try_from("2026-01-23T09:00:00.1234567+01:00").unwrap();
+        assert_eq!(moment.to_string(), "2026-01-23T08:00:00.123456Z");
+        assert_eq!(Moment::from_microseconds(moment.microseconds()), Some(moment));
+    }
+
+    #[test]
+    fn a_bare_date_is_no_moment_and_a_moment_no_date() {
+        assert!(Moment::try_from("2026-01-23").is_err());
+        assert!(Date::try_from("2026-01-23T08:00:00Z").is_err());
+        assert!(Date::try_from("2026-02-30").is_err());
+        assert!(Date::try_from("20260123").is_err());
+    }
+
+    #[test]
+    fn the_end_of_a_day_is_the_start_of_the_next() {
+        let date = Date::try_from("2026-12-31").unwrap();
+        assert_eq!(Moment::end_of(date).to_string(), "2027-01-01T00:00:00Z");
+        assert_eq!(Moment::start_of(date).date(), date);
+    }
+}

@@ -1,0 +1,59 @@
+//! Closed lists of words, as the field uses them.
+
+/// A closed list of words: an enum whose variants have one written form each.
+pub trait Vocabulary: Copy + Eq + 'static {
+    /// The type's name, as it appears in the contract.
+    const NAME: &'static str;
+    /// Every word, in the order of the list.
+    const ALL: &'static [Self];
+
+    /// The written form.
+    fn as_str(self) -> &'static str;
+
+    /// The variant with this written form.
+    #[must_use]
+    fn named(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|known| known.as_str() == word)
+    }
+}
+
+/// Declares an enum together with its [`Vocabulary`].
+macro_rules! vocabulary {
+    (
+        $(#[$meta:meta])*
+        $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$variant_meta])* $variant,)+
+        }
+
+        impl $crate::domain::vocabulary::Vocabulary for $name {
+            const NAME: &'static str = stringify!($name);
+            const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str($crate::domain::vocabulary::Vocabulary::as_str(*self))
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = $crate::domain::fault::Fault;
+
+            fn try_from(word: &str) -> Result<Self, Self::Error> {
+                <Self as $crate::domain::vocabulary::Vocabulary>::named(word)
+                    .ok_or_else(|| $crate::domain::fault::Fault::not_in_list::<Self>(word))
+            }
+        }
+    };
+}
+pub(crate) use vocabulary;

@@ -1,0 +1,178 @@
+//! Workflows: the stages a case at an authority goes through, as data.
+
+use std::collections::BTreeSet;
+
+use super::fault::{FaultCode, Faults};
+use super::id::{StageId, WorkflowId};
+use super::text::{Name, Names};
+use super::vocabulary::vocabulary;
+
+vocabulary! {
+    /// What a stage means, whatever its authority calls it.
+    Phase {
+        /// Nothing has been decided or asked.
+        None = "none",
+        /// Something is under way.
+        Pending = "pending",
+        /// The signs are good, nothing is granted.
+        Favourable = "favourable",
+        /// Permission is given.
+        Granted = "granted",
+        /// The authority stands in the way.
+        Adverse = "adverse",
+        /// The case is over.
+        Ended = "ended",
+    }
+}
+
+vocabulary! {
+    /// What a company may want to do with a chip.
+    Activity {
+        /// Prepare an order: talk about volumes and terms.
+        Prepare = "prepare",
+        /// Place an order.
+        Order = "order",
+        /// Have chips shipped.
+        Ship = "ship",
+    }
+}
+
+/// One stage of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Its id, unique in the workflow.
+    pub id: StageId,
+    /// What it is called in English.
+    pub name: Name,
+    /// What it is called in other languages.
+    pub names: Names,
+    /// What it means.
+    pub phase: Phase,
+    /// What it lets a company do.
+    pub permits: Vec<Activity>,
+}
+
+/// A legal step from one stage to another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Move {
+    /// The stage left.
+    pub from: StageId,
+    /// The stage entered.
+    pub to: StageId,
+}
+
+/// Stages, and the legal moves between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workflow {
+    /// Its id.
+    pub id: WorkflowId,
+    /// What it is called.
+    pub name: Name,
+    /// Its stages.
+    pub stages: Vec<Stage>,
+    /// Its legal moves.
+    pub moves: Vec<Move>,
+    /// The stage of a case before its first transition.
+    pub initial: StageId,
+}
+
+impl Workflow {
+    /// The most stages a workflow can have.
+    pub const MAX_STAGES: usize = 100;
+    /// The most moves a workflow can have.
+    pub const MAX_MOVES: usize = 2000;
+
+    /// The stage with this id.
+    #[must_use]
+    pub fn stage(&self, id: &StageId) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.id == *id)
+    }
+
+    /// Whether a case may go from one stage to the other.
+    #[must_use]
+    pub fn allows(&self, from: &StageId, to: &StageId) -> bool {
+        self.moves
+            .iter()
+            .any(|legal| legal.from == *from && legal.to == *to)
+    }
+
+    /// The stages a case may go to from `from`, in the order of the workflow.
+    pub fn successors<'a>(&'a self, from: &'a StageId) -> impl Iterator<Item = &'a StageId> {
+        self.stages
+            .iter()
+            .map(|stage| &stage.id)
+            .filter(move |to| self.allows(from, to))
+    }
+
+    /// What contradicts itself in the record.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        let mut faults = Faults::default();
+        let mut ids = BTreeSet::new();
+        for (index, stage) in self.stages.iter().enumerate() {
+            if !ids.insert(&stage.id) {
+                faults.add(
+                    format!("/stages/{index}/id"),
+                    FaultCode::Repeated,
+                    format!("the workflow has another stage `{}`", stage.id),
+                );
+            }
+        }
+        let mut unknown = |pointer: String, stage: &StageId| {
+            if !ids.contains(stage) {
+                faults.add(
+                    pointer,
+                    FaultCode::Inconsistent,
+                    format!("the workflow has no stage `{stage}`"),
+                );
+            }
+        };
+        unknown("/initial".to_owned(), &self.initial);
+        for (index, step) in self.moves.iter().enumerate() {
+            unknown(format!("/moves/{index}/from"), &step.from);
+            unknown(format!("/moves/{index}/to"), &step.to);
+        }
+        let mut seen = BTreeSet::new();
+        for (index, step) in self.moves.iter().enumerate() {
+            if !seen.insert(step) {
+                faults.add(
+                    format!("/moves/{index}"),
+                    FaultCode::Repeated,
+                    "the workflow has this move already",
+                );
+            }
+        }
+        faults
+    }
+
+    /// The workflow as a Mermaid state diagram.
+    #[must_use]
+    pub fn diagram(&self) -> String {
+        let number = |id: &StageId| {
+            self.stages
+                .iter()
+                .position(|stage| stage.id == *id)
+                .unwrap_or_default()
+        };
+        let mut lines = vec!["stateDiagram-v2".to_owned()];
+        for (index, stage) in self.stages.iter().enumerate() {
+            // Quotes would end the label, and a stage's id may hold characters a diagram does not take.
+            let label = stage.name.as_str().replace(['"', '`', ':', ';', '#'], " ");
+            lines.push(format!("    state \"{label} ({})\" as s{index}", stage.id));
+        }
+        lines.push(format!("    [*] --> s{}", number(&self.initial)));
+        for step in &self.moves {
+            lines.push(format!("    s{} --> s{}", number(&step.from), number(&step.to)));
+        }
+        let ended = self
+            .stages
+            .iter()
+            .enumerate()
+            .filter(|(_, stage)| stage.phase == Phase::Ended);
+        for (index, _) in ended {
+            lines.push(format!("    s{index} --> [*]"));
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+}

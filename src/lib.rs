@@ -1,0 +1,4 @@
+//! Greenlight, the system of record for which company may buy which AI chip, and why not.
+
+pub mod domain;
+pub mod wire;

@@ -1,0 +1,119 @@
+//! The JSON form of companies.
+
+use serde_json::{Value, json};
+
+use super::Document;
+use super::fields::{Fields, Place};
+use super::values::{MAX_ITEMS, listed, named, names, set, shown, text};
+use crate::domain::company::Company;
+use crate::domain::identifier::Identifier;
+
+impl Document for Company {
+    fn write(&self) -> Value {
+        json!({
+            "id": self.id.as_str(),
+            "name": self.name.as_str(),
+            "names": named(&self.names),
+            "jurisdiction": self.jurisdiction.as_str(),
+            "roles": listed(&self.roles),
+            "identifiers": self.identifiers.iter().map(written).collect::<Value>(),
+            "aliases": listed(&self.aliases),
+            "parent": shown(self.parent.as_ref()),
+        })
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let id = fields.required("id", text);
+        let name = fields.required("name", text);
+        let names = fields.or("names", Default::default(), names);
+        let jurisdiction = fields.required("jurisdiction", text);
+        let roles = fields.or("roles", Vec::new(), set);
+        let identifiers = fields.or("identifiers", Vec::new(), |place| {
+            place.list((0, MAX_ITEMS), identifier)
+        });
+        let aliases = fields.or("aliases", Vec::new(), set);
+        let parent = fields.or("parent", None, |place| text(place).map(Some));
+        let company = Self {
+            id: id?,
+            name: name?,
+            names: names?,
+            jurisdiction: jurisdiction?,
+            roles: roles?,
+            identifiers: identifiers?,
+            aliases: aliases?,
+            parent: parent?,
+        };
+        fields.refuse_all(company.faults());
+        Some(company)
+    }
+}
+
+fn written(identifier: &Identifier) -> Value {
+    json!({
+        "scheme": identifier.scheme().to_string(),
+        "value": identifier.value().as_str(),
+        "status": shown(identifier.status()),
+    })
+}
+
+fn identifier(place: Place<'_, '_>) -> Option<Identifier> {
+    place.object(|fields| {
+        let scheme = fields.required("scheme", text);
+        let value = fields.required("value", text);
+        let status = fields.or("status", None, |place| text(place).map(Some));
+        match Identifier::new(scheme?, value?, status?) {
+            Ok(identifier) => Some(identifier),
+            Err(fault) => {
+                fields.refuse("value", fault);
+                None
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::company::Company;
+    use crate::wire::{Document, json::parse, read};
+
+    fn company(text: &str) -> Result<Company, Vec<String>> {
+        let value = parse(text.as_bytes()).unwrap();
+        read::<Company>(value.as_object().unwrap()).map_err(|faults| {
+            faults
+                .0
+                .iter()
+                .map(|placed| format!("{} {}", placed.pointer, placed.fault.code))
+                .collect()
+        })
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_as_it_was() {
+        let text = r#"{"id":"alibaba","name":"Alibaba","names":{"zh":"阿里巴巴"},"jurisdiction":"CN","roles":["buyer","cloud"],
+            "identifiers":[{"scheme":"lei","value":"5493001NTNQJDH60PM02"}],"aliases":["BABA"],"parent":null}"#;
+        let read_once = company(text).unwrap();
+        assert_eq!(company(&read_once.write().to_string()).unwrap(), read_once);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let faults = company(
+            r#"{"id":"Alibaba","nmae":"x","jurisdiction":"XX","roles":["buyer","buyer","king"],
+                "identifiers":[{"scheme":"lei","value":"5493001NTNQJDH60PM03"},7],"parent":5}"#,
+        )
+        .unwrap_err();
+        assert_eq!(
+            faults,
+            [
+                "/id malformed",
+                "/name missing",
+                "/jurisdiction not_in_list",
+                "/roles/2 not_in_list",
+                "/identifiers/0/value check_digits",
+                "/identifiers/1 wrong_type",
+                "/parent wrong_type",
+                "/nmae unknown_field",
+            ]
+        );
+    }
+}

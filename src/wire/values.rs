@@ -1,0 +1,225 @@
+//! Readers and writers of single values.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use serde_json::{Map, Value, json};
+
+use super::fields::Place;
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::number::Figure;
+use crate::domain::text::{Language, Name, Names};
+use crate::domain::time::{Date, Dated, Moment};
+
+/// The most names a thing can have, by language.
+pub const MAX_NAMES: usize = 50;
+/// The most items in a list of a thing that has no closer limit.
+pub const MAX_ITEMS: usize = 100;
+
+/// Text that becomes a checked value.
+pub fn text<T>(place: Place<'_, '_>) -> Option<T>
+where
+    T: for<'t> TryFrom<&'t str, Error = Fault>,
+{
+    let Some(text) = place.text() else {
+        return place.wrong_type("a string");
+    };
+    match T::try_from(text) {
+        Ok(value) => Some(value),
+        Err(fault) => place.refuse(fault),
+    }
+}
+
+/// A boolean.
+pub fn boolean(place: Place<'_, '_>) -> Option<bool> {
+    place.value.as_bool().or_else(|| place.wrong_type("a boolean"))
+}
+
+/// A whole number that becomes a checked value.
+pub fn integer<T>(place: Place<'_, '_>) -> Option<T>
+where
+    T: TryFrom<i64, Error = Fault>,
+{
+    let Some(number) = whole(place.value) else {
+        return place.wrong_type("a whole number");
+    };
+    match T::try_from(number) {
+        Ok(value) => Some(value),
+        Err(fault) => place.refuse(fault),
+    }
+}
+
+/// A whole number within a range.
+pub fn count(place: Place<'_, '_>, least: u32, most: u32) -> Option<u32> {
+    let Some(number) = whole(place.value) else {
+        return place.wrong_type("a whole number");
+    };
+    let fitting = u32::try_from(number)
+        .ok()
+        .filter(|number| (least..=most).contains(number));
+    fitting.or_else(|| {
+        place.refuse(Fault::new(
+            FaultCode::OutOfRange,
+            format!("must be a whole number from {least} to {most}"),
+        ))
+    })
+}
+
+/// A number without a fraction; JSON does not tell `4` from `4.0`.
+fn whole(value: &Value) -> Option<i64> {
+    let beyond = || i64::try_from(value.as_u64()?).ok().or(Some(i64::MAX));
+    value.as_i64().or_else(beyond).or_else(|| {
+        #[expect(clippy::cast_precision_loss, reason = "2^53 is a float exactly")]
+        const EXACT: f64 = (1_i64 << 53) as f64;
+        let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
+        Some(number.clamp(-EXACT, EXACT) as i64)
+    })
+}
+
+/// A measured figure.
+pub fn figure(place: Place<'_, '_>) -> Option<Figure> {
+    let Some(number) = place.value.as_f64() else {
+        return place.wrong_type("a number");
+    };
+    match Figure::from_number(number) {
+        Ok(figure) => Some(figure),
+        Err(fault) => place.refuse(fault),
+    }
+}
+
+/// A list of checked text values without repetitions.
+pub fn set<T>(place: Place<'_, '_>) -> Option<Vec<T>>
+where
+    T: for<'t> TryFrom<&'t str, Error = Fault> + PartialEq,
+{
+    set_of(place, 0)
+}
+
+/// A list of at least `least` checked text values without repetitions.
+pub fn set_of<T>(place: Place<'_, '_>, least: usize) -> Option<Vec<T>>
+where
+    T: for<'t> TryFrom<&'t str, Error = Fault> + PartialEq,
+{
+    let pointer = place.pointer.clone();
+    let Place { value, faults, .. } = place;
+    let list = Place {
+        value,
+        pointer: pointer.clone(),
+        faults: &mut *faults,
+    }
+    .list((least, MAX_ITEMS), text::<T>)?;
+    let repeated: Vec<usize> = list
+        .iter()
+        .enumerate()
+        .filter(|(index, item)| list.iter().take(*index).any(|other| other == *item))
+        .map(|(index, _)| index)
+        .collect();
+    for index in &repeated {
+        faults.add(
+            format!("{pointer}/{index}"),
+            FaultCode::Repeated,
+            "is in the list already",
+        );
+    }
+    repeated.is_empty().then_some(list)
+}
+
+/// Names by language.
+pub fn names(place: Place<'_, '_>) -> Option<Names> {
+    let Value::Object(object) = place.value else {
+        return place.wrong_type("an object of names by language");
+    };
+    if object.len() > MAX_NAMES {
+        return place.refuse(Fault::new(
+            FaultCode::TooLong,
+            format!("must have at most {MAX_NAMES} names"),
+        ));
+    }
+    let mut names: Names = BTreeMap::new();
+    for (tag, value) in object {
+        let pointer = super::json::member(&place.pointer, tag);
+        let language = match Language::try_from(tag.as_str()) {
+            Ok(language) => Some(language),
+            Err(fault) => {
+                place.faults.0.push(fault.at(pointer.clone()));
+                None
+            }
+        };
+        let name = text::<Name>(Place {
+            value,
+            pointer,
+            faults: &mut *place.faults,
+        });
+        names.extend(language.zip(name));
+    }
+    (names.len() == object.len()).then_some(names)
+}
+
+/// A date and how exactly it is known.
+pub fn dated(place: Place<'_, '_>) -> Option<Dated> {
+    place.object(|fields| {
+        let date = fields.required("date", text::<Date>);
+        let precision = fields.required("precision", text);
+        Some(Dated {
+            date: date?,
+            precision: precision?,
+        })
+    })
+}
+
+/// The moment at which something begins; a bare date means midnight UTC.
+pub fn beginning(place: Place<'_, '_>) -> Option<Moment> {
+    bound(place, Moment::start_of)
+}
+
+/// The moment at which something ends; a bare date means the end of that day, UTC.
+pub fn ending(place: Place<'_, '_>) -> Option<Moment> {
+    bound(place, Moment::end_of)
+}
+
+fn bound(place: Place<'_, '_>, of_date: fn(Date) -> Moment) -> Option<Moment> {
+    match place.text().map(Date::try_from) {
+        Some(Ok(date)) => Some(of_date(date)),
+        _ => text(place),
+    }
+}
+
+/// Text, or `null` where there is none.
+pub fn shown<T: Display>(value: Option<&T>) -> Value {
+    value.map_or(Value::Null, |value| Value::String(value.to_string()))
+}
+
+/// A list of texts.
+pub fn listed<T: Display>(values: &[T]) -> Value {
+    values
+        .iter()
+        .map(|value| Value::String(value.to_string()))
+        .collect()
+}
+
+/// Names by language, in the order of the tags.
+#[must_use]
+pub fn named(names: &Names) -> Value {
+    let object: Map<String, Value> = names
+        .iter()
+        .map(|(tag, name)| (tag.as_str().to_owned(), Value::from(name.as_str())))
+        .collect();
+    Value::Object(object)
+}
+
+/// A figure as a JSON number: whole where it is whole.
+#[must_use]
+pub fn number(figure: Option<Figure>) -> Value {
+    figure.map_or(Value::Null, |figure| {
+        figure
+            .whole()
+            .map_or_else(|| Value::from(figure.number()), Value::from)
+    })
+}
+
+/// A date and how exactly it is known.
+#[must_use]
+pub fn dated_value(dated: Dated) -> Value {
+    json!({"date": dated.date.to_string(), "precision": dated.precision.to_string()})
+}
