@@ -1,4 +1,6 @@
 //! Greenlight, the system of record for which company may buy which AI chip, and why not.
 
+pub mod clock;
 pub mod domain;
+pub mod store;
 pub mod wire;

@@ -108,14 +108,8 @@ impl Actor {
         self.may_write()?;
         let Self::Key(key) = self else { return Ok(()) };
         let covered = !authorities.is_empty()
-            && authorities
-                .iter()
-                .all(|authority| key.authorities.contains(authority));
-        if key.authorities.is_empty() || covered {
-            Ok(())
-        } else {
-            Err(Denied::Authority)
-        }
+            && authorities.iter().all(|authority| key.authorities.contains(authority));
+        if key.authorities.is_empty() || covered { Ok(()) } else { Err(Denied::Authority) }
     }
 
     /// Whether the actor may manage keys.
@@ -130,5 +124,103 @@ impl Actor {
             Self::Key(_) => Err(Denied::Role(Role::Admin)),
             Self::Anybody => Err(Denied::Anonymous),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "cn-ndrc";
+    const THEIRS: &str = "us-bis";
+
+    fn ids(authorities: &[&str]) -> Vec<AuthorityId> {
+        let id = |id: &&str| AuthorityId::try_from(*id).unwrap();
+        authorities.iter().map(id).collect()
+    }
+
+    fn key(role: Role, authorities: &[&str]) -> Key {
+        let made = Moment::try_from("2026-01-01T00:00:00Z").unwrap();
+        Key {
+            id: KeyId::try_from("key-1").unwrap(),
+            name: Name::try_from("loader").unwrap(),
+            owner: Name::try_from("desk").unwrap(),
+            role,
+            authorities: ids(authorities),
+            created_at: made,
+            expires_at: made.plus_seconds(60),
+            revoked_at: None,
+            last_used_at: None,
+        }
+    }
+
+    fn holder(role: Role, authorities: &[&str]) -> Actor {
+        Actor::Key(Box::new(key(role, authorities)))
+    }
+
+    #[test]
+    fn what_an_actor_may_do_goes_by_its_role() {
+        let editor = Err(Denied::Role(Role::Editor));
+        let admin = Err(Denied::Role(Role::Admin));
+        let anonymous = Err(Denied::Anonymous);
+        for (actor, write, manage_keys) in [
+            (Actor::Anybody, anonymous, anonymous),
+            (Actor::Operator, Ok(()), Ok(())),
+            (Actor::Service, Ok(()), Ok(())),
+            (holder(Role::Reader, &[]), editor, admin),
+            (holder(Role::Editor, &[]), Ok(()), admin),
+            (holder(Role::Admin, &[]), Ok(()), Ok(())),
+        ] {
+            assert_eq!(actor.may_write(), write, "{actor:?}");
+            assert_eq!(actor.may_manage_keys(), manage_keys, "{actor:?}");
+            for authorities in [ids(&[]), ids(&[OURS]), ids(&[OURS, THEIRS])] {
+                let authorities: Vec<&AuthorityId> = authorities.iter().collect();
+                assert_eq!(actor.may_write_for(&authorities), write, "{actor:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limited_key_writes_only_what_belongs_to_its_authorities_alone() {
+        for role in [Role::Editor, Role::Admin] {
+            for (limits, authorities, allowed) in [
+                (vec![OURS], vec![OURS], true),
+                (vec![OURS], vec![OURS, OURS], true),
+                (vec![OURS], vec![THEIRS], false),
+                (vec![OURS], vec![OURS, THEIRS], false),
+                (vec![OURS], vec![], false),
+                (vec![OURS, THEIRS], vec![THEIRS, OURS], true),
+            ] {
+                let wanted = ids(&authorities);
+                let outcome = holder(role, &limits).may_write_for(&wanted.iter().collect::<Vec<_>>());
+                let expected = if allowed { Ok(()) } else { Err(Denied::Authority) };
+                assert_eq!(outcome, expected, "{role} {limits:?} {authorities:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_writes_nothing_whatever_its_authorities() {
+        let wanted = ids(&[OURS]);
+        assert_eq!(
+            holder(Role::Reader, &[OURS]).may_write_for(&[&wanted[0]]),
+            Err(Denied::Role(Role::Editor))
+        );
+    }
+
+    #[test]
+    fn a_key_works_until_it_expires_or_is_revoked() {
+        let key = key(Role::Reader, &[]);
+        assert!(key.works_at(key.created_at.plus_seconds(59)));
+        assert!(!key.works_at(key.expires_at));
+        let revoked = Key { revoked_at: Some(key.created_at), ..key };
+        assert!(!revoked.works_at(revoked.created_at.plus_seconds(1)));
+    }
+
+    #[test]
+    fn every_actor_has_a_name_for_the_record() {
+        let actors = [Actor::Anybody, holder(Role::Admin, &[]), Actor::Operator, Actor::Service];
+        let names = actors.each_ref().map(Actor::name);
+        assert_eq!(names, ["anybody", "key-1", "operator", "service"]);
     }
 }

@@ -84,18 +84,10 @@ impl Approval {
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
         if self.supersedes.as_ref() == Some(&self.id) {
-            faults.add(
-                "/supersedes",
-                FaultCode::Inconsistent,
-                "an approval cannot supersede itself",
-            );
+            faults.add("/supersedes", FaultCode::Inconsistent, "an approval cannot supersede itself");
         }
         if ends_before_it_begins(self.valid_from, self.valid_until) {
-            faults.add(
-                "/valid_until",
-                FaultCode::Inconsistent,
-                "must lie after valid_from",
-            );
+            faults.add("/valid_until", FaultCode::Inconsistent, "must lie after valid_from");
         }
         faults
     }
@@ -125,4 +117,51 @@ pub struct Case {
     pub approval: Approval,
     /// Where it stands.
     pub standing: Standing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn approval() -> Approval {
+        Approval {
+            id: ApprovalId::try_from("a").unwrap(),
+            company: CompanyId::try_from("alibaba").unwrap(),
+            chip: ChipId::try_from("h200").unwrap(),
+            authority: AuthorityId::try_from("cn-ndrc").unwrap(),
+            exporter: None,
+            reference: None,
+            quantities: Vec::new(),
+            valid_from: None,
+            valid_until: None,
+            supersedes: None,
+            note: None,
+        }
+    }
+
+    #[test]
+    fn an_approval_does_not_supersede_itself() {
+        for (supersedes, faults) in [(None, 0), (Some("b"), 0), (Some("a"), 1)] {
+            let approval =
+                Approval { supersedes: supersedes.map(|id| ApprovalId::try_from(id).unwrap()), ..approval() };
+            assert_eq!(approval.faults().0.len(), faults, "{supersedes:?}");
+        }
+    }
+
+    #[test]
+    fn an_approval_ends_after_it_begins() {
+        let [first, second] =
+            ["2026-01-23", "2026-01-24"].map(|date| Moment::start_of(Date::try_from(date).unwrap()));
+        for (valid_from, valid_until, faults) in [
+            (None, None, 0),
+            (Some(first), None, 0),
+            (None, Some(first), 0),
+            (Some(first), Some(second), 0),
+            (Some(first), Some(first), 1),
+            (Some(second), Some(first), 1),
+        ] {
+            let approval = Approval { valid_from, valid_until, ..approval() };
+            assert_eq!(approval.faults().0.len(), faults, "{valid_from:?} {valid_until:?}");
+        }
+    }
 }

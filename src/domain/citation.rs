@@ -64,13 +64,7 @@ impl Citation {
                 format!("`{attribution}` needs the source it is found in; only `own_record` needs none"),
             ));
         }
-        Ok(Self {
-            source,
-            attribution,
-            sources: None,
-            anonymity_reason: None,
-            note: None,
-        })
+        Ok(Self { source, attribution, sources: None, anonymity_reason: None, note: None })
     }
 
     /// Where it is found.

@@ -52,11 +52,7 @@ impl Company {
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
         if self.parent.as_ref() == Some(&self.id) {
-            faults.add(
-                "/parent",
-                FaultCode::Inconsistent,
-                "a company cannot be its own parent",
-            );
+            faults.add("/parent", FaultCode::Inconsistent, "a company cannot be its own parent");
         }
         faults
     }

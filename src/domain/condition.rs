@@ -317,36 +317,23 @@ impl Terms {
             }
         };
         match self {
-            Self::DomesticShare {
-                minimum,
-                basis,
-                counting,
-                ..
-            } => {
+            Self::DomesticShare { minimum, basis, counting, .. } => {
                 look("/minimum", minimum.is_some());
                 look("/basis", basis.is_some());
                 look("/counting", counting.is_some());
             }
-            Self::UnitCap {
-                maximum, counting, ..
-            } => {
+            Self::UnitCap { maximum, counting, .. } => {
                 look("/maximum", maximum.is_some());
                 look("/counting", counting.is_some());
             }
-            Self::RelativeCap {
-                maximum_share,
-                reference_units,
-            } => {
+            Self::RelativeCap { maximum_share, reference_units } => {
                 look("/maximum_share", maximum_share.is_some());
                 look("/reference_units", reference_units.is_some());
             }
             Self::SpecificationLimit { below, .. } => look("/below", below.is_some()),
             Self::Exclusion { classes, .. } => {
                 for (index, class) in classes.iter().enumerate() {
-                    look(
-                        &format!("/classes/{index}/definition"),
-                        class.definition.is_some(),
-                    );
+                    look(&format!("/classes/{index}/definition"), class.definition.is_some());
                 }
             }
             Self::Payment { rate, base, .. } => {
@@ -404,11 +391,7 @@ impl Condition {
         self.check_unknown(&mut faults);
         self.check_terms(&mut faults);
         if ends_before_it_begins(self.in_force_from, self.in_force_until) {
-            faults.add(
-                "/in_force_until",
-                FaultCode::Inconsistent,
-                "must lie after in_force_from",
-            );
+            faults.add("/in_force_until", FaultCode::Inconsistent, "must lie after in_force_from");
         }
         let can_be_met = matches!(self.terms, Terms::Requirement { .. } | Terms::Other { .. });
         if self.met_on.is_some() && !can_be_met {
@@ -441,10 +424,7 @@ impl Condition {
 
     fn check_terms(&self, faults: &mut Faults) {
         match &self.terms {
-            Terms::DomesticShare {
-                counting: Some(Counting::Shipped),
-                ..
-            } => {
+            Terms::DomesticShare { counting: Some(Counting::Shipped), .. } => {
                 faults.add(
                     "/counting",
                     FaultCode::NotInList,
@@ -459,10 +439,8 @@ impl Condition {
                 );
             }
             Terms::LocationOfUse { allowed, barred } => {
-                for (index, territory) in barred
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, barred)| allowed.contains(barred))
+                for (index, territory) in
+                    barred.iter().enumerate().filter(|(_, barred)| allowed.contains(barred))
                 {
                     faults.add(
                         format!("/barred/{index}"),
@@ -474,14 +452,231 @@ impl Condition {
             Terms::UnitCap { chips, .. } => {
                 let scoped = self.scope.chip.as_ref();
                 if scoped.is_some_and(|chip| !chips.is_empty() && !chips.contains(chip)) {
-                    faults.add(
-                        "/chips",
-                        FaultCode::Inconsistent,
-                        "must contain the chip the scope names",
-                    );
+                    faults.add("/chips", FaultCode::Inconsistent, "must contain the chip the scope names");
                 }
             }
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::citation::Attribution;
+    use crate::domain::vocabulary::Vocabulary;
+
+    fn condition(terms: Terms) -> Condition {
+        Condition {
+            id: ConditionId::try_from("c").unwrap(),
+            scope: Scope { authority: AuthorityId::try_from("cn-ndrc").ok(), ..Scope::default() },
+            unknown: (!terms.unset().is_empty()).then_some(Unknown::NotReported),
+            terms,
+            force: Force::Required,
+            status: ConditionStatus::InForce,
+            in_force_from: None,
+            in_force_until: None,
+            met_on: None,
+            citations: vec![Citation::new(None, Attribution::OwnRecord).unwrap()],
+            note: None,
+        }
+    }
+
+    fn told(condition: &Condition) -> Vec<String> {
+        let faults = condition.faults().0;
+        let told = faults.iter().map(|placed| format!("{} {}", placed.pointer, placed.fault.code));
+        told.collect()
+    }
+
+    fn chips(ids: &[&str]) -> Vec<ChipId> {
+        ids.iter().map(|id| ChipId::try_from(*id).unwrap()).collect()
+    }
+
+    fn territories(codes: &[&str]) -> Vec<Jurisdiction> {
+        codes.iter().map(|code| Jurisdiction::try_from(*code).unwrap()).collect()
+    }
+
+    fn words() -> Note {
+        Note::try_from("words").unwrap()
+    }
+
+    fn half() -> Option<Fraction> {
+        Fraction::try_from("0.5").ok()
+    }
+
+    /// The terms of each kind with everything set.
+    fn settled() -> [Terms; 10] {
+        [
+            Terms::DomesticShare {
+                minimum: half(),
+                basis: Some(ShareBasis::Units),
+                counting: Some(Counting::Ordered),
+                period: None,
+            },
+            Terms::UnitCap {
+                maximum: Units::try_from(1).ok(),
+                counting: Some(Counting::Shipped),
+                chips: Vec::new(),
+                period: None,
+            },
+            Terms::RelativeCap { maximum_share: half(), reference_units: Units::try_from(1).ok() },
+            Terms::SpecificationLimit { metric: Metric::Tpp, below: Figure::from_number(21000.0).ok() },
+            Terms::Exclusion { of: ExclusionOf::EndUse, classes: vec![class(Some(words()))] },
+            Terms::LocationOfUse { allowed: territories(&["SG"]), barred: Vec::new() },
+            Terms::Requirement { what: RequirementOf::ThirdPartyTest },
+            Terms::Prohibition { activities: vec![Activity::Ship] },
+            Terms::Payment { rate: half(), base: Some(words()), form: PaymentForm::Fee },
+            Terms::Other { text: words() },
+        ]
+    }
+
+    fn class(definition: Option<Note>) -> Class {
+        Class { name: Name::try_from("sensitive").unwrap(), definition }
+    }
+
+    /// The terms of each kind that has parameters to leave unset, with all of those unset.
+    fn open() -> [(Terms, &'static [&'static str]); 6] {
+        [
+            (
+                Terms::DomesticShare { minimum: None, basis: None, counting: None, period: None },
+                &["/minimum", "/basis", "/counting"],
+            ),
+            (
+                Terms::UnitCap { maximum: None, counting: None, chips: Vec::new(), period: None },
+                &["/maximum", "/counting"],
+            ),
+            (
+                Terms::RelativeCap { maximum_share: None, reference_units: None },
+                &["/maximum_share", "/reference_units"],
+            ),
+            (Terms::SpecificationLimit { metric: Metric::Tpp, below: None }, &["/below"]),
+            (
+                Terms::Exclusion {
+                    of: ExclusionOf::EndUser,
+                    classes: vec![class(None), class(Some(words())), class(None)],
+                },
+                &["/classes/0/definition", "/classes/2/definition"],
+            ),
+            (Terms::Payment { rate: None, base: None, form: PaymentForm::RevenueShare }, &["/rate", "/base"]),
+        ]
+    }
+
+    #[test]
+    fn every_kind_says_which_of_its_parameters_are_unset() {
+        for (terms, kind) in settled().into_iter().zip(ConditionKind::ALL) {
+            assert_eq!(terms.kind(), *kind);
+            assert_eq!(terms.unset(), [""; 0], "{kind}");
+        }
+        for (terms, unset) in open() {
+            assert_eq!(terms.unset(), unset, "{}", terms.kind());
+        }
+    }
+
+    #[test]
+    fn a_reason_is_given_just_when_a_parameter_is_unset() {
+        let all = settled().into_iter().chain(open().map(|(terms, _)| terms));
+        for condition in all.map(condition) {
+            let kind = condition.terms.kind();
+            assert_eq!(told(&condition), [""; 0], "{kind}");
+            let (unknown, fault) = match condition.unknown {
+                Some(_) => (None, "/unknown missing"),
+                None => (Some(Unknown::UndefinedTerm), "/unknown inconsistent"),
+            };
+            assert_eq!(told(&Condition { unknown, ..condition }), [fault], "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_condition_governs_something() {
+        for (scope, faults) in [
+            (Scope::default(), vec!["/scope missing"]),
+            (Scope { chip: ChipId::try_from("h200").ok(), ..Scope::default() }, vec![]),
+        ] {
+            let [.., other] = settled();
+            let condition = Condition { scope, ..condition(other) };
+            assert_eq!(told(&condition), faults, "{:?}", condition.scope);
+        }
+    }
+
+    #[test]
+    fn only_a_requirement_or_other_words_are_met_on_a_day() {
+        for terms in settled() {
+            let kind = terms.kind();
+            let condition = Condition { met_on: Date::try_from("2026-01-23").ok(), ..condition(terms) };
+            let fits = matches!(kind, ConditionKind::Requirement | ConditionKind::Other);
+            assert_eq!(told(&condition).is_empty(), fits, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_condition_ends_after_it_begins() {
+        let [first, second] =
+            ["2026-01-23", "2026-01-24"].map(|date| Moment::start_of(Date::try_from(date).unwrap()));
+        for (from, until, faults) in [
+            (first, second, vec![]),
+            (first, first, vec!["/in_force_until inconsistent"]),
+            (second, first, vec!["/in_force_until inconsistent"]),
+        ] {
+            let [.., other] = settled();
+            let condition =
+                Condition { in_force_from: Some(from), in_force_until: Some(until), ..condition(other) };
+            assert_eq!(told(&condition), faults, "{from} {until}");
+        }
+    }
+
+    #[test]
+    fn a_domestic_share_counts_orders_or_deliveries() {
+        for counting in Counting::ALL.iter().copied() {
+            let share = condition(Terms::DomesticShare {
+                minimum: half(),
+                basis: Some(ShareBasis::Performance),
+                counting: Some(counting),
+                period: Some(Period::Year),
+            });
+            let shipped = counting == Counting::Shipped;
+            assert_eq!(told(&share) == ["/counting not_in_list"], shipped, "{counting}");
+            assert_eq!(told(&share).is_empty(), !shipped, "{counting}");
+        }
+    }
+
+    #[test]
+    fn a_location_is_listed_and_not_both_allowed_and_barred() {
+        for (allowed, barred, faults) in [
+            (vec!["SG"], vec![], vec![]),
+            (vec![], vec!["CN"], vec![]),
+            (vec!["SG"], vec!["CN"], vec![]),
+            (vec![], vec![], vec!["/allowed missing"]),
+            (
+                vec!["CN", "SG", "HK"],
+                vec!["MO", "HK", "CN"],
+                vec!["/barred/1 inconsistent", "/barred/2 inconsistent"],
+            ),
+        ] {
+            let location = condition(Terms::LocationOfUse {
+                allowed: territories(&allowed),
+                barred: territories(&barred),
+            });
+            assert_eq!(told(&location), faults, "{allowed:?} {barred:?}");
+        }
+    }
+
+    #[test]
+    fn a_shared_cap_is_shared_by_the_chip_it_is_scoped_to() {
+        for (scoped, shared, faults) in [
+            ("", vec!["h200"], vec![]),
+            ("h200", vec![], vec![]),
+            ("h200", vec!["h20", "h200"], vec![]),
+            ("h200", vec!["h20"], vec!["/chips inconsistent"]),
+        ] {
+            let mut cap = condition(Terms::UnitCap {
+                maximum: Units::try_from(1).ok(),
+                counting: Some(Counting::Ordered),
+                chips: chips(&shared),
+                period: None,
+            });
+            cap.scope.chip = ChipId::try_from(scoped).ok();
+            assert_eq!(told(&cap), faults, "{scoped} {shared:?}");
+            assert_eq!(cap.terms.chips(), chips(&shared));
         }
     }
 }

@@ -12,17 +12,12 @@ pub const ID_PATTERN: &str = "^[a-z0-9][a-z0-9-]{0,63}$";
 pub const STAGE_ID_PATTERN: &str = "^[a-z0-9][a-z0-9_-]{0,63}$";
 
 fn checked(text: &str, allowed: fn(char) -> bool, form: &str) -> Result<String, Fault> {
-    let starts_well = text
-        .chars()
-        .next()
-        .is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit());
+    let starts_well =
+        text.chars().next().is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit());
     if starts_well && text.len() <= MAX_ID && text.chars().all(allowed) {
         return Ok(text.to_owned());
     }
-    Err(Fault::new(
-        FaultCode::Malformed,
-        format!("must be {form}, at most {MAX_ID} characters"),
-    ))
+    Err(Fault::new(FaultCode::Malformed, format!("must be {form}, at most {MAX_ID} characters")))
 }
 
 fn slug(text: &str) -> Result<String, Fault> {

@@ -41,21 +41,15 @@ impl Identifier {
         match scheme {
             Scheme::Lei => lei_fits(text)?,
             Scheme::Cik => fits(digits(text, 1..=10), "a CIK: up to ten digits")?,
-            Scheme::Isin => fits(
-                isin_fits(text),
-                "an ISIN: two letters, nine letters or digits, one check digit",
-            )?,
-            Scheme::Uscc => fits(
-                capitals(text, 18),
-                "a unified social credit code: 18 digits and capital letters",
-            )?,
+            Scheme::Isin => {
+                fits(isin_fits(text), "an ISIN: two letters, nine letters or digits, one check digit")?;
+            }
+            Scheme::Uscc => {
+                fits(capitals(text, 18), "a unified social credit code: 18 digits and capital letters")?;
+            }
             Scheme::Ticker | Scheme::Other => {}
         }
-        Ok(Self {
-            scheme,
-            value,
-            status,
-        })
+        Ok(Self { scheme, value, status })
     }
 
     /// Whose numbering it is.
@@ -78,11 +72,7 @@ impl Identifier {
 }
 
 fn fits(holds: bool, form: &str) -> Result<(), Fault> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Fault::new(FaultCode::Malformed, format!("must be {form}")))
-    }
+    if holds { Ok(()) } else { Err(Fault::new(FaultCode::Malformed, format!("must be {form}"))) }
 }
 
 fn capitals(text: &str, length: usize) -> bool {
@@ -100,10 +90,7 @@ fn isin_fits(text: &str) -> bool {
 }
 
 fn lei_fits(text: &str) -> Result<(), Fault> {
-    fits(
-        capitals(text, 20),
-        "an LEI: 18 digits and capital letters and two check digits",
-    )?;
+    fits(capitals(text, 20), "an LEI: 18 digits and capital letters and two check digits")?;
     match lei::parse(text) {
         Ok(_) => Ok(()),
         Err(lei::LEIError::IncorrectCheckDigits { .. }) => Err(Fault::new(
@@ -125,21 +112,10 @@ mod tests {
     #[test]
     fn the_check_digits_of_an_lei_are_verified() {
         assert!(identifier(Scheme::Lei, "5493001NTNQJDH60PM02").is_ok());
-        assert_eq!(
-            identifier(Scheme::Lei, "5493001NTNQJDH60PM03").unwrap_err().code,
-            FaultCode::CheckDigits
-        );
-        for bad in [
-            "5493001NTNQJDH60PM0",
-            "5493001ntnqjdh60pm02",
-            "5493001NTNQJDH60PMXX",
-            "阿里巴巴集团控股",
-        ] {
-            assert_eq!(
-                identifier(Scheme::Lei, bad).unwrap_err().code,
-                FaultCode::Malformed,
-                "{bad}"
-            );
+        assert_eq!(identifier(Scheme::Lei, "5493001NTNQJDH60PM03").unwrap_err().code, FaultCode::CheckDigits);
+        for bad in ["5493001NTNQJDH60PM0", "5493001ntnqjdh60pm02", "5493001NTNQJDH60PMXX", "阿里巴巴集团控股"]
+        {
+            assert_eq!(identifier(Scheme::Lei, bad).unwrap_err().code, FaultCode::Malformed, "{bad}");
         }
     }
 

@@ -28,10 +28,7 @@ impl TryFrom<i64> for Units {
         if (1..=Self::MAX).contains(&count) {
             return Ok(Self(count));
         }
-        Err(Fault::new(
-            FaultCode::OutOfRange,
-            format!("must be a whole number from 1 to {}", Self::MAX),
-        ))
+        Err(Fault::new(FaultCode::OutOfRange, format!("must be a whole number from 1 to {}", Self::MAX)))
     }
 }
 
@@ -55,10 +52,7 @@ impl TryFrom<&str> for Fraction {
 
     fn try_from(text: &str) -> Result<Self, Fault> {
         let form = || {
-            Fault::new(
-                FaultCode::Malformed,
-                "must be a decimal string from \"0\" to \"1\" such as \"0.25\"",
-            )
+            Fault::new(FaultCode::Malformed, "must be a decimal string from \"0\" to \"1\" such as \"0.25\"")
         };
         let digits = text.strip_prefix("0.").or_else(|| text.strip_prefix("1."));
         let well_formed = text == "0"
@@ -69,10 +63,9 @@ impl TryFrom<&str> for Fraction {
         if !well_formed {
             return Err(form());
         }
-        let value: Decimal = text.parse().map_err(|cause: rust_decimal::Error| Fault {
-            detail: cause.to_string(),
-            ..form()
-        })?;
+        let value: Decimal = text
+            .parse()
+            .map_err(|cause: rust_decimal::Error| Fault { detail: cause.to_string(), ..form() })?;
         if value > Decimal::ONE {
             return Err(form());
         }
@@ -109,10 +102,7 @@ impl Figure {
         let refused = || {
             Fault::new(
                 FaultCode::OutOfRange,
-                format!(
-                    "must be a number from 0 to {} with at most three decimals",
-                    Self::MAX
-                ),
+                format!("must be a number from 0 to {} with at most three decimals", Self::MAX),
             )
         };
         #[expect(clippy::cast_precision_loss, reason = "the greatest figure is far below 2^53")]
@@ -120,27 +110,17 @@ impl Figure {
         if !(0.0..=most).contains(&number) {
             return Err(refused());
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "within 0 to 10^12 by the check above"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "within 0 to 10^12 by the check above")]
         let thousandths = (number * 1000.0).round() as i64;
         let figure = Self(thousandths);
         // A division is rounded correctly, so this holds exactly for the numbers with three decimals or fewer.
-        if figure.number().total_cmp(&number).is_eq() || number == 0.0 {
-            Ok(figure)
-        } else {
-            Err(refused())
-        }
+        if figure.number().total_cmp(&number).is_eq() || number == 0.0 { Ok(figure) } else { Err(refused()) }
     }
 
     /// The figure as a number.
     #[must_use]
     pub fn number(self) -> f64 {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "at most 10^12 thousandths, far below 2^53"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "at most 10^12 thousandths, far below 2^53")]
         let thousandths = self.0 as f64;
         thousandths / 1000.0
     }
@@ -168,17 +148,7 @@ mod tests {
     fn fractions_are_exact_and_normalised() {
         assert_eq!(Fraction::try_from("0.50").unwrap().to_string(), "0.5");
         assert_eq!(Fraction::try_from("0.125").unwrap().ratio(), (125, 1000));
-        for bad in [
-            "",
-            ".5",
-            "1.1",
-            "-0.5",
-            "0.",
-            "0.1234567890",
-            "50%",
-            "1e-1",
-            "00.5",
-        ] {
+        for bad in ["", ".5", "1.1", "-0.5", "0.", "0.1234567890", "50%", "1e-1", "00.5"] {
             assert!(Fraction::try_from(bad).is_err(), "{bad}");
         }
     }

@@ -23,11 +23,7 @@ pub struct IllegalMove {
 
 impl fmt::Display for IllegalMove {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` has no move from `{}` to `{}`",
-            self.workflow, self.stage, self.to
-        )?;
+        write!(f, "`{}` has no move from `{}` to `{}`", self.workflow, self.stage, self.to)?;
         if let Some(before) = &self.before {
             write!(f, " and on to `{before}`, which is accepted after it")?;
         }

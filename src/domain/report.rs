@@ -98,11 +98,7 @@ impl Report {
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
         if self.about == About::default() {
-            faults.add(
-                "/about",
-                FaultCode::Missing,
-                "must name a company, a chip or an authority",
-            );
+            faults.add("/about", FaultCode::Missing, "must name a company, a chip or an authority");
         }
         if self.stage.is_some() && self.about.authority.is_none() {
             faults.add(
@@ -122,11 +118,135 @@ impl Report {
         let about_this_case = self.about.company.as_ref() == Some(&approval.company)
             && self.about.chip.as_ref() == Some(&approval.chip)
             && self.about.authority.as_ref() == Some(&approval.authority);
-        let names_another = self
-            .stage
-            .as_ref()
-            .is_some_and(|stage| *stage != case.standing.stage);
+        let names_another = self.stage.as_ref().is_some_and(|stage| *stage != case.standing.stage);
         let in_time = case.standing.since.is_none_or(|since| since <= self.on.date) && self.on.date <= today;
         self.status == ReportStatus::Open && about_this_case && names_another && in_time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::approval::{Approval, Standing};
+    use crate::domain::citation::Attribution;
+    use crate::domain::id::ApprovalId;
+    use crate::domain::time::Precision;
+
+    fn date(text: &str) -> Date {
+        Date::try_from(text).unwrap()
+    }
+
+    fn case() -> Case {
+        Case {
+            approval: Approval {
+                id: ApprovalId::try_from("a").unwrap(),
+                company: CompanyId::try_from("alibaba").unwrap(),
+                chip: ChipId::try_from("h200").unwrap(),
+                authority: AuthorityId::try_from("cn-ndrc").unwrap(),
+                exporter: None,
+                reference: None,
+                quantities: Vec::new(),
+                valid_from: None,
+                valid_until: None,
+                supersedes: None,
+                note: None,
+            },
+            standing: Standing {
+                stage: StageId::try_from("in_principle").unwrap(),
+                since: Some(date("2026-01-23")),
+                disputed: false,
+            },
+        }
+    }
+
+    /// What a report names; an empty text names nothing.
+    fn about(company: &str, chip: &str, authority: &str) -> About {
+        About {
+            company: CompanyId::try_from(company).ok(),
+            chip: ChipId::try_from(chip).ok(),
+            authority: AuthorityId::try_from(authority).ok(),
+        }
+    }
+
+    fn disputing() -> Report {
+        Report {
+            id: ReportId::try_from("r").unwrap(),
+            about: about("alibaba", "h200", "cn-ndrc"),
+            on: Dated { date: date("2026-01-30"), precision: Precision::Day },
+            modality: Modality::States,
+            stage: StageId::try_from("approved").ok(),
+            quantity: None,
+            text: Note::try_from("approved").unwrap(),
+            status: ReportStatus::Open,
+            citations: vec![Citation::new(None, Attribution::OwnRecord).unwrap()],
+        }
+    }
+
+    #[test]
+    fn an_open_report_that_names_another_stage_disputes_a_case() {
+        let today = date("2026-01-31");
+        for (status, stage, disputes) in [
+            (ReportStatus::Open, "approved", true),
+            (ReportStatus::Open, "no_such_stage", true),
+            (ReportStatus::Open, "in_principle", false),
+            (ReportStatus::Open, "", false),
+            (ReportStatus::Settled, "approved", false),
+        ] {
+            let report = Report { status, stage: StageId::try_from(stage).ok(), ..disputing() };
+            assert_eq!(report.disputes(&case(), today), disputes, "{status} {stage}");
+        }
+    }
+
+    #[test]
+    fn a_report_disputes_only_the_case_it_is_about_in_all_three_parts() {
+        for (company, chip, authority, disputes) in [
+            ("alibaba", "h200", "cn-ndrc", true),
+            ("", "h200", "cn-ndrc", false),
+            ("tencent", "h200", "cn-ndrc", false),
+            ("alibaba", "", "cn-ndrc", false),
+            ("alibaba", "h20", "cn-ndrc", false),
+            ("alibaba", "h200", "", false),
+            ("alibaba", "h200", "us-bis", false),
+        ] {
+            let report = Report { about: about(company, chip, authority), ..disputing() };
+            assert_eq!(report.disputes(&case(), date("2026-01-31")), disputes, "{:?}", report.about);
+        }
+    }
+
+    #[test]
+    fn a_report_counts_from_the_day_of_the_stage_to_today_both_included() {
+        let today = date("2026-01-31");
+        for (on, disputes) in
+            [("2026-01-22", false), ("2026-01-23", true), ("2026-01-31", true), ("2026-02-01", false)]
+        {
+            let mut report = disputing();
+            report.on.date = date(on);
+            assert_eq!(report.disputes(&case(), today), disputes, "{on}");
+        }
+    }
+
+    #[test]
+    fn a_stage_that_a_case_begins_in_can_be_disputed_from_any_day_on() {
+        let mut case = case();
+        case.standing.since = None;
+        let mut report = disputing();
+        report.on.date = date("1999-01-01");
+        assert!(report.disputes(&case, date("2026-01-31")));
+    }
+
+    #[test]
+    fn a_report_is_about_something_and_a_stage_belongs_to_an_authority() {
+        for (about, stage, pointers) in [
+            (about("", "", "cn-ndrc"), "approved", vec![]),
+            (about("", "h200", ""), "", vec![]),
+            (about("", "", ""), "", vec!["/about"]),
+            (about("", "", ""), "approved", vec!["/about", "/stage"]),
+            (about("alibaba", "h200", ""), "approved", vec!["/stage"]),
+        ] {
+            let report = Report { about, stage: StageId::try_from(stage).ok(), ..disputing() };
+            let told = report.faults().0;
+            let told: Vec<&str> = told.iter().map(|placed| placed.pointer.as_str()).collect();
+            assert_eq!(told, pointers, "{:?}", report.about);
+        }
     }
 }

@@ -39,11 +39,7 @@ impl Source {
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
         if self.republishes.as_ref() == Some(&self.id) {
-            faults.add(
-                "/republishes",
-                FaultCode::Inconsistent,
-                "a source cannot republish itself",
-            );
+            faults.add("/republishes", FaultCode::Inconsistent, "a source cannot republish itself");
         }
         faults
     }
@@ -91,10 +87,7 @@ mod tests {
     fn a_source_is_stale_once_its_own_limit_has_passed() {
         let at = Moment::try_from("2026-02-01T00:00:00Z").unwrap();
         assert!(!source(None, None).is_stale(at));
-        assert!(
-            source(Some(30), None).is_stale(at),
-            "a limit and no check is no freshness"
-        );
+        assert!(source(Some(30), None).is_stale(at), "a limit and no check is no freshness");
         assert!(!source(Some(30), Some("2026-01-02T00:00:01Z")).is_stale(at));
         assert!(source(Some(30), Some("2026-01-02T00:00:00Z")).is_stale(at));
     }
@@ -103,9 +96,6 @@ mod tests {
     fn an_older_check_takes_nothing_back() {
         let newer = Moment::try_from("2026-02-01T00:00:00Z").unwrap();
         let older = Moment::try_from("2026-01-01T00:00:00Z").unwrap();
-        assert_eq!(
-            source(None, None).checked(newer).checked(older).last_checked_at,
-            Some(newer)
-        );
+        assert_eq!(source(None, None).checked(newer).checked(older).last_checked_at, Some(newer));
     }
 }

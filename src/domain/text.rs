@@ -15,28 +15,16 @@ pub const URL_PATTERN: &str = r"^https?://[!-~]+$";
 
 fn plain(text: &str, most: usize) -> Result<String, Fault> {
     if text.is_empty() {
-        return Err(Fault::new(
-            FaultCode::TooShort,
-            "must not be empty; leave the field out instead",
-        ));
+        return Err(Fault::new(FaultCode::TooShort, "must not be empty; leave the field out instead"));
     }
     if text.chars().count() > most {
-        return Err(Fault::new(
-            FaultCode::TooLong,
-            format!("must have at most {most} characters"),
-        ));
+        return Err(Fault::new(FaultCode::TooLong, format!("must have at most {most} characters")));
     }
     if text.chars().any(char::is_control) {
-        return Err(Fault::new(
-            FaultCode::Malformed,
-            "must not contain control characters",
-        ));
+        return Err(Fault::new(FaultCode::Malformed, "must not contain control characters"));
     }
     if text.trim() != text {
-        return Err(Fault::new(
-            FaultCode::Malformed,
-            "must not begin or end with white space",
-        ));
+        return Err(Fault::new(FaultCode::Malformed, "must not begin or end with white space"));
     }
     Ok(text.to_owned())
 }
@@ -115,16 +103,11 @@ impl TryFrom<&str> for Url {
                 format!("must have at most {} characters", Self::MAX),
             ));
         }
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         if rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Ok(Self(text.to_owned()));
         }
-        Err(Fault::new(
-            FaultCode::Malformed,
-            "must be an http or https address in visible ASCII characters",
-        ))
+        Err(Fault::new(FaultCode::Malformed, "must be an http or https address in visible ASCII characters"))
     }
 }
 
@@ -140,6 +123,12 @@ impl Language {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -159,10 +148,7 @@ impl TryFrom<&str> for Language {
         if primary_fits && rest_fits {
             return Ok(Self(text.to_owned()));
         }
-        Err(Fault::new(
-            FaultCode::Malformed,
-            "must be a language tag such as `en`, `zh` or `zh-Hant`",
-        ))
+        Err(Fault::new(FaultCode::Malformed, "must be a language tag such as `en`, `zh` or `zh-Hant`"))
     }
 }
 
@@ -185,21 +171,10 @@ mod tests {
     #[test]
     fn addresses_are_http_and_languages_are_tags() {
         assert!(Url::try_from("https://example.org/a?b=c").is_ok());
-        for bad in [
-            "ftp://example.org",
-            "https://",
-            "https://exam ple",
-            "https://ex\u{e9}",
-        ] {
+        for bad in ["ftp://example.org", "https://", "https://exam ple", "https://ex\u{e9}"] {
             assert!(Url::try_from(bad).is_err(), "{bad}");
         }
-        for (tag, good) in [
-            ("zh", true),
-            ("zh-Hant", true),
-            ("ZH", false),
-            ("z", false),
-            ("zh-", false),
-        ] {
+        for (tag, good) in [("zh", true), ("zh-Hant", true), ("ZH", false), ("z", false), ("zh-", false)] {
             assert_eq!(Language::try_from(tag).is_ok(), good, "{tag}");
         }
     }

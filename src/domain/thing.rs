@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::approval::Approval;
+use super::approval::{Approval, Case};
 use super::authority::Authority;
 use super::chip::Chip;
 use super::citation::Citation;
 use super::company::Company;
 use super::condition::Condition;
-use super::id::{AuthorityId, ThingId};
+use super::id::{ApprovalId, AuthorityId, ChipId, CompanyId, ThingId};
 use super::report::Report;
 use super::source::Source;
 use super::transition::Transition;
@@ -72,10 +72,7 @@ pub struct Reference {
 
 impl Reference {
     fn new(pointer: impl Into<String>, kind: Kind, id: &str) -> Self {
-        Self {
-            pointer: pointer.into(),
-            to: ThingRef::new(kind, id),
-        }
+        Self { pointer: pointer.into(), to: ThingRef::new(kind, id) }
     }
 }
 
@@ -134,11 +131,7 @@ impl Thing for Authority {
     }
 
     fn references(&self) -> Vec<Reference> {
-        vec![Reference::new(
-            "/workflow",
-            Kind::Workflow,
-            self.workflow.as_str(),
-        )]
+        vec![Reference::new("/workflow", Kind::Workflow, self.workflow.as_str())]
     }
 }
 
@@ -150,10 +143,7 @@ impl Thing for Company {
     }
 
     fn references(&self) -> Vec<Reference> {
-        self.parent
-            .iter()
-            .map(|parent| Reference::new("/parent", Kind::Company, parent.as_str()))
-            .collect()
+        self.parent.iter().map(|parent| Reference::new("/parent", Kind::Company, parent.as_str())).collect()
     }
 }
 
@@ -197,26 +187,29 @@ impl Thing for Approval {
             Reference::new("/chip", Kind::Chip, self.chip.as_str()),
             Reference::new("/authority", Kind::Authority, self.authority.as_str()),
         ];
-        named(
-            &mut references,
-            "/exporter",
-            Kind::Company,
-            self.exporter.as_ref().map(|id| id.as_str()),
-        );
+        named(&mut references, "/exporter", Kind::Company, self.exporter.as_ref().map(CompanyId::as_str));
         named(
             &mut references,
             "/supersedes",
             Kind::Approval,
-            self.supersedes.as_ref().map(|id| id.as_str()),
+            self.supersedes.as_ref().map(ApprovalId::as_str),
         );
         for (index, quantity) in self.quantities.iter().enumerate() {
-            cited(
-                &mut references,
-                &format!("/quantities/{index}/citations"),
-                &quantity.citations,
-            );
+            cited(&mut references, &format!("/quantities/{index}/citations"), &quantity.citations);
         }
         references
+    }
+}
+
+impl Thing for Case {
+    const KIND: Kind = Kind::Approval;
+
+    fn id(&self) -> &str {
+        self.approval.id()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.approval.references()
     }
 }
 
@@ -228,11 +221,7 @@ impl Thing for Transition {
     }
 
     fn references(&self) -> Vec<Reference> {
-        let mut references = vec![Reference::new(
-            "/approval",
-            Kind::Approval,
-            self.approval.as_str(),
-        )];
+        let mut references = vec![Reference::new("/approval", Kind::Approval, self.approval.as_str())];
         cited(&mut references, "/citations", &self.citations);
         references
     }
@@ -252,19 +241,14 @@ impl Thing for Report {
             &mut references,
             "/about/company",
             Kind::Company,
-            about.company.as_ref().map(|id| id.as_str()),
+            about.company.as_ref().map(CompanyId::as_str),
         );
-        named(
-            &mut references,
-            "/about/chip",
-            Kind::Chip,
-            about.chip.as_ref().map(|id| id.as_str()),
-        );
+        named(&mut references, "/about/chip", Kind::Chip, about.chip.as_ref().map(ChipId::as_str));
         named(
             &mut references,
             "/about/authority",
             Kind::Authority,
-            about.authority.as_ref().map(|id| id.as_str()),
+            about.authority.as_ref().map(AuthorityId::as_str),
         );
         cited(&mut references, "/citations", &self.citations);
         references
@@ -280,39 +264,28 @@ impl Thing for Condition {
 
     fn references(&self) -> Vec<Reference> {
         let scope = &self.scope;
-        let authority: Option<&AuthorityId> = scope.authority.as_ref();
         let mut references = Vec::new();
         named(
             &mut references,
             "/scope/authority",
             Kind::Authority,
-            authority.map(|id| id.as_str()),
+            scope.authority.as_ref().map(AuthorityId::as_str),
         );
         named(
             &mut references,
             "/scope/approval",
             Kind::Approval,
-            scope.approval.as_ref().map(|id| id.as_str()),
+            scope.approval.as_ref().map(ApprovalId::as_str),
         );
         named(
             &mut references,
             "/scope/company",
             Kind::Company,
-            scope.company.as_ref().map(|id| id.as_str()),
+            scope.company.as_ref().map(CompanyId::as_str),
         );
-        named(
-            &mut references,
-            "/scope/chip",
-            Kind::Chip,
-            scope.chip.as_ref().map(|id| id.as_str()),
-        );
+        named(&mut references, "/scope/chip", Kind::Chip, scope.chip.as_ref().map(ChipId::as_str));
         for (index, chip) in self.terms.chips().iter().enumerate() {
-            named(
-                &mut references,
-                &format!("/chips/{index}"),
-                Kind::Chip,
-                chip.as_str(),
-            );
+            named(&mut references, &format!("/chips/{index}"), Kind::Chip, chip.as_str());
         }
         cited(&mut references, "/citations", &self.citations);
         references

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::{Timestamp, ToSpan, civil, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
 use super::fault::{Fault, FaultCode};
 use super::vocabulary::vocabulary;
@@ -24,6 +24,12 @@ impl Moment {
         Timestamp::from_microsecond(microseconds).ok().map(Self)
     }
 
+    /// The beginning of 1970.
+    #[must_use]
+    pub fn epoch() -> Self {
+        Self(Timestamp::UNIX_EPOCH)
+    }
+
     /// Microseconds since the beginning of 1970.
     #[must_use]
     pub fn microseconds(self) -> i64 {
@@ -39,21 +45,25 @@ impl Moment {
     /// This moment and so many seconds more; stays where it is at the end of time.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {
-        self.0.checked_add(seconds.seconds()).map_or(self, Self)
+        let later = self.0.checked_add(SignedDuration::from_secs(seconds));
+        later.map_or(self, Self)
     }
 
     /// The bound a bare date means where something begins: midnight UTC.
     #[must_use]
     pub fn start_of(date: Date) -> Self {
-        TimeZone::UTC
-            .to_timestamp(date.0.at(0, 0, 0, 0))
-            .map_or(Self(Timestamp::MIN), Self)
+        // No date lies before the year 1, so one that is out of a moment's reach lies beyond its end.
+        TimeZone::UTC.to_timestamp(date.0.at(0, 0, 0, 0)).map_or_else(|_| Self::end_of_time(), Self)
     }
 
     /// The bound a bare date means where something ends: the end of that day, UTC.
     #[must_use]
     pub fn end_of(date: Date) -> Self {
-        date.tomorrow().map_or(Self(Timestamp::MAX), Self::start_of)
+        date.tomorrow().map_or_else(Self::end_of_time, Self::start_of)
+    }
+
+    fn end_of_time() -> Self {
+        Self::new(Timestamp::MAX)
     }
 }
 
@@ -61,22 +71,15 @@ impl TryFrom<&str> for Moment {
     type Error = Fault;
 
     fn try_from(text: &str) -> Result<Self, Fault> {
-        let form = || {
-            Fault::new(
-                FaultCode::Malformed,
-                "must be an RFC 3339 time such as `2026-01-23T08:00:00Z`",
-            )
-        };
-        let has_date_and_time = text
-            .get(10..11)
-            .is_some_and(|mark| mark.eq_ignore_ascii_case("t"));
+        let form =
+            || Fault::new(FaultCode::Malformed, "must be an RFC 3339 time such as `2026-01-23T08:00:00Z`");
+        let has_date_and_time = text.get(10..11).is_some_and(|mark| mark.eq_ignore_ascii_case("t"));
         if !has_date_and_time || text.contains('[') || text.starts_with(['+', '-']) {
             return Err(form());
         }
-        text.parse().map(Self::new).map_err(|cause: jiff::Error| Fault {
-            detail: cause.to_string(),
-            ..form()
-        })
+        text.parse()
+            .map(Self::new)
+            .map_err(|cause: jiff::Error| Fault { detail: cause.to_string(), ..form() })
     }
 }
 
@@ -106,15 +109,10 @@ impl TryFrom<&str> for Date {
         if text.len() != 10 || text.starts_with(['+', '-']) {
             return Err(form());
         }
-        let date: civil::Date = text.parse().map_err(|cause: jiff::Error| Fault {
-            detail: cause.to_string(),
-            ..form()
-        })?;
+        let date: civil::Date =
+            text.parse().map_err(|cause: jiff::Error| Fault { detail: cause.to_string(), ..form() })?;
         if date.year() < 1 {
-            return Err(Fault::new(
-                FaultCode::OutOfRange,
-                "must not lie before the year 1",
-            ));
+            return Err(Fault::new(FaultCode::OutOfRange, "must not lie before the year 1"));
         }
         Ok(Self(date))
     }
@@ -162,6 +160,17 @@ mod tests {
         let moment = Moment::try_from("2026-01-23T09:00:00.1234567+01:00").unwrap();
         assert_eq!(moment.to_string(), "2026-01-23T08:00:00.123456Z");
         assert_eq!(Moment::from_microseconds(moment.microseconds()), Some(moment));
+    }
+
+    #[test]
+    fn the_last_dates_of_the_calendar_stand_for_the_end_of_time() {
+        for date in ["9999-12-30", "9999-12-31"] {
+            let end = Moment::end_of(Date::try_from(date).unwrap());
+            assert!(end > Moment::try_from("9999-12-30T21:00:00Z").unwrap(), "{date} {end}");
+            assert_eq!(Moment::try_from(end.to_string().as_str()), Ok(end), "{date}");
+            assert_eq!(end.plus_seconds(1), end);
+            assert_eq!(end.plus_seconds(i64::MAX), end);
+        }
     }
 
     #[test]

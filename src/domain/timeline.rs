@@ -70,9 +70,7 @@ impl Timeline {
     }
 
     fn standing(&self) -> impl DoubleEndedIterator<Item = &Accepted> {
-        self.accepted
-            .iter()
-            .filter(|accepted| !accepted.transition.retracted)
+        self.accepted.iter().filter(|accepted| !accepted.transition.retracted)
     }
 
     /// The timeline with one transition put in, or put back in another state.
@@ -83,12 +81,8 @@ impl Timeline {
     /// of the workflow; for a retraction, if the two it stood between do not follow each other.
     pub fn with(&self, workflow: &Workflow, changed: Accepted) -> Result<Self, IllegalMove> {
         let id = changed.transition.id.clone();
-        let mut accepted: Vec<Accepted> = self
-            .accepted
-            .iter()
-            .filter(|other| other.transition.id != id)
-            .cloned()
-            .collect();
+        let mut accepted: Vec<Accepted> =
+            self.accepted.iter().filter(|other| other.transition.id != id).cloned().collect();
         accepted.push(changed);
         let timeline = Self::new(accepted);
         timeline.check_around(workflow, &id)?;
@@ -96,21 +90,15 @@ impl Timeline {
     }
 
     fn check_around(&self, workflow: &Workflow, id: &TransitionId) -> Result<(), IllegalMove> {
-        let Some(changed) = self
-            .accepted
-            .iter()
-            .find(|accepted| accepted.transition.id == *id)
-        else {
+        let Some(changed) = self.accepted.iter().find(|accepted| accepted.transition.id == *id) else {
             return Ok(());
         };
         let before = self
             .standing()
             .rfind(|other| other.order() < changed.order())
             .map_or(&workflow.initial, |other| &other.transition.to);
-        let after = self
-            .standing()
-            .find(|other| other.order() > changed.order())
-            .map(|other| &other.transition.to);
+        let after =
+            self.standing().find(|other| other.order() > changed.order()).map(|other| &other.transition.to);
         if changed.transition.retracted {
             return after.map_or(Ok(()), |after| step(workflow, before, after, None));
         }
@@ -134,21 +122,13 @@ impl Timeline {
     /// The stages the transitions make, from the beginning of time to its end, without gaps.
     #[must_use]
     pub fn spans(&self, workflow: &Workflow) -> Vec<Span> {
-        let mut spans = vec![Span {
-            stage: workflow.initial.clone(),
-            from: None,
-            until: None,
-        }];
+        let mut spans = vec![Span { stage: workflow.initial.clone(), from: None, until: None }];
         for accepted in self.standing() {
             let date = accepted.transition.effective_on.date;
             if let Some(last) = spans.last_mut() {
                 last.until = Some(date);
             }
-            spans.push(Span {
-                stage: accepted.transition.to.clone(),
-                from: Some(date),
-                until: None,
-            });
+            spans.push(Span { stage: accepted.transition.to.clone(), from: Some(date), until: None });
         }
         // Of several transitions on one day the last accepted one stays; the others are never in effect.
         spans.retain(|span| span.from.is_none() || span.from != span.until);
@@ -177,10 +157,235 @@ fn step(
         stage: from.clone(),
         to: to.clone(),
         before: after.cloned(),
-        legal: workflow
-            .successors(from)
-            .filter(|stage| leads_on(stage))
-            .cloned()
-            .collect(),
+        legal: workflow.successors(from).filter(|stage| leads_on(stage)).cloned().collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::citation::{Attribution, Citation};
+    use crate::domain::id::ApprovalId;
+    use crate::domain::time::{Dated, Precision};
+    use crate::domain::workflow::tests::workflow;
+
+    fn day(day: u8) -> Date {
+        Date::try_from(format!("2026-01-{day:02}").as_str()).unwrap()
+    }
+
+    fn step_to(to: &str, on: u8, ordinal: i64) -> Accepted {
+        Accepted {
+            transition: Transition {
+                id: TransitionId::try_from(format!("t{ordinal}").as_str()).unwrap(),
+                approval: ApprovalId::try_from("a").unwrap(),
+                to: StageId::try_from(to).unwrap(),
+                effective_on: Dated { date: day(on), precision: Precision::Day },
+                retracted: false,
+                citations: vec![Citation::new(None, Attribution::OwnRecord).unwrap()],
+                note: None,
+            },
+            acceptance: Acceptance { revision: 1, ordinal },
+        }
+    }
+
+    fn retracted(mut accepted: Accepted, retracted: bool) -> Accepted {
+        accepted.transition.retracted = retracted;
+        accepted
+    }
+
+    /// From `asked` to `granted` and back by way of `paused`, and from `granted` to the end.
+    fn cycle() -> Workflow {
+        workflow(
+            &["asked", "granted", "paused", "ended"],
+            &[("asked", "granted"), ("granted", "paused"), ("paused", "granted"), ("granted", "ended")],
+        )
+    }
+
+    fn stages(timeline: &Timeline) -> Vec<String> {
+        let spans = timeline.spans(&cycle());
+        let told = spans.iter().map(|span| match span.from {
+            Some(from) => format!("{} {from}", span.stage),
+            None => span.stage.to_string(),
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_legal_step_is_put_at_the_end() {
+        let timeline = Timeline::new(vec![step_to("granted", 10, 1)]);
+        let timeline = timeline.with(&cycle(), step_to("paused", 20, 2)).unwrap();
+        assert_eq!(stages(&timeline), ["asked", "granted 2026-01-10", "paused 2026-01-20"]);
+    }
+
+    #[test]
+    fn an_illegal_step_is_refused_with_the_legal_ones() {
+        let timeline = Timeline::new(vec![step_to("granted", 10, 1)]);
+        let illegal = timeline.with(&cycle(), step_to("asked", 20, 2)).unwrap_err();
+        assert_eq!(illegal.stage.as_str(), "granted");
+        assert_eq!(illegal.to.as_str(), "asked");
+        assert_eq!(illegal.before, None);
+        assert_eq!(illegal.legal.iter().map(StageId::as_str).collect::<Vec<_>>(), ["paused", "ended"]);
+    }
+
+    #[test]
+    fn a_step_in_the_middle_is_judged_against_both_neighbours() {
+        let timeline = Timeline::new(vec![step_to("granted", 10, 1), step_to("granted", 20, 2)]);
+        let illegal = timeline.with(&cycle(), step_to("ended", 15, 3)).unwrap_err();
+        assert_eq!(illegal.before.as_ref().map(StageId::as_str), Some("granted"));
+        assert_eq!(illegal.legal.iter().map(StageId::as_str).collect::<Vec<_>>(), ["paused"]);
+        let timeline = timeline.with(&cycle(), step_to("paused", 15, 3)).unwrap();
+        assert!(timeline.check(&cycle()).is_ok());
+    }
+
+    #[test]
+    fn the_first_step_leaves_the_initial_stage() {
+        let timeline = Timeline::new(Vec::new());
+        assert!(timeline.with(&cycle(), step_to("granted", 1, 1)).is_ok());
+        let illegal = timeline.with(&cycle(), step_to("ended", 1, 1)).unwrap_err();
+        assert_eq!(illegal.stage.as_str(), "asked");
+    }
+
+    #[test]
+    fn a_retraction_leaves_a_legal_sequence_or_is_refused() {
+        let steps = [step_to("granted", 10, 1), step_to("paused", 20, 2), step_to("granted", 30, 3)];
+        let timeline = Timeline::new(steps.to_vec());
+        let [first, middle, last] = steps.map(|step| retracted(step, true));
+        let illegal = timeline.with(&cycle(), first).unwrap_err();
+        assert_eq!((illegal.stage.as_str(), illegal.to.as_str()), ("asked", "paused"));
+        assert!(timeline.with(&cycle(), middle).is_err());
+        let timeline = timeline.with(&cycle(), last).unwrap();
+        assert_eq!(stages(&timeline), ["asked", "granted 2026-01-10", "paused 2026-01-20"]);
+        assert_eq!(timeline.accepted().len(), 3, "a retracted transition stays on record");
+    }
+
+    #[test]
+    fn a_retracted_step_can_be_put_back_where_it_still_fits() {
+        let last = step_to("ended", 20, 2);
+        let timeline = Timeline::new(vec![step_to("granted", 10, 1), retracted(last.clone(), true)]);
+        let put_back = timeline.with(&cycle(), last.clone()).unwrap();
+        assert_eq!(stages(&put_back), ["asked", "granted 2026-01-10", "ended 2026-01-20"]);
+        let paused = timeline.with(&cycle(), step_to("paused", 15, 3)).unwrap();
+        let illegal = paused.with(&cycle(), last).unwrap_err();
+        assert_eq!(illegal.stage.as_str(), "paused");
+    }
+
+    #[test]
+    fn of_several_steps_on_one_day_the_last_accepted_stays() {
+        let timeline = Timeline::new(vec![
+            step_to("ended", 10, 4),
+            step_to("granted", 10, 3),
+            step_to("granted", 10, 1),
+            step_to("paused", 10, 2),
+        ]);
+        assert!(timeline.check(&cycle()).is_ok());
+        assert_eq!(stages(&timeline), ["asked", "ended 2026-01-10"]);
+    }
+
+    #[test]
+    fn acceptance_goes_by_revision_before_ordinal() {
+        let mut earlier = step_to("granted", 10, 9);
+        earlier.acceptance.revision = 0;
+        let timeline = Timeline::new(vec![step_to("paused", 10, 1), earlier]);
+        assert_eq!(stages(&timeline), ["asked", "paused 2026-01-10"]);
+    }
+
+    #[test]
+    fn a_case_that_comes_under_another_workflow_is_judged_from_its_beginning() {
+        let timeline = Timeline::new(vec![step_to("granted", 10, 1), step_to("paused", 20, 2)]);
+        let narrower = workflow(&["asked", "granted", "paused"], &[("asked", "granted")]);
+        let illegal = timeline.check(&narrower).unwrap_err();
+        assert_eq!((illegal.stage.as_str(), illegal.to.as_str()), ("granted", "paused"));
+    }
+
+    const STAGES: [&str; 4] = ["s0", "s1", "s2", "s3"];
+
+    fn workflows() -> impl Strategy<Value = Workflow> {
+        let moves = proptest::sample::subsequence((0..16).collect::<Vec<usize>>(), 4..=16);
+        moves.prop_map(|moves| {
+            let moves: Vec<(&str, &str)> =
+                moves.into_iter().map(|step| (STAGES[step / 4], STAGES[step % 4])).collect();
+            workflow(&STAGES, &moves)
+        })
+    }
+
+    /// Changes: a step to a stage on a day, or the retraction (or return) of an earlier change's step.
+    fn changes() -> impl Strategy<Value = Vec<(usize, u8, Option<usize>)>> {
+        let earlier = proptest::option::weighted(0.4, 0..20_usize);
+        proptest::collection::vec((0..4_usize, 1..=9_u8, earlier), 0..20)
+    }
+
+    fn changed(timeline: &Timeline, (to, on, earlier): (usize, u8, Option<usize>), ordinal: i64) -> Accepted {
+        let accepted = timeline.accepted();
+        match earlier {
+            Some(earlier) if !accepted.is_empty() => {
+                let old = accepted[earlier % accepted.len()].clone();
+                let flipped = !old.transition.retracted;
+                retracted(old, flipped)
+            }
+            _ => step_to(STAGES[to], on, ordinal),
+        }
+    }
+
+    /// What stands after a change, worked out anew from all that was accepted.
+    fn naive(timeline: &Timeline, changed: &Accepted) -> Vec<Accepted> {
+        let mut all = timeline.accepted().to_vec();
+        all.retain(|other| other.transition.id != changed.transition.id);
+        all.push(changed.clone());
+        all.retain(|accepted| !accepted.transition.retracted);
+        all.sort_by_key(|accepted| (accepted.transition.effective_on.date, accepted.acceptance));
+        all
+    }
+
+    fn naive_is_legal(workflow: &Workflow, standing: &[Accepted]) -> bool {
+        let entered = standing.iter().map(|accepted| &accepted.transition.to);
+        let left = std::iter::once(&workflow.initial).chain(entered.clone());
+        left.zip(entered).all(|(from, to)| workflow.allows(from, to))
+    }
+
+    fn naive_stage<'a>(workflow: &'a Workflow, standing: &'a [Accepted], date: Date) -> &'a StageId {
+        standing
+            .iter()
+            .rfind(|accepted| accepted.transition.effective_on.date <= date)
+            .map_or(&workflow.initial, |accepted| &accepted.transition.to)
+    }
+
+    proptest! {
+        #[test]
+        fn a_change_is_taken_just_when_what_stands_after_it_is_legal(
+            workflow in workflows(),
+            changes in changes(),
+        ) {
+            let mut timeline = Timeline::new(Vec::new());
+            for (ordinal, change) in (0..).zip(changes) {
+                let changed = changed(&timeline, change, ordinal);
+                let standing = naive(&timeline, &changed);
+                let outcome = timeline.with(&workflow, changed);
+                prop_assert_eq!(outcome.is_ok(), naive_is_legal(&workflow, &standing));
+                timeline = outcome.unwrap_or(timeline);
+                prop_assert!(timeline.check(&workflow).is_ok());
+            }
+        }
+
+        #[test]
+        fn every_day_has_just_one_stage_and_it_is_that_of_the_latest_step(
+            workflow in workflows(),
+            changes in changes(),
+        ) {
+            let mut timeline = Timeline::new(Vec::new());
+            for (ordinal, change) in (0..).zip(changes) {
+                let changed = changed(&timeline, change, ordinal);
+                timeline = timeline.with(&workflow, changed).unwrap_or(timeline);
+            }
+            let spans = timeline.spans(&workflow);
+            let standing: Vec<Accepted> = timeline.standing().cloned().collect();
+            for date in (1..=10).map(day) {
+                let covering: Vec<&Span> = spans.iter().filter(|span| span.covers(date)).collect();
+                prop_assert_eq!(covering.len(), 1);
+                prop_assert_eq!(&covering[0].stage, naive_stage(&workflow, &standing, date));
+                prop_assert_eq!(span_on(&spans, date), Some(covering[0]));
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ use super::fields::{Fields, Place};
 use super::values::{MAX_ITEMS, listed, named, names, set, shown, text};
 use crate::domain::company::Company;
 use crate::domain::identifier::Identifier;
+use crate::domain::text::Names;
 
 impl Document for Company {
     fn write(&self) -> Value {
@@ -25,14 +26,13 @@ impl Document for Company {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let id = fields.required("id", text);
         let name = fields.required("name", text);
-        let names = fields.or("names", Default::default(), names);
+        let names = fields.or("names", Names::new(), names);
         let jurisdiction = fields.required("jurisdiction", text);
         let roles = fields.or("roles", Vec::new(), set);
-        let identifiers = fields.or("identifiers", Vec::new(), |place| {
-            place.list((0, MAX_ITEMS), identifier)
-        });
+        let identifiers =
+            fields.or("identifiers", Vec::new(), |place| place.list((0, MAX_ITEMS), identifier));
         let aliases = fields.or("aliases", Vec::new(), set);
-        let parent = fields.or("parent", None, |place| text(place).map(Some));
+        let parent = fields.nullable("parent", text);
         let company = Self {
             id: id?,
             name: name?,
@@ -60,7 +60,7 @@ fn identifier(place: Place<'_, '_>) -> Option<Identifier> {
     place.object(|fields| {
         let scheme = fields.required("scheme", text);
         let value = fields.required("value", text);
-        let status = fields.or("status", None, |place| text(place).map(Some));
+        let status = fields.nullable("status", text);
         match Identifier::new(scheme?, value?, status?) {
             Ok(identifier) => Some(identifier),
             Err(fault) => {
@@ -74,36 +74,25 @@ fn identifier(place: Place<'_, '_>) -> Option<Identifier> {
 #[cfg(test)]
 mod tests {
     use crate::domain::company::Company;
-    use crate::wire::{Document, json::parse, read};
-
-    fn company(text: &str) -> Result<Company, Vec<String>> {
-        let value = parse(text.as_bytes()).unwrap();
-        read::<Company>(value.as_object().unwrap()).map_err(|faults| {
-            faults
-                .0
-                .iter()
-                .map(|placed| format!("{} {}", placed.pointer, placed.fault.code))
-                .collect()
-        })
-    }
+    use crate::wire::testing::{assert_written_as_read, faults};
 
     #[test]
-    fn what_is_written_is_read_back_as_it_was() {
-        let text = r#"{"id":"alibaba","name":"Alibaba","names":{"zh":"阿里巴巴"},"jurisdiction":"CN","roles":["buyer","cloud"],
-            "identifiers":[{"scheme":"lei","value":"5493001NTNQJDH60PM02"}],"aliases":["BABA"],"parent":null}"#;
-        let read_once = company(text).unwrap();
-        assert_eq!(company(&read_once.write().to_string()).unwrap(), read_once);
+    fn a_company_is_written_as_it_was_read() {
+        assert_written_as_read::<Company>(
+            r#"{"id":"alibaba","name":"Alibaba","names":{"zh":"阿里巴巴"},"jurisdiction":"CN","roles":["buyer","cloud"],
+                "identifiers":[{"scheme":"lei","value":"5493001NTNQJDH60PM02","status":null}],"aliases":["BABA"],
+                "parent":null}"#,
+        );
     }
 
     #[test]
     fn every_fault_is_told_at_once() {
-        let faults = company(
+        let told = faults::<Company>(
             r#"{"id":"Alibaba","nmae":"x","jurisdiction":"XX","roles":["buyer","buyer","king"],
                 "identifiers":[{"scheme":"lei","value":"5493001NTNQJDH60PM03"},7],"parent":5}"#,
-        )
-        .unwrap_err();
+        );
         assert_eq!(
-            faults,
+            told,
             [
                 "/id malformed",
                 "/name missing",
@@ -115,5 +104,12 @@ mod tests {
                 "/nmae unknown_field",
             ]
         );
+    }
+
+    #[test]
+    fn a_company_is_not_its_own_parent() {
+        let told =
+            faults::<Company>(r#"{"id":"alibaba","name":"Alibaba","jurisdiction":"CN","parent":"alibaba"}"#);
+        assert_eq!(told, ["/parent inconsistent"]);
     }
 }

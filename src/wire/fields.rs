@@ -17,12 +17,14 @@ pub struct Place<'a, 'f> {
 
 impl<'a> Place<'a, '_> {
     /// Records what is wrong with the value.
+    #[must_use]
     pub fn refuse<T>(self, fault: Fault) -> Option<T> {
         self.faults.0.push(fault.at(self.pointer));
         None
     }
 
     /// Records that the value has the wrong type.
+    #[must_use]
     pub fn wrong_type<T>(self, wanted: &str) -> Option<T> {
         let found = match self.value {
             Value::Null => "null",
@@ -32,10 +34,7 @@ impl<'a> Place<'a, '_> {
             Value::Array(_) => "an array",
             Value::Object(_) => "an object",
         };
-        self.refuse(Fault::new(
-            FaultCode::WrongType,
-            format!("must be {wanted}, not {found}"),
-        ))
+        self.refuse(Fault::new(FaultCode::WrongType, format!("must be {wanted}, not {found}")))
     }
 
     /// The value as an object, read by `read`, with fields that nothing asked for refused.
@@ -59,30 +58,22 @@ impl<'a> Place<'a, '_> {
             return self.wrong_type("an array");
         };
         if items.len() < least {
-            return self.refuse(Fault::new(
-                FaultCode::TooShort,
-                format!("must have at least {least} item(s)"),
-            ));
+            return self
+                .refuse(Fault::new(FaultCode::TooShort, format!("must have at least {least} item(s)")));
         }
         if items.len() > most {
-            return self.refuse(Fault::new(
-                FaultCode::TooLong,
-                format!("must have at most {most} items"),
-            ));
+            return self.refuse(Fault::new(FaultCode::TooLong, format!("must have at most {most} items")));
         }
         let mut list = Vec::with_capacity(items.len());
         for (index, value) in items.iter().enumerate() {
             let pointer = format!("{}/{index}", self.pointer);
-            list.extend(read(Place {
-                value,
-                pointer,
-                faults: self.faults,
-            }));
+            list.extend(read(Place { value, pointer, faults: self.faults }));
         }
         (list.len() == items.len()).then_some(list)
     }
 
     /// The value as text.
+    #[must_use]
     pub fn text(&self) -> Option<&'a str> {
         self.value.as_str()
     }
@@ -99,12 +90,7 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of `object`, which stands at `pointer`.
     pub fn new(object: &'a Map<String, Value>, pointer: String, faults: &'a mut Faults) -> Self {
-        Self {
-            object,
-            pointer,
-            known: Vec::new(),
-            faults,
-        }
+        Self { object, pointer, known: Vec::new(), faults }
     }
 
     /// A field that may be absent.
@@ -115,11 +101,7 @@ impl<'a> Fields<'a> {
     ) -> Option<T> {
         self.known.push(name);
         let value = self.object.get(name).filter(|value| !value.is_null())?;
-        read(Place {
-            value,
-            pointer: member(&self.pointer, name),
-            faults: self.faults,
-        })
+        read(Place { value, pointer: member(&self.pointer, name), faults: self.faults })
     }
 
     /// A field that must be there; its absence is a fault.
@@ -130,8 +112,7 @@ impl<'a> Fields<'a> {
     ) -> Option<T> {
         if self.object.get(name).is_none_or(Value::is_null) {
             self.known.push(name);
-            self.faults
-                .add(member(&self.pointer, name), FaultCode::Missing, "must be given");
+            self.faults.add(member(&self.pointer, name), FaultCode::Missing, "must be given");
             return None;
         }
         self.optional(name, read)
@@ -151,6 +132,21 @@ impl<'a> Fields<'a> {
         self.optional(name, read)
     }
 
+    /// A field that may be absent: the outer `None` means that it was given and wrong, the inner one that it
+    /// was not given.
+    pub fn nullable<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Place<'_, '_>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.or(name, None, |place| read(place).map(Some))
+    }
+
+    /// Fields that may be there but cannot be judged.
+    pub fn leave(&mut self, names: &[&'static str]) {
+        self.known.extend_from_slice(names);
+    }
+
     /// Records a fault at a field of this object.
     pub fn refuse(&mut self, name: &str, fault: Fault) {
         self.faults.0.push(fault.at(member(&self.pointer, name)));
@@ -159,19 +155,13 @@ impl<'a> Fields<'a> {
     /// Records the faults that a whole thing has, placed relative to this object.
     pub fn refuse_all(&mut self, faults: Faults) {
         for placed in faults.0 {
-            self.faults
-                .0
-                .push(placed.fault.at(format!("{}{}", self.pointer, placed.pointer)));
+            self.faults.0.push(placed.fault.at(format!("{}{}", self.pointer, placed.pointer)));
         }
     }
 
     /// Refuses every field that nobody asked for.
     pub fn finish(self) {
-        for name in self
-            .object
-            .keys()
-            .filter(|name| !self.known.contains(&name.as_str()))
-        {
+        for name in self.object.keys().filter(|name| !self.known.contains(&name.as_str())) {
             let hint = nearest(name, self.known.iter().copied()).map_or_else(
                 || format!("; the fields here are {}", self.known.join(", ")),
                 |near| format!("; did you mean `{near}`?"),

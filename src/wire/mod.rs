@@ -3,10 +3,20 @@
 //! Rows, change documents, exports, request bodies and replies all share this form, so it stands in
 //! one place, below the store. It knows nothing of HTTP, SQL or who may do what.
 
+pub mod approvals;
+pub mod authorities;
+pub mod chips;
+pub mod citations;
 pub mod companies;
+pub mod conditions;
 pub mod fields;
 pub mod json;
+pub mod lines;
+pub mod reports;
+pub mod sources;
+pub mod transitions;
 pub mod values;
+pub mod workflows;
 
 use serde_json::{Map, Value};
 
@@ -38,5 +48,29 @@ pub fn read<T: Document>(object: &Map<String, Value>) -> Result<T, Faults> {
     match thing {
         Some(thing) if faults.is_empty() => Ok(thing),
         _ => Err(faults),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Document, json::parse, read};
+
+    /// The thing a text stands for, or its faults as `pointer code`.
+    pub(crate) fn thing<T: Document>(text: &str) -> Result<T, Vec<String>> {
+        let value = parse(text.as_bytes()).unwrap();
+        read::<T>(value.as_object().unwrap()).map_err(|faults| {
+            faults.0.iter().map(|placed| format!("{} {}", placed.pointer, placed.fault.code)).collect()
+        })
+    }
+
+    /// The faults of a text that stands for no such thing.
+    pub(crate) fn faults<T: Document>(text: &str) -> Vec<String> {
+        thing::<T>(text).err().unwrap_or_default()
+    }
+
+    /// Asserts that a text with every field is written as it was read, in the same order.
+    pub(crate) fn assert_written_as_read<T: Document>(text: &str) {
+        let written = thing::<T>(text).map(|thing| thing.write().to_string());
+        assert_eq!(written, Ok(parse(text.as_bytes()).unwrap().to_string()));
     }
 }

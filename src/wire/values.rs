@@ -17,6 +17,7 @@ pub const MAX_NAMES: usize = 50;
 pub const MAX_ITEMS: usize = 100;
 
 /// Text that becomes a checked value.
+#[must_use]
 pub fn text<T>(place: Place<'_, '_>) -> Option<T>
 where
     T: for<'t> TryFrom<&'t str, Error = Fault>,
@@ -31,11 +32,13 @@ where
 }
 
 /// A boolean.
+#[must_use]
 pub fn boolean(place: Place<'_, '_>) -> Option<bool> {
     place.value.as_bool().or_else(|| place.wrong_type("a boolean"))
 }
 
 /// A whole number that becomes a checked value.
+#[must_use]
 pub fn integer<T>(place: Place<'_, '_>) -> Option<T>
 where
     T: TryFrom<i64, Error = Fault>,
@@ -50,13 +53,12 @@ where
 }
 
 /// A whole number within a range.
+#[must_use]
 pub fn count(place: Place<'_, '_>, least: u32, most: u32) -> Option<u32> {
     let Some(number) = whole(place.value) else {
         return place.wrong_type("a whole number");
     };
-    let fitting = u32::try_from(number)
-        .ok()
-        .filter(|number| (least..=most).contains(number));
+    let fitting = u32::try_from(number).ok().filter(|number| (least..=most).contains(number));
     fitting.or_else(|| {
         place.refuse(Fault::new(
             FaultCode::OutOfRange,
@@ -78,6 +80,7 @@ fn whole(value: &Value) -> Option<i64> {
 }
 
 /// A measured figure.
+#[must_use]
 pub fn figure(place: Place<'_, '_>) -> Option<Figure> {
     let Some(number) = place.value.as_f64() else {
         return place.wrong_type("a number");
@@ -89,6 +92,7 @@ pub fn figure(place: Place<'_, '_>) -> Option<Figure> {
 }
 
 /// A list of checked text values without repetitions.
+#[must_use]
 pub fn set<T>(place: Place<'_, '_>) -> Option<Vec<T>>
 where
     T: for<'t> TryFrom<&'t str, Error = Fault> + PartialEq,
@@ -103,12 +107,8 @@ where
 {
     let pointer = place.pointer.clone();
     let Place { value, faults, .. } = place;
-    let list = Place {
-        value,
-        pointer: pointer.clone(),
-        faults: &mut *faults,
-    }
-    .list((least, MAX_ITEMS), text::<T>)?;
+    let list = Place { value, pointer: pointer.clone(), faults: &mut *faults }
+        .list((least, MAX_ITEMS), text::<T>)?;
     let repeated: Vec<usize> = list
         .iter()
         .enumerate()
@@ -116,25 +116,19 @@ where
         .map(|(index, _)| index)
         .collect();
     for index in &repeated {
-        faults.add(
-            format!("{pointer}/{index}"),
-            FaultCode::Repeated,
-            "is in the list already",
-        );
+        faults.add(format!("{pointer}/{index}"), FaultCode::Repeated, "is in the list already");
     }
     repeated.is_empty().then_some(list)
 }
 
 /// Names by language.
+#[must_use]
 pub fn names(place: Place<'_, '_>) -> Option<Names> {
     let Value::Object(object) = place.value else {
         return place.wrong_type("an object of names by language");
     };
     if object.len() > MAX_NAMES {
-        return place.refuse(Fault::new(
-            FaultCode::TooLong,
-            format!("must have at most {MAX_NAMES} names"),
-        ));
+        return place.refuse(Fault::new(FaultCode::TooLong, format!("must have at most {MAX_NAMES} names")));
     }
     let mut names: Names = BTreeMap::new();
     for (tag, value) in object {
@@ -146,25 +140,19 @@ pub fn names(place: Place<'_, '_>) -> Option<Names> {
                 None
             }
         };
-        let name = text::<Name>(Place {
-            value,
-            pointer,
-            faults: &mut *place.faults,
-        });
+        let name = text::<Name>(Place { value, pointer, faults: &mut *place.faults });
         names.extend(language.zip(name));
     }
     (names.len() == object.len()).then_some(names)
 }
 
 /// A date and how exactly it is known.
+#[must_use]
 pub fn dated(place: Place<'_, '_>) -> Option<Dated> {
     place.object(|fields| {
         let date = fields.required("date", text::<Date>);
         let precision = fields.required("precision", text);
-        Some(Dated {
-            date: date?,
-            precision: precision?,
-        })
+        Some(Dated { date: date?, precision: precision? })
     })
 }
 
@@ -186,25 +174,21 @@ fn bound(place: Place<'_, '_>, of_date: fn(Date) -> Moment) -> Option<Moment> {
 }
 
 /// Text, or `null` where there is none.
+#[must_use]
 pub fn shown<T: Display>(value: Option<&T>) -> Value {
     value.map_or(Value::Null, |value| Value::String(value.to_string()))
 }
 
 /// A list of texts.
 pub fn listed<T: Display>(values: &[T]) -> Value {
-    values
-        .iter()
-        .map(|value| Value::String(value.to_string()))
-        .collect()
+    values.iter().map(|value| Value::String(value.to_string())).collect()
 }
 
 /// Names by language, in the order of the tags.
 #[must_use]
 pub fn named(names: &Names) -> Value {
-    let object: Map<String, Value> = names
-        .iter()
-        .map(|(tag, name)| (tag.as_str().to_owned(), Value::from(name.as_str())))
-        .collect();
+    let object: Map<String, Value> =
+        names.iter().map(|(tag, name)| (tag.as_str().to_owned(), Value::from(name.as_str()))).collect();
     Value::Object(object)
 }
 
@@ -212,9 +196,7 @@ pub fn named(names: &Names) -> Value {
 #[must_use]
 pub fn number(figure: Option<Figure>) -> Value {
     figure.map_or(Value::Null, |figure| {
-        figure
-            .whole()
-            .map_or_else(|| Value::from(figure.number()), Value::from)
+        figure.whole().map_or_else(|| Value::from(figure.number()), Value::from)
     })
 }
 
@@ -222,4 +204,92 @@ pub fn number(figure: Option<Figure>) -> Value {
 #[must_use]
 pub fn dated_value(dated: Dated) -> Value {
     json!({"date": dated.date.to_string(), "precision": dated.precision.to_string()})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fault::Faults;
+    use crate::domain::number::Units;
+    use crate::domain::workflow::Activity;
+
+    fn read<T>(value: &Value, read: impl FnOnce(Place<'_, '_>) -> Option<T>) -> Result<T, Vec<String>> {
+        let mut faults = Faults::default();
+        let read = read(Place { value, pointer: String::new(), faults: &mut faults });
+        let told = faults.0.iter().map(|placed| format!("{} {}", placed.pointer, placed.fault.code));
+        read.ok_or_else(|| told.collect())
+    }
+
+    #[test]
+    fn a_whole_number_is_taken_however_it_is_written() {
+        for (number, units) in [
+            (json!(4), Ok(4)),
+            (json!(4.0), Ok(4)),
+            (json!(1e6), Ok(1_000_000)),
+            (json!(4.5), Err(" wrong_type")),
+            (json!("4"), Err(" wrong_type")),
+            (json!(0), Err(" out_of_range")),
+            (json!(-0.0), Err(" out_of_range")),
+            (json!(i64::MIN), Err(" out_of_range")),
+            (json!(u64::MAX), Err(" out_of_range")),
+            (json!(1e300), Err(" out_of_range")),
+        ] {
+            let read = read(&number, integer::<Units>).map(Units::get);
+            assert_eq!(read, units.map_err(|fault| vec![fault.to_owned()]), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_count_keeps_within_its_range() {
+        for (number, fits) in
+            [(0, false), (1, true), (30, true), (31, false), (-1, false), (1_i64 << 40, false)]
+        {
+            assert_eq!(read(&json!(number), |place| count(place, 1, 30)).is_ok(), fits, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_set_tells_every_repetition() {
+        let words = json!(["order", "ship", "order", "ship"]);
+        assert_eq!(
+            read(&words, set::<Activity>),
+            Err(vec!["/2 repeated".to_owned(), "/3 repeated".to_owned()])
+        );
+        assert_eq!(
+            read(&json!([]), |place| set_of::<Activity>(place, 1)),
+            Err(vec![" too_short".to_owned()])
+        );
+    }
+
+    #[test]
+    fn names_are_told_by_language() {
+        let named = json!({"zh": "阿里巴巴", "english": "Alibaba", "ja": 7, "z/h": "x"});
+        assert_eq!(
+            read(&named, names),
+            Err(["/english malformed", "/ja wrong_type", "/z~1h malformed"].map(str::to_owned).into())
+        );
+    }
+
+    #[test]
+    fn a_figure_is_written_as_short_as_it_can_be() {
+        for (written, back) in [("4800", "4800"), ("4800.0", "4800"), ("4800.125", "4800.125"), ("0", "0")] {
+            let value: Value = serde_json::from_str(written).unwrap();
+            assert_eq!(number(read(&value, figure).ok()).to_string(), back);
+        }
+        assert_eq!(number(None), Value::Null);
+    }
+
+    #[test]
+    fn a_bound_is_a_date_or_a_moment() {
+        for (bound, begins, ends) in [
+            ("2026-01-23", "2026-01-23T00:00:00Z", "2026-01-24T00:00:00Z"),
+            ("2026-01-23T08:00:00+08:00", "2026-01-23T00:00:00Z", "2026-01-23T00:00:00Z"),
+        ] {
+            let bound = json!(bound);
+            assert_eq!(read(&bound, beginning).map(|moment| moment.to_string()), Ok(begins.to_owned()));
+            assert_eq!(read(&bound, ending).map(|moment| moment.to_string()), Ok(ends.to_owned()));
+        }
+        assert_eq!(read(&json!("23 January"), ending), Err(vec![" malformed".to_owned()]));
+        assert_eq!(read(&json!(2026), ending), Err(vec![" wrong_type".to_owned()]));
+    }
 }

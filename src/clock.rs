@@ -1,0 +1,58 @@
+//! The clock, passed as a value: the only place that asks what time it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::domain::time::Moment;
+
+/// What time it is: the system's, or one that a test sets.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Set(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands until it is [set](Clock::set).
+    #[must_use]
+    pub fn standing(at: Moment) -> Self {
+        Self(Source::Set(Arc::new(AtomicI64::new(at.microseconds()))))
+    }
+
+    /// Sets a standing clock; the system's clock is left alone.
+    pub fn set(&self, at: Moment) {
+        if let Source::Set(microseconds) = &self.0 {
+            microseconds.store(at.microseconds(), Ordering::SeqCst);
+        }
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        match &self.0 {
+            Source::System => {
+                #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+                let now = jiff::Timestamp::now();
+                Moment::new(now)
+            }
+            Source::Set(microseconds) => {
+                Moment::from_microseconds(microseconds.load(Ordering::SeqCst)).unwrap_or_else(Moment::epoch)
+            }
+        }
+    }
+
+    /// Waits, in real time whatever the clock shows.
+    pub async fn pause(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}

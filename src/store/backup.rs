@@ -1,0 +1,40 @@
+//! Backups of a register that is a file: one consistent copy, on stable storage, marked as a copy.
+
+use std::fs::File;
+use std::path::Path;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::Store;
+use super::engine::Engine;
+use super::error::Error;
+
+impl Store {
+    /// Copies the register to a file that does not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unfit`] on PostgreSQL, [`Error::File`] if the file exists or cannot be written, or
+    /// [`Error::Database`].
+    pub async fn backup(&self, target: &Path) -> Result<(), Error> {
+        let Engine::Sqlite { readers, .. } = &*self.engine else {
+            return Err(Error::Unfit("a register on PostgreSQL is backed up with pg_dump".to_owned()));
+        };
+        let file = |cause| Error::File { path: target.display().to_string(), cause };
+        // Reserves the name: what is there already is never overwritten.
+        File::options().write(true).create_new(true).open(target).map_err(file)?;
+        let name =
+            target.to_str().ok_or_else(|| Error::Address("the file's name must be UTF-8".to_owned()))?;
+        sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *readers.acquire().await?).await?;
+        let mut copy = SqliteConnectOptions::new().filename(target).connect().await?;
+        sqlx::query("UPDATE head SET copied = 1 WHERE one = 1").execute(&mut copy).await?;
+        sqlx::query("DELETE FROM reply").execute(&mut copy).await?;
+        copy.close().await?;
+        // VACUUM INTO does not wait for the disk.
+        File::open(target).and_then(|copy| copy.sync_all()).map_err(file)?;
+        let folder =
+            target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(file)
+    }
+}

@@ -1,0 +1,48 @@
+//! Companies in their table.
+
+use super::labels::labels;
+use super::list::{Filter, Listing, SortKey, Takes, words};
+use super::table::{Cells, Part, Stored, Table};
+use crate::domain::company::{Company, CompanyRole};
+
+impl Stored for Company {
+    const TABLE: Table = Table {
+        name: "company",
+        identity: "company_identity",
+        columns: &["name", "jurisdiction", "roles", "parent"],
+    };
+
+    fn cells(&self) -> Cells {
+        // Each role between spaces, so that a filter can look for ` buyer `.
+        let roles: String = self.roles.iter().map(|role| format!(" {role} ")).collect();
+        Cells(vec![
+            self.name.as_str().into(),
+            self.jurisdiction.as_str().into(),
+            roles.into(),
+            self.parent.as_ref().map(ToString::to_string).into(),
+        ])
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let names = std::iter::once(&self.name)
+            .chain(self.names.values())
+            .chain(&self.aliases)
+            .map(|name| name.as_str());
+        let identifiers = self.identifiers.iter().map(|identifier| identifier.value().as_str());
+        labels(Self::TABLE.name, self.id.as_str(), names.chain(identifiers))
+    }
+}
+
+impl Listing for Company {
+    const FILTERS: &'static [Filter] = &[
+        Filter::equal("id", Takes::Id, "Companies with these ids."),
+        Filter::equal(
+            "jurisdiction",
+            Takes::Jurisdiction,
+            "Companies with their seat in these jurisdictions.",
+        ),
+        Filter::word("roles", Takes::Words(words::<CompanyRole>), "Companies with any of these roles."),
+        Filter::equal("parent", Takes::Id, "Companies that belong to these."),
+    ];
+    const SORTS: &'static [SortKey] = &[SortKey::ID, SortKey::NAME, SortKey::CHANGED];
+}

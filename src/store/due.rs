@@ -1,0 +1,91 @@
+//! Dates that change something by passing: what has fallen due, and when the next thing will.
+
+use super::column::Stamp;
+use super::error::Error;
+use super::statement::Statement;
+use super::write::Write;
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::time::{Date, Moment};
+
+/// The bounds of things that are moments: table, column.
+const BOUNDS: [(Kind, &str, &str); 5] = [
+    (Kind::Approval, "approval", "valid_from"),
+    (Kind::Approval, "approval", "valid_until"),
+    (Kind::Condition, "condition", "in_force_from"),
+    (Kind::Condition, "condition", "in_force_until"),
+    (Kind::Source, "source", "stale_at"),
+];
+
+/// A bound that has been passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// The thing.
+    pub thing: ThingRef,
+    /// The field of the bound.
+    pub bound: &'static str,
+}
+
+impl Write {
+    /// The bounds of things that lie after one moment and by another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn bounds_passed(&mut self, after: Moment, by: Moment) -> Result<Vec<Passed>, Error> {
+        let mut passed = Vec::new();
+        for (kind, table, column) in BOUNDS {
+            let statement =
+                Statement::new("SELECT id FROM ").push(table).push(" WHERE until IS NULL AND ").push(column);
+            let statement =
+                statement.push(" > ").bind(after).push(" AND ").push(column).push(" <= ").bind(by);
+            let rows: Vec<(String,)> = self.connection().fetch_all(statement.push(" ORDER BY id")).await?;
+            passed.extend(
+                rows.into_iter().map(|(id,)| Passed { thing: ThingRef::new(kind, id), bound: column }),
+            );
+        }
+        Ok(passed)
+    }
+
+    /// The open reports dated after one day and by another: company, chip and authority.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn reports_dated(
+        &mut self,
+        after: Date,
+        by: Date,
+    ) -> Result<Vec<(String, String, String)>, Error> {
+        let statement = Statement::new(
+            "SELECT DISTINCT company, chip, authority FROM report WHERE until IS NULL AND status = 'open'
+             AND stage IS NOT NULL AND company IS NOT NULL AND chip IS NOT NULL AND authority IS NOT NULL
+             AND on_date > $1 AND on_date <= $2 ORDER BY company, chip, authority",
+        );
+        self.connection().fetch_all(statement.with(after.to_string()).with(by.to_string())).await
+    }
+
+    /// The next moment at which a date changes something by passing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn next_due(&mut self, after: Moment) -> Result<Option<Moment>, Error> {
+        let mut next: Option<Moment> = None;
+        let mut earliest = |moment: Option<Moment>| next = [next, moment].into_iter().flatten().min();
+        for (_, table, column) in BOUNDS {
+            let statement = Statement::new("SELECT min(").push(column).push(") FROM ").push(table);
+            let statement = statement.push(" WHERE until IS NULL AND ").push(column).push(" > ").bind(after);
+            let (found,): (Option<Stamp>,) = self.connection().fetch_one(statement).await?;
+            earliest(found.map(|stamp| stamp.0));
+        }
+        for days in [
+            "SELECT min(valid_from) FROM stage_span WHERE until IS NULL AND valid_from > ",
+            "SELECT min(on_date) FROM report WHERE until IS NULL AND status = 'open' AND stage IS NOT NULL AND on_date > ",
+        ] {
+            let statement = Statement::new(days).bind(after.date().to_string());
+            let (found,): (Option<String>,) = self.connection().fetch_one(statement).await?;
+            earliest(found.and_then(|date| Date::try_from(date.as_str()).ok()).map(Moment::start_of));
+        }
+        Ok(next)
+    }
+}

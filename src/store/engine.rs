@@ -1,0 +1,210 @@
+//! Opening: which engine an address names, with the settings that make a commit durable.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Executor as _, PgPool, SqlitePool};
+
+use super::error::Error;
+use super::statement::{Connection, Statement};
+
+/// How many reads can go on at once.
+const READERS: u32 = 8;
+/// How long a read waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The smallest SQLite without the race that can lose commits of a file shared by two connections.
+const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
+
+/// Where the register lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A file of our own.
+    Sqlite(PathBuf),
+    /// A database that nodes share.
+    Postgres(String),
+}
+
+impl FromStr for Address {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path.contains('?') || path.starts_with(":memory:") {
+                return Err(Error::Address(format!(
+                    "`{text}` must name a file, as in `sqlite:greenlight.db`"
+                )));
+            }
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        Err(Error::Address("must be `sqlite:FILE` or `postgres://USER@HOST/DATABASE`".to_owned()))
+    }
+}
+
+/// The readers of a register, and what it takes to make a writer.
+#[derive(Clone, Debug)]
+pub(super) enum Engine {
+    /// SQLite.
+    Sqlite { readers: SqlitePool, writer: SqliteConnectOptions },
+    /// PostgreSQL.
+    Postgres { readers: PgPool, writer: PgConnectOptions },
+}
+
+impl Engine {
+    /// Opens the register, making or migrating it as needed.
+    pub(super) async fn open(address: &Address) -> Result<Self, Error> {
+        match address {
+            Address::Sqlite(path) => Self::open_sqlite(path).await,
+            Address::Postgres(url) => Self::open_postgres(url).await,
+        }
+    }
+
+    async fn open_sqlite(path: &Path) -> Result<Self, Error> {
+        // Waiting for a lock is done by the writer itself, in steps short enough to find a gap between
+        // the batches of another process.
+        let writer = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE)
+            .pragma("journal_size_limit", "67108864");
+        let mut first = writer.connect().await?;
+        check_sqlite(&mut first).await?;
+        sqlx::migrate!("migrations/sqlite").run(&mut first).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(PATIENCE)
+            .connect_lazy_with(writer.clone().read_only(true).create_if_missing(false));
+        Ok(Self::Sqlite { readers, writer: writer.busy_timeout(Duration::ZERO) })
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self, Error> {
+        let writer = PgConnectOptions::from_str(url)?
+            .application_name("greenlight")
+            .options([("lock_timeout", "30s"), ("statement_timeout", "60s")]);
+        let mut first = writer.connect().await?;
+        check_postgres(&mut first).await?;
+        sqlx::migrate!("migrations/postgres").run(&mut first).await?;
+        let readers = PgPoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(PATIENCE)
+            // A request that is cancelled while it begins leaves its connection inside a transaction.
+            .after_release(|connection, _| {
+                Box::pin(async move { connection.execute("ROLLBACK").await.map(|_| true) })
+            })
+            .connect_lazy_with(writer.clone());
+        Ok(Self::Postgres { readers, writer })
+    }
+
+    /// A connection of its own, for writing.
+    pub(super) async fn writer(&self) -> Result<Connection, Error> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Connection::Sqlite(Box::new(Box::new(writer.connect().await?))),
+            Self::Postgres { writer, .. } => {
+                Connection::Postgres(Box::new(Box::new(writer.connect().await?)))
+            }
+        })
+    }
+
+    /// A connection for reading, inside a transaction that sees one state of the register.
+    pub(super) async fn reader(&self) -> Result<Connection, Error> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Connection::Sqlite(Box::new(readers.begin().await?)),
+            Self::Postgres { readers, .. } => Connection::Postgres(Box::new(
+                readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+            )),
+        })
+    }
+
+    /// The statement that begins a write: on SQLite it takes the write lock at once, since a transaction
+    /// that reads first and writes later is refused as soon as somebody else wrote in between.
+    pub(super) fn begin(&self) -> Statement {
+        match self {
+            Self::Sqlite { .. } => Statement::new("BEGIN IMMEDIATE"),
+            Self::Postgres { .. } => Statement::new("BEGIN"),
+        }
+    }
+
+    /// The statement that takes the head row for writing.
+    pub(super) fn head(&self) -> Statement {
+        let head = Statement::new(super::head::HEAD);
+        match self {
+            Self::Sqlite { .. } => head,
+            Self::Postgres { .. } => head.push(" FOR UPDATE"),
+        }
+    }
+
+    /// The name of the engine.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "sqlite",
+            Self::Postgres { .. } => "postgres",
+        }
+    }
+
+    /// Lets go of every connection for reading.
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite { readers, .. } => readers.close().await,
+            Self::Postgres { readers, .. } => readers.close().await,
+        }
+    }
+}
+
+async fn check_sqlite(connection: &mut sqlx::SqliteConnection) -> Result<(), Error> {
+    let (version, synchronous, journal, foreign_keys): (String, i64, String, i64) = sqlx::query_as(
+        "SELECT sqlite_version(), s.synchronous, j.journal_mode, f.foreign_keys
+         FROM pragma_synchronous s, pragma_journal_mode j, pragma_foreign_keys f",
+    )
+    .fetch_one(connection)
+    .await?;
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut part = || parts.next().unwrap_or(0);
+    if (part(), part(), part()) < SQLITE_FLOOR {
+        return Err(Error::Unfit(format!("SQLite {version} can lose commits; 3.51.3 or newer is needed")));
+    }
+    if synchronous != 2 || journal != "wal" || foreign_keys != 1 {
+        return Err(Error::Unfit("SQLite did not take WAL, synchronous FULL and foreign keys".to_owned()));
+    }
+    Ok(())
+}
+
+async fn check_postgres(connection: &mut sqlx::PgConnection) -> Result<(), Error> {
+    let off: Vec<(String,)> = sqlx::query_as(
+        "SELECT name::TEXT FROM pg_settings
+         WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'",
+    )
+    .fetch_all(connection)
+    .await?;
+    if off.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = off.into_iter().map(|(name,)| name).collect();
+    Err(Error::Unfit(format!(
+        "an acknowledged write could be lost: turn on {} in PostgreSQL",
+        names.join(", ")
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_a_file_or_a_server() {
+        assert_eq!("sqlite:a.db".parse::<Address>().unwrap(), Address::Sqlite("a.db".into()));
+        assert_eq!("sqlite:///var/a.db".parse::<Address>().unwrap(), Address::Sqlite("/var/a.db".into()));
+        assert!(matches!("postgres://h/d".parse::<Address>().unwrap(), Address::Postgres(_)));
+        for bad in ["", "a.db", "sqlite:", "sqlite::memory:", "mysql://h/d"] {
+            assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
+    }
+}

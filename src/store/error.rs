@@ -1,0 +1,63 @@
+//! What can go wrong beneath the rules.
+
+use crate::domain::fault::Faults;
+
+/// A failure of the store. Nothing here is the caller's mistake, except asking for a time to come.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused, failed or could not be reached.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be brought up to date: {0}")]
+    Schema(#[from] sqlx::migrate::MigrateError),
+    /// A stored document does not say what its table promises.
+    #[error("{table} `{id}` at revision {since} is damaged: {faults}")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// The thing.
+        id: String,
+        /// The version.
+        since: i64,
+        /// What is wrong with it.
+        faults: Faults,
+    },
+    /// The database's address is not one of those that can be used.
+    #[error("{0}")]
+    Address(String),
+    /// The database does not keep the promises that are made on top of it.
+    #[error("{0}")]
+    Unfit(String),
+    /// A file could not be used.
+    #[error("{path}: {cause}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// A read asked for a revision or a time that has not come.
+    #[error("the newest revision is {newest}")]
+    Future {
+        /// The newest revision.
+        newest: i64,
+    },
+    /// Another process has had the register to itself for too long.
+    #[error("another process is writing to the register")]
+    Busy,
+    /// The batch that held the write failed, and may or may not have been kept.
+    #[error("the write was interrupted: {0}")]
+    Interrupted(String),
+    /// The writer is gone: the process is stopping.
+    #[error("the register is closing")]
+    Closed,
+}
+
+impl Error {
+    /// Whether the failure is another process holding the register.
+    pub(super) fn is_busy(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(cause)) = self else { return false };
+        cause.code().is_some_and(|code| matches!(code.as_ref(), "5" | "261" | "517" | "55P03"))
+    }
+}

@@ -1,0 +1,95 @@
+//! The head: the newest revision, which every write takes first and every read sees.
+
+use super::column::Stamp;
+use super::engine::Engine;
+use super::error::Error;
+use super::statement::Statement;
+use super::write::Write;
+use crate::domain::time::Moment;
+
+/// The columns of the head row.
+pub(super) const HEAD: &str =
+    "SELECT epoch, revision, digest, recorded_at, due_at, copied FROM head WHERE one = 1";
+
+/// The newest revision.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The epoch of the register: another one after a copy of it came to life.
+    pub epoch: String,
+    /// The newest revision's number; 0 before the first.
+    pub revision: i64,
+    /// Its digest; zeros before the first.
+    pub digest: [u8; 32],
+    /// When it was recorded.
+    pub recorded_at: Moment,
+    /// The next date that changes something by passing.
+    pub due_at: Option<Moment>,
+    /// Whether this is a copy that nothing has served yet.
+    pub copied: bool,
+}
+
+/// The head row as it is stored.
+#[derive(sqlx::FromRow)]
+pub(super) struct HeadRow {
+    epoch: String,
+    revision: i64,
+    digest: Vec<u8>,
+    recorded_at: Stamp,
+    due_at: Option<Stamp>,
+    copied: bool,
+}
+
+impl TryFrom<HeadRow> for Head {
+    type Error = Error;
+
+    fn try_from(row: HeadRow) -> Result<Self, Error> {
+        let digest = row.digest.try_into().map_err(|digest: Vec<u8>| {
+            Error::Unfit(format!("the head's digest has {} bytes instead of 32", digest.len()))
+        })?;
+        Ok(Self {
+            epoch: row.epoch,
+            revision: row.revision,
+            digest,
+            recorded_at: row.recorded_at.0,
+            due_at: row.due_at.map(|stamp| stamp.0),
+            copied: row.copied,
+        })
+    }
+}
+
+/// Makes the head row of an empty register.
+pub(super) async fn begin(engine: &Engine, now: Moment) -> Result<(), Error> {
+    let mut connection = engine.writer().await?;
+    let begin = Statement::new(
+        "INSERT INTO head (one, epoch, revision, digest, recorded_at, copied) VALUES (1, $1, 0, $2, $3, $4)
+         ON CONFLICT (one) DO NOTHING",
+    );
+    let known: Option<HeadRow> = connection.fetch_optional(Statement::new(HEAD)).await?;
+    if known.is_none() {
+        connection.execute(begin.with(epoch()?).with(vec![0; 32]).with(now).with(false)).await?;
+    }
+    Ok(())
+}
+
+/// A new epoch: random, so that no two registers share one.
+pub(super) fn epoch() -> Result<String, Error> {
+    let mut bytes = [0; 6];
+    getrandom::fill(&mut bytes).map_err(|cause| Error::Unfit(format!("no randomness to be had: {cause}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Write {
+    /// Gives a copy of a register a new epoch, so that positions in the original are not mistaken for
+    /// positions in the copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn renew_epoch(&mut self) -> Result<(), Error> {
+        let renew = Statement::new("UPDATE head SET epoch = $1, copied = $2 WHERE one = 1")
+            .with(epoch()?)
+            .with(false);
+        self.connection().execute(renew).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,308 @@
+//! Lists: filtered, sorted and paged by key, at any revision.
+
+use super::error::Error;
+use super::read::Read;
+use super::statement::Statement;
+use super::table::{At, Filed, Stored, holds};
+use crate::domain::approval::Standing;
+use crate::domain::fault::Fault;
+use crate::domain::id::StageId;
+use crate::domain::time::Date;
+use crate::domain::vocabulary::Vocabulary;
+
+/// What the values of a filter are.
+#[derive(Clone, Copy, Debug)]
+pub enum Takes {
+    /// Ids.
+    Id,
+    /// Ids of stages.
+    Stage,
+    /// ISO 3166-1 alpha-2 codes.
+    Jurisdiction,
+    /// Words of a closed list.
+    Words(fn() -> Vec<&'static str>),
+    /// Any text.
+    Text,
+    /// Dates.
+    Date,
+    /// `true` or `false`.
+    Boolean,
+}
+
+/// The words of a closed list.
+pub(super) fn words<V: Vocabulary>() -> Vec<&'static str> {
+    V::ALL.iter().map(|word| word.as_str()).collect()
+}
+
+/// A parameter that narrows a list.
+#[derive(Debug)]
+pub struct Filter {
+    /// Its name, which is that of a field.
+    pub name: &'static str,
+    /// What its values are.
+    pub takes: Takes,
+    /// What it narrows the list to.
+    pub about: &'static str,
+    meaning: Meaning,
+}
+
+#[derive(Debug)]
+enum Meaning {
+    /// The column has one of the values.
+    Equal(&'static str),
+    /// The column holds one of the words.
+    Word(&'static str),
+    /// The authority named has one of the values in its column.
+    OfAuthority(&'static str),
+    /// The stage means one of the values in the authority's workflow.
+    Phase,
+}
+
+impl Filter {
+    pub(super) const fn equal(name: &'static str, takes: Takes, about: &'static str) -> Self {
+        Self { name, takes, about, meaning: Meaning::Equal(name) }
+    }
+
+    pub(super) const fn word(name: &'static str, takes: Takes, about: &'static str) -> Self {
+        Self { name, takes, about, meaning: Meaning::Word(name) }
+    }
+
+    pub(super) const fn of_authority(name: &'static str, takes: Takes, about: &'static str) -> Self {
+        Self { name, takes, about, meaning: Meaning::OfAuthority(name) }
+    }
+
+    pub(super) const fn phase(takes: Takes, about: &'static str) -> Self {
+        Self { name: "phase", takes, about, meaning: Meaning::Phase }
+    }
+
+    fn add_to(&self, statement: Statement, at: At, values: &[String]) -> Statement {
+        let statement = statement.push(" AND ");
+        match self.meaning {
+            Meaning::Equal(column) => {
+                self.bind(statement.push("t.").push(column).push(" IN ("), values).push(")")
+            }
+            Meaning::Word(column) => {
+                let any = values.iter().enumerate().fold(statement.push("("), |statement, (index, value)| {
+                    let or = if index > 0 { " OR t." } else { "t." };
+                    statement.push(or).push(column).push(" LIKE ").bind(format!("% {value} %"))
+                });
+                any.push(")")
+            }
+            Meaning::OfAuthority(column) => {
+                let of = statement.push("EXISTS (SELECT 1 FROM authority au WHERE au.id = t.authority AND ");
+                self.bind(holds(of, "au", at).push(" AND au.").push(column).push(" IN ("), values).push("))")
+            }
+            Meaning::Phase => {
+                let of = statement.push(
+                    "EXISTS (SELECT 1 FROM authority au JOIN workflow_stage ws ON ws.workflow = au.workflow
+                     WHERE au.id = t.authority AND ws.stage = t.stage AND ",
+                );
+                let of = holds(holds(of, "au", at).push(" AND "), "ws", at);
+                self.bind(of.push(" AND ws.phase IN ("), values).push("))")
+            }
+        }
+    }
+
+    fn bind(&self, statement: Statement, values: &[String]) -> Statement {
+        match self.takes {
+            Takes::Boolean => statement.bind_all(values.iter().map(|value| value == "true")),
+            _ => statement.bind_all(values.iter().map(String::as_str)),
+        }
+    }
+}
+
+/// A key by which a list can be sorted. The id always comes after it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SortKey {
+    /// Its name in requests.
+    pub name: &'static str,
+    expression: Expression,
+    /// Whether a list at an earlier revision can be sorted by it.
+    pub at_any_revision: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Expression {
+    Id,
+    Text(&'static str),
+    TextOrNull(&'static str),
+    Since,
+}
+
+impl SortKey {
+    pub(super) const ID: Self = Self { name: "id", expression: Expression::Id, at_any_revision: true };
+    pub(super) const NAME: Self =
+        Self { name: "name", expression: Expression::Text("name"), at_any_revision: true };
+    pub(super) const CHANGED: Self =
+        Self { name: "changed", expression: Expression::Since, at_any_revision: false };
+
+    /// A column that may be empty; what is empty comes first.
+    pub(super) const fn text(name: &'static str, column: &'static str) -> Self {
+        Self { name, expression: Expression::TextOrNull(column), at_any_revision: false }
+    }
+
+    fn add_to(&self, statement: Statement) -> Statement {
+        match self.expression {
+            Expression::Id => statement.push("t.id"),
+            Expression::Text(column) => statement.push("t.").push(column),
+            Expression::TextOrNull(column) => statement.push("COALESCE(t.").push(column).push(", '')"),
+            Expression::Since => statement.push("t.since"),
+        }
+    }
+}
+
+/// How a list is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// By what.
+    pub key: &'static SortKey,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+/// Where a page ends: the sort key and id of its last item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The sort key as text.
+    pub key: String,
+    /// The id.
+    pub id: String,
+}
+
+/// A thing whose kind can be listed.
+pub trait Listing: Stored {
+    /// What the list can be narrowed by.
+    const FILTERS: &'static [Filter];
+    /// What it can be sorted by; the first is the default.
+    const SORTS: &'static [SortKey];
+
+    /// What the list reads from, under the name `t`. Where a case stands is asked for a day if one is given.
+    #[doc(hidden)]
+    fn source(statement: Clause, _at: At, _on: Option<Date>) -> Clause {
+        Clause(statement.0.push(Self::TABLE.name).push(" t"))
+    }
+
+    /// The columns that say where a thing stands on that day.
+    #[doc(hidden)]
+    const STANDING: &'static str = NO_STANDING;
+}
+
+/// A statement being put together.
+#[doc(hidden)]
+pub struct Clause(pub(super) Statement);
+
+/// What a list is asked for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The day for which to say where cases stand; the register's present if not given.
+    pub on: Option<Date>,
+    /// The filters and their values.
+    pub filters: Vec<(&'static Filter, Vec<String>)>,
+    /// The order.
+    pub sort: Sort,
+    /// Where the page before ended.
+    pub after: Option<Position>,
+    /// The most items.
+    pub limit: i64,
+}
+
+/// One item of a list.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its document.
+    pub filed: Filed,
+    /// Where it stands on the day asked for, if one was.
+    pub standing: Option<Standing>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Its items.
+    pub items: Vec<Found>,
+    /// Where it ends, if there is more.
+    pub next: Option<Position>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ItemRow {
+    #[sqlx(flatten)]
+    filed: Filed,
+    sort_text: String,
+    stage: Option<String>,
+    stage_since: Option<String>,
+    disputed: i64,
+}
+
+impl ItemRow {
+    fn found<T: Stored>(self) -> Result<Found, Error> {
+        let damaged = |fault: Fault| {
+            Error::Unfit(format!("{} `{}` has a damaged stage: {fault}", T::TABLE.name, self.filed.id))
+        };
+        let standing = match self.stage.as_deref().map(StageId::try_from).transpose().map_err(damaged)? {
+            None => None,
+            Some(stage) => {
+                let since = self.stage_since.as_deref().map(Date::try_from).transpose().map_err(damaged)?;
+                Some(Standing { stage, since, disputed: self.disputed == 1 })
+            }
+        };
+        Ok(Found { filed: self.filed, standing })
+    }
+}
+
+impl Read {
+    /// A page of a list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn list<T: Listing>(&mut self, query: &Query) -> Result<Page, Error> {
+        let standing = if query.on.is_some() { T::STANDING } else { NO_STANDING };
+        let statement = Statement::new("SELECT t.id, t.since, t.document, CAST(");
+        let statement =
+            query.sort.key.add_to(statement).push(" AS TEXT) AS sort_text, ").push(standing).push(" FROM ");
+        let mut statement = self.narrowed::<T>(statement, query);
+        let (beyond, order) = if query.sort.descending { (" < (", " DESC") } else { (" > (", "") };
+        if let Some(after) = &query.after {
+            statement = query.sort.key.add_to(statement.push(" AND (")).push(", t.id)").push(beyond);
+            statement = match query.sort.key.expression {
+                Expression::Since => statement.bind(after.key.parse::<i64>().unwrap_or_default()),
+                _ => statement.bind(after.key.as_str()),
+            };
+            statement = statement.push(", ").bind(after.id.as_str()).push(")");
+        }
+        let statement =
+            query.sort.key.add_to(statement.push(" ORDER BY ")).push(order).push(", t.id").push(order);
+        let mut rows: Vec<ItemRow> =
+            self.connection.fetch_all(statement.push(" LIMIT ").bind(query.limit + 1)).await?;
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = rows.last().filter(|_| more);
+        let next = last.map(|row| Position { key: row.sort_text.clone(), id: row.filed.id.clone() });
+        let items = rows.into_iter().map(ItemRow::found::<T>).collect::<Result<_, _>>()?;
+        Ok(Page { items, next })
+    }
+
+    /// How many items a list has in all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn count<T: Listing>(&mut self, query: &Query) -> Result<i64, Error> {
+        let statement = self.narrowed::<T>(Statement::new("SELECT count(*) FROM "), query);
+        Ok(self.connection.fetch_one::<(i64,)>(statement).await?.0)
+    }
+
+    fn narrowed<T: Listing>(&self, statement: Statement, query: &Query) -> Statement {
+        let Clause(statement) = T::source(Clause(statement), self.at, query.on);
+        let held = holds(statement.push(" WHERE "), "t", self.at);
+        query
+            .filters
+            .iter()
+            .fold(held, |statement, (filter, values)| filter.add_to(statement, self.at, values))
+    }
+}
+
+const NO_STANDING: &str =
+    "CAST(NULL AS TEXT) AS stage, CAST(NULL AS TEXT) AS stage_since, CAST(0 AS BIGINT) AS disputed";

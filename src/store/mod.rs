@@ -1,0 +1,147 @@
+//! SQL, and only here: versions of things, revisions, keys and kept replies, on either engine.
+//!
+//! Every statement is written once, in the dialect both engines share. Three files know which engine
+//! it runs on: `engine` opens and locks, `column` maps moments, `statement` binds and runs.
+
+mod approvals;
+mod authorities;
+mod backup;
+mod chips;
+mod column;
+mod companies;
+mod conditions;
+mod due;
+mod engine;
+mod error;
+mod head;
+mod keys;
+mod labels;
+mod list;
+mod read;
+mod record;
+mod replies;
+mod reports;
+mod sources;
+mod spans;
+mod statement;
+mod table;
+mod transitions;
+mod verify;
+mod workflows;
+mod write;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use engine::Address;
+pub use error::Error;
+pub use head::Head;
+pub use keys::SecretDigest;
+pub use labels::Found;
+pub use list::{Filter, Found as Listed, Listing, Page, Position, Query, Sort, SortKey, Takes};
+pub use read::{Read, Wanted};
+pub use record::{Narrowing, digest};
+pub use replies::Reply;
+pub use table::{At, Filed, Presence, Stored, Table, Version};
+pub use verify::Findings;
+pub use write::{Maker, Write};
+pub use writer::{BoxFuture, Tick};
+
+use crate::clock::Clock;
+use engine::Engine;
+use writer::Writer;
+
+/// An open register.
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<Engine>,
+    writer: Writer,
+    clock: Clock,
+    address: Address,
+}
+
+impl Store {
+    /// Opens the register at an address, making or migrating it as needed.
+    ///
+    /// `tick` is run inside every write once a date has passed that changes something.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the register cannot be opened, migrated, or does not keep what it is given.
+    pub async fn open(address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
+        let engine = Arc::new(Engine::open(&address).await?);
+        head::begin(&engine, clock.now()).await?;
+        let head = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?.head().clone();
+        let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, head.revision);
+        Ok(Self { engine, writer, clock, address })
+    }
+
+    /// Reads one state of the register.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Future`] for a revision or time that has not come, or [`Error::Database`].
+    pub async fn read(&self, wanted: Wanted) -> Result<Read, Error> {
+        Read::open(self.engine.reader().await?, wanted, self.clock.now()).await
+    }
+
+    /// Runs a command in the writer's queue and answers once what it wrote is on stable storage.
+    ///
+    /// The command decides itself what to [`Write::record`] or [`Write::undo`]. It runs to its end even
+    /// if nobody waits for it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] if the batch failed, [`Error::Busy`] if another process holds the register.
+    pub async fn write<T, F>(&self, command: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, Error>> + Send + 'static,
+    {
+        self.writer.write(command).await
+    }
+
+    /// Waits until the register has a revision after this one, or may have.
+    pub async fn changed(&self, after: i64) {
+        self.writer.changed(after).await;
+    }
+
+    /// Tells those who wait for changes that there is a revision: another process may have made it.
+    pub fn noticed(&self, revision: i64) {
+        self.writer.noticed(revision);
+    }
+
+    /// The clock of the register.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The name of the engine: `sqlite` or `postgres`.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        self.engine.name()
+    }
+
+    /// The file of the register, if it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.address {
+            Address::Sqlite(path) => Some(path),
+            Address::Postgres(_) => None,
+        }
+    }
+
+    /// How many commands wait for the writer.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.writer.queued()
+    }
+
+    /// Finishes the commands in the queue and lets go of every connection.
+    pub async fn close(&self) {
+        self.writer.stop().await;
+        self.engine.close().await;
+    }
+}

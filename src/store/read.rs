@@ -1,0 +1,150 @@
+//! Reading: one state of the register, at one revision.
+
+use super::column::Stamp;
+use super::error::Error;
+use super::head::{Head, HeadRow};
+use super::statement::{Connection, Statement};
+use super::table::{At, Filed, Presence, Stored, Table, Version, holds};
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::time::Moment;
+
+/// The revision a read asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The newest one.
+    Newest,
+    /// The one with this number.
+    Revision(i64),
+    /// The newest one recorded by this moment.
+    KnownAt(Moment),
+}
+
+/// The register as it was at one revision.
+pub struct Read {
+    pub(super) connection: Connection,
+    pub(super) head: Head,
+    pub(super) at: At,
+}
+
+impl Read {
+    pub(super) async fn open(mut connection: Connection, wanted: Wanted, now: Moment) -> Result<Self, Error> {
+        let head: Head =
+            connection.fetch_one::<HeadRow>(Statement::new(super::head::HEAD)).await?.try_into()?;
+        let newest = head.revision;
+        let mut read = Self { connection, head, at: At { revision: newest, newest: true } };
+        let revision = match wanted {
+            Wanted::Newest => newest,
+            Wanted::Revision(number) if number > newest => return Err(Error::Future { newest }),
+            Wanted::Revision(number) => number,
+            Wanted::KnownAt(moment) if moment > now.max(read.head.recorded_at) => {
+                return Err(Error::Future { newest });
+            }
+            Wanted::KnownAt(moment) => read.known_at(moment).await?,
+        };
+        read.at = At { revision, newest: revision == newest };
+        Ok(read)
+    }
+
+    async fn known_at(&mut self, moment: Moment) -> Result<i64, Error> {
+        let statement = Statement::new(
+            "SELECT number FROM revision WHERE recorded_at <= $1 ORDER BY recorded_at DESC, number DESC LIMIT 1",
+        );
+        let found: Option<(i64,)> = self.connection.fetch_optional(statement.with(moment)).await?;
+        Ok(found.map_or(0, |(number,)| number))
+    }
+
+    /// The revision this read is at.
+    #[must_use]
+    pub fn at(&self) -> At {
+        self.at
+    }
+
+    /// The newest revision there is.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// When the revision this read is at was recorded; `None` before the first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn recorded_at(&mut self) -> Result<Option<Moment>, Error> {
+        let statement = Statement::new("SELECT recorded_at FROM revision WHERE number = $1");
+        let found: Option<(Stamp,)> =
+            self.connection.fetch_optional(statement.with(self.at.revision)).await?;
+        Ok(found.map(|(stamp,)| stamp.0))
+    }
+
+    /// The document of a thing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn filed<T: Stored>(&mut self, id: &str) -> Result<Presence<Filed>, Error> {
+        let Table { name, identity, .. } = T::TABLE;
+        let statement =
+            Statement::new("SELECT t.id, t.since, t.document FROM ").push(name).push(" t WHERE t.id = ");
+        let statement = holds(statement.bind(id).push(" AND "), "t", self.at);
+        if let Some(filed) = self.connection.fetch_optional(statement).await? {
+            return Ok(Presence::Present(filed));
+        }
+        let once = Statement::new("SELECT id FROM ")
+            .push(identity)
+            .push(" WHERE created <= ")
+            .bind(self.at.revision);
+        let once: Option<(String,)> =
+            self.connection.fetch_optional(once.push(" AND id = ").bind(id)).await?;
+        Ok(if once.is_some() { Presence::Retired } else { Presence::Absent })
+    }
+
+    /// A thing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`], or [`Error::Damaged`] if its document is.
+    pub async fn thing<T: Stored>(&mut self, id: &str) -> Result<Presence<Version<T>>, Error> {
+        Ok(match self.filed::<T>(id).await? {
+            Presence::Present(filed) => Presence::Present(filed.version()?),
+            Presence::Retired => Presence::Retired,
+            Presence::Absent => Presence::Absent,
+        })
+    }
+
+    /// Which of these things of one kind are on record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn known(&mut self, kind: Kind, ids: &[&str]) -> Result<Vec<String>, Error> {
+        let statement = Statement::new("SELECT t.id FROM ")
+            .push(super::table::table(kind).name)
+            .push(" t WHERE t.id IN (");
+        let statement = holds(statement.bind_all(ids.iter().copied()).push(") AND "), "t", self.at);
+        let rows: Vec<(String,)> = self.connection.fetch_all(statement).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Some of the things on record that refer to one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn referring(&mut self, to: &ThingRef, limit: i64) -> Result<Vec<ThingRef>, Error> {
+        let statement = Statement::new("SELECT r.from_kind, r.from_id FROM reference r WHERE r.to_kind = ")
+            .bind(to.kind.to_string())
+            .push(" AND r.to_id = ")
+            .bind(to.id.as_str())
+            .push(" AND r.direct = ")
+            .bind(true)
+            .push(" AND ");
+        let statement =
+            holds(statement, "r", self.at).push(" ORDER BY r.from_kind, r.from_id LIMIT ").bind(limit);
+        let rows: Vec<(String, String)> = self.connection.fetch_all(statement).await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(kind, id)| Some(ThingRef::new(Kind::try_from(kind.as_str()).ok()?, id)))
+            .collect())
+    }
+}

@@ -1,0 +1,292 @@
+//! The record of changes: how revisions are chained, and how they are read.
+
+use sha2::{Digest as _, Sha256};
+
+use super::column::Stamp;
+use super::error::Error;
+use super::read::Read;
+use super::statement::Statement;
+use crate::domain::fault::Fault;
+use crate::domain::record::{Action, Change, Revision};
+use crate::domain::text::{Name, Reason};
+use crate::domain::thing::{Kind, ThingRef};
+
+/// The digest of a revision: SHA-256 over the digest before it and, each with its length before it,
+/// everything the revision says. Where something is not given stands a zero byte, else a one.
+#[must_use]
+pub fn digest(before: &[u8; 32], revision: &Revision, changes: &[Change]) -> [u8; 32] {
+    let mut chain = Chain(Sha256::new());
+    chain.0.update(before);
+    chain.field(&revision.number.to_string());
+    chain.field(&revision.recorded_at.to_string());
+    chain.field(revision.actor.as_str());
+    chain.optional(revision.reason.as_ref().map(Reason::as_str));
+    chain.field(revision.request_id.as_str());
+    for change in changes {
+        chain.field(&change.ordinal.to_string());
+        chain.field(&change.thing.kind.to_string());
+        chain.field(&change.thing.id);
+        chain.field(&change.action.to_string());
+        chain.optional(change.before.as_deref());
+        chain.optional(change.after.as_deref());
+    }
+    chain.0.finalize().into()
+}
+
+struct Chain(Sha256);
+
+impl Chain {
+    fn field(&mut self, text: &str) {
+        self.0.update((text.len() as u64).to_be_bytes());
+        self.0.update(text.as_bytes());
+    }
+
+    fn optional(&mut self, text: Option<&str>) {
+        self.0.update([u8::from(text.is_some())]);
+        if let Some(text) = text {
+            self.field(text);
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct RevisionRow {
+    number: i64,
+    recorded_at: Stamp,
+    actor: String,
+    reason: Option<String>,
+    request_id: String,
+    digest: Vec<u8>,
+}
+
+fn damaged(number: i64, what: &str) -> Error {
+    Error::Unfit(format!("revision {number} is damaged: {what}"))
+}
+
+impl TryFrom<RevisionRow> for Revision {
+    type Error = Error;
+
+    fn try_from(row: RevisionRow) -> Result<Self, Error> {
+        let broken = |fault: Fault| damaged(row.number, &fault.detail);
+        Ok(Self {
+            number: row.number,
+            recorded_at: row.recorded_at.0,
+            actor: Name::try_from(row.actor.as_str()).map_err(broken)?,
+            reason: row.reason.as_deref().map(Reason::try_from).transpose().map_err(broken)?,
+            request_id: Name::try_from(row.request_id.as_str()).map_err(broken)?,
+            digest: row
+                .digest
+                .as_slice()
+                .try_into()
+                .map_err(|cause: std::array::TryFromSliceError| damaged(row.number, &cause.to_string()))?,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct ChangeRow {
+    revision: i64,
+    ordinal: i64,
+    kind: String,
+    id: String,
+    action: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl TryFrom<ChangeRow> for Change {
+    type Error = Error;
+
+    fn try_from(row: ChangeRow) -> Result<Self, Error> {
+        let broken = |fault: Fault| damaged(row.revision, &fault.detail);
+        Ok(Self {
+            revision: row.revision,
+            ordinal: row.ordinal,
+            thing: ThingRef::new(Kind::try_from(row.kind.as_str()).map_err(broken)?, row.id),
+            action: Action::try_from(row.action.as_str()).map_err(broken)?,
+            before: row.before,
+            after: row.after,
+        })
+    }
+}
+
+const REVISION: &str =
+    "SELECT r.number, r.recorded_at, r.actor, r.reason, r.request_id, r.digest FROM revision r";
+const CHANGE: &str = "SELECT c.revision, c.ordinal, c.kind, c.id, c.action, c.before, c.after FROM change c";
+
+/// What the feed, a history or a list of revisions is narrowed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowing {
+    /// Kinds of things.
+    pub kinds: Vec<Kind>,
+    /// Companies, chips and authorities that a change is of, names or touches: any of each list given.
+    pub touching: Vec<Vec<ThingRef>>,
+}
+
+impl Narrowing {
+    fn add_to(&self, mut statement: Statement) -> Statement {
+        if !self.kinds.is_empty() {
+            statement = statement
+                .push(" AND c.kind IN (")
+                .bind_all(self.kinds.iter().map(|kind| kind.to_string()))
+                .push(")");
+        }
+        for any in &self.touching {
+            statement = statement.push(" AND (");
+            for (index, thing) in any.iter().enumerate() {
+                statement = touches(statement.push(if index > 0 { " OR " } else { "" }), thing);
+            }
+            statement = statement.push(")");
+        }
+        statement
+    }
+}
+
+/// A change touches a thing if it is of the thing, or refers to it before or after.
+fn touches(statement: Statement, thing: &ThingRef) -> Statement {
+    statement
+        .push("(c.kind = ")
+        .bind(thing.kind.to_string())
+        .push(" AND c.id = ")
+        .bind(thing.id.as_str())
+        .push(") OR EXISTS (SELECT 1 FROM reference t WHERE t.from_kind = c.kind AND t.from_id = c.id AND t.to_kind = ")
+        .bind(thing.kind.to_string())
+        .push(" AND t.to_id = ")
+        .bind(thing.id.as_str())
+        .push(" AND t.since <= c.revision AND (t.until IS NULL OR t.until >= c.revision))")
+}
+
+impl Read {
+    /// A revision, if it is there at the revision read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn revision(&mut self, number: i64) -> Result<Option<Revision>, Error> {
+        let statement = Statement::new(REVISION).push(" WHERE r.number = ").bind(number);
+        let statement = statement.push(" AND r.number <= ").bind(self.at.revision);
+        let row: Option<RevisionRow> = self.connection.fetch_optional(statement).await?;
+        row.map(Revision::try_from).transpose()
+    }
+
+    /// Revisions by number, newest first, below a number if one is given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn revisions(
+        &mut self,
+        actors: &[String],
+        below: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Revision>, Error> {
+        let statement = Statement::new(REVISION).push(" WHERE r.number <= ");
+        let mut statement =
+            statement.bind(below.map_or(self.at.revision, |below| self.at.revision.min(below - 1)));
+        if !actors.is_empty() {
+            statement =
+                statement.push(" AND r.actor IN (").bind_all(actors.iter().map(String::as_str)).push(")");
+        }
+        let statement = statement.push(" ORDER BY r.number DESC LIMIT ").bind(limit);
+        let rows: Vec<RevisionRow> = self.connection.fetch_all(statement).await?;
+        rows.into_iter().map(Revision::try_from).collect()
+    }
+
+    /// How many revisions there are, of these actors if any are given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn revision_count(&mut self, actors: &[String]) -> Result<i64, Error> {
+        let statement =
+            Statement::new("SELECT count(*) FROM revision r WHERE r.number <= ").bind(self.at.revision);
+        let statement = match actors {
+            [] => statement,
+            actors => {
+                statement.push(" AND r.actor IN (").bind_all(actors.iter().map(String::as_str)).push(")")
+            }
+        };
+        Ok(self.connection.fetch_one::<(i64,)>(statement).await?.0)
+    }
+
+    /// The revisions with numbers from one to another, both included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn revisions_between(&mut self, first: i64, last: i64) -> Result<Vec<Revision>, Error> {
+        let statement = Statement::new(REVISION).push(" WHERE r.number BETWEEN $1 AND $2 ORDER BY r.number");
+        let rows: Vec<RevisionRow> = self.connection.fetch_all(statement.with(first).with(last)).await?;
+        rows.into_iter().map(Revision::try_from).collect()
+    }
+
+    /// The changes of the revisions from one to another, both included, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn changes_between(
+        &mut self,
+        first: i64,
+        last: i64,
+        narrowing: &Narrowing,
+    ) -> Result<Vec<Change>, Error> {
+        let statement =
+            Statement::new(CHANGE).push(" WHERE c.revision BETWEEN ").bind(first).push(" AND ").bind(last);
+        let statement = narrowing.add_to(statement).push(" ORDER BY c.revision, c.ordinal");
+        let rows: Vec<ChangeRow> = self.connection.fetch_all(statement).await?;
+        rows.into_iter().map(Change::try_from).collect()
+    }
+
+    /// The revision with which a page of the feed ends: the one that holds the change number `limit`
+    /// after `after`; `None` if there are fewer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn page_end(
+        &mut self,
+        after: i64,
+        limit: i64,
+        narrowing: &Narrowing,
+    ) -> Result<Option<i64>, Error> {
+        let statement = Statement::new("SELECT c.revision FROM change c WHERE c.revision > ").bind(after);
+        let statement = narrowing.add_to(statement.push(" AND c.revision <= ").bind(self.at.revision));
+        let statement = statement.push(" ORDER BY c.revision, c.ordinal LIMIT 1 OFFSET ").bind(limit - 1);
+        let row: Option<(i64,)> = self.connection.fetch_optional(statement).await?;
+        Ok(row.map(|(revision,)| revision))
+    }
+
+    /// The changes of one thing, newest first, below a revision if one is given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn history(
+        &mut self,
+        thing: &ThingRef,
+        below: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Change>, Error> {
+        let statement = Statement::new(CHANGE).push(" WHERE c.kind = ").bind(thing.kind.to_string());
+        let statement = statement.push(" AND c.id = ").bind(thing.id.as_str()).push(" AND c.revision <= ");
+        let statement =
+            statement.bind(below.map_or(self.at.revision, |below| self.at.revision.min(below - 1)));
+        let statement = statement.push(" ORDER BY c.revision DESC LIMIT ").bind(limit);
+        let rows: Vec<ChangeRow> = self.connection.fetch_all(statement).await?;
+        rows.into_iter().map(Change::try_from).collect()
+    }
+
+    /// How many changes a thing has had.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn history_count(&mut self, thing: &ThingRef) -> Result<i64, Error> {
+        let statement =
+            Statement::new("SELECT count(*) FROM change c WHERE c.kind = ").bind(thing.kind.to_string());
+        let statement = statement.push(" AND c.id = ").bind(thing.id.as_str());
+        let statement = statement.push(" AND c.revision <= ").bind(self.at.revision);
+        Ok(self.connection.fetch_one::<(i64,)>(statement).await?.0)
+    }
+}

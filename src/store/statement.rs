@@ -1,0 +1,184 @@
+//! Statements: written once, in the dialect both engines share, and run on either.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::ops::DerefMut;
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite};
+
+use super::column::Stamp;
+use super::error::Error;
+use crate::domain::time::Moment;
+
+/// A connection to either engine, owned or lent by a pool.
+pub(super) enum Connection {
+    /// SQLite.
+    Sqlite(Box<dyn DerefMut<Target = SqliteConnection> + Send>),
+    /// PostgreSQL.
+    Postgres(Box<dyn DerefMut<Target = PgConnection> + Send>),
+}
+
+/// A row that can be read from either engine.
+pub(super) trait Row:
+    Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>
+{
+}
+
+impl<R> Row for R where R: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> {}
+
+/// A value bound to a parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cell {
+    /// Text.
+    Text(Option<String>),
+    /// A whole number.
+    Integer(Option<i64>),
+    /// A truth value.
+    Boolean(bool),
+    /// A moment.
+    Moment(Option<Stamp>),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+macro_rules! cells {
+    ($($from:ty => |$value:ident| $cell:expr;)+) => {
+        $(impl From<$from> for Cell {
+            fn from($value: $from) -> Self {
+                $cell
+            }
+        })+
+    };
+}
+
+cells! {
+    &str => |value| Self::Text(Some(value.to_owned()));
+    String => |value| Self::Text(Some(value));
+    Option<String> => |value| Self::Text(value);
+    i64 => |value| Self::Integer(Some(value));
+    Option<i64> => |value| Self::Integer(value);
+    bool => |value| Self::Boolean(value);
+    Moment => |value| Self::Moment(Some(Stamp(value)));
+    Option<Moment> => |value| Self::Moment(value.map(Stamp));
+    Vec<u8> => |value| Self::Bytes(value);
+}
+
+/// A statement and the values bound to it. Its text is put together from literals only.
+#[derive(Clone, Debug)]
+pub(super) struct Statement {
+    text: Cow<'static, str>,
+    cells: Vec<Cell>,
+}
+
+impl Statement {
+    /// A statement that begins, or is whole, with this text.
+    pub(super) fn new(text: &'static str) -> Self {
+        Self { text: Cow::Borrowed(text), cells: Vec::new() }
+    }
+
+    /// Adds text.
+    pub(super) fn push(mut self, text: &'static str) -> Self {
+        self.text.to_mut().push_str(text);
+        self
+    }
+
+    /// Binds a value to the next parameter, which the text names already.
+    pub(super) fn with(mut self, cell: impl Into<Cell>) -> Self {
+        self.cells.push(cell.into());
+        self
+    }
+
+    /// Adds a parameter to the text and binds a value to it.
+    pub(super) fn bind(self, cell: impl Into<Cell>) -> Self {
+        let mut bound = self.with(cell);
+        // Writing to a string cannot fail.
+        let _ = write!(bound.text.to_mut(), "${}", bound.cells.len());
+        bound
+    }
+
+    /// Adds parameters for a list of values, separated by commas.
+    pub(super) fn bind_all<C: Into<Cell>>(mut self, cells: impl IntoIterator<Item = C>) -> Self {
+        for (index, cell) in cells.into_iter().enumerate() {
+            if index > 0 {
+                self = self.push(", ");
+            }
+            self = self.bind(cell);
+        }
+        self
+    }
+
+    /// Adds text without parameters of its own.
+    pub(super) fn append(mut self, tail: &Self) -> Self {
+        self.text.to_mut().push_str(&tail.text);
+        self
+    }
+
+    /// Adds rows of parameters: `($1, $2), ($3, $4)`.
+    pub(super) fn bind_rows(mut self, rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
+        for (index, row) in rows.into_iter().enumerate() {
+            self = self.push(if index > 0 { ", (" } else { "(" }).bind_all(row).push(")");
+        }
+        self
+    }
+}
+
+macro_rules! bound {
+    ($query:expr, $cells:expr) => {{
+        let mut query = $query;
+        for cell in $cells {
+            query = match cell {
+                Cell::Text(value) => query.bind(value),
+                Cell::Integer(value) => query.bind(value),
+                Cell::Boolean(value) => query.bind(value),
+                Cell::Moment(value) => query.bind(value),
+                Cell::Bytes(value) => query.bind(value),
+            };
+        }
+        query
+    }};
+}
+
+/// Runs one expression on whichever engine a connection belongs to.
+macro_rules! on_each {
+    ($connection:expr, $statement:expr, |$query:ident, $on:ident| $run:expr, $make:ident $(, $row:ty)?) => {{
+        // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
+        let text = AssertSqlSafe($statement.text.into_owned());
+        match $connection {
+            Connection::Sqlite($on) => {
+                let $on: &mut SqliteConnection = &mut *$on;
+                let $query = bound!(sqlx::$make::<Sqlite $(, $row)?>(text), $statement.cells);
+                $run
+            }
+            Connection::Postgres($on) => {
+                let $on: &mut PgConnection = &mut *$on;
+                let $query = bound!(sqlx::$make::<Postgres $(, $row)?>(text), $statement.cells);
+                $run
+            }
+        }
+    }};
+}
+
+impl Connection {
+    /// Runs a statement and tells how many rows it touched.
+    pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
+        let touched = on_each!(self, statement, |query, on| query.execute(on).await?.rows_affected(), query);
+        Ok(touched)
+    }
+
+    /// Every row of a query.
+    pub(super) async fn fetch_all<R: Row>(&mut self, statement: Statement) -> Result<Vec<R>, Error> {
+        Ok(on_each!(self, statement, |query, on| query.fetch_all(on).await?, query_as, R))
+    }
+
+    /// The first row of a query, if there is one.
+    pub(super) async fn fetch_optional<R: Row>(&mut self, statement: Statement) -> Result<Option<R>, Error> {
+        Ok(on_each!(self, statement, |query, on| query.fetch_optional(on).await?, query_as, R))
+    }
+
+    /// The one row of a query.
+    pub(super) async fn fetch_one<R: Row>(&mut self, statement: Statement) -> Result<R, Error> {
+        Ok(on_each!(self, statement, |query, on| query.fetch_one(on).await?, query_as, R))
+    }
+}

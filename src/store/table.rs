@@ -1,0 +1,213 @@
+//! What the tables of all kinds of things have in common: an identity, versions, a document.
+
+use serde_json::Value;
+
+use super::error::Error;
+use super::statement::{Cell, Statement};
+use crate::domain::fault::{FaultCode, Faults};
+use crate::domain::thing::{Kind, Thing};
+use crate::wire::{self, Document};
+
+/// The tables of one kind of thing.
+#[derive(Debug)]
+pub struct Table {
+    /// The table of versions, and the name of the kind in messages.
+    pub(super) name: &'static str,
+    /// The table of ids ever used.
+    pub(super) identity: &'static str,
+    /// The columns of a version beside its id, span and document.
+    pub(super) columns: &'static [&'static str],
+}
+
+/// A thing that is kept in a table of its own.
+pub trait Stored: Thing + Document {
+    /// Its tables.
+    const TABLE: Table;
+
+    /// The values of [`Table::columns`]: what is filtered, sorted and joined by. All of it stands in
+    /// the document, too; `verify` compares them.
+    #[doc(hidden)]
+    fn cells(&self) -> Cells;
+
+    /// The rows of side tables that follow from the thing.
+    #[doc(hidden)]
+    fn parts(&self) -> Vec<Part> {
+        Vec::new()
+    }
+}
+
+/// A row of a side table.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    pub(super) of: PartTable,
+    pub(super) cells: Vec<Cell>,
+}
+
+/// The side tables whose rows follow from things.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartTable {
+    /// Names, aliases and identifiers, for searching.
+    Label,
+    /// The stages of workflows, for filtering.
+    WorkflowStage,
+}
+
+impl PartTable {
+    pub(super) const ALL: &'static [Self] = &[Self::Label, Self::WorkflowStage];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Label => "label",
+            Self::WorkflowStage => "workflow_stage",
+        }
+    }
+
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Label => "(kind, id, text)",
+            Self::WorkflowStage => "(workflow, stage)",
+        }
+    }
+
+    pub(super) fn key_width(self) -> usize {
+        match self {
+            Self::Label => 3,
+            Self::WorkflowStage => 2,
+        }
+    }
+
+    pub(super) fn insert(self) -> &'static str {
+        match self {
+            Self::Label => "INSERT INTO label (kind, id, text, folded, since) VALUES ",
+            Self::WorkflowStage => "INSERT INTO workflow_stage (workflow, stage, phase, since) VALUES ",
+        }
+    }
+}
+
+/// The values of a version's columns.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cells(pub(super) Vec<Cell>);
+
+/// The tables of a kind.
+pub(super) fn table(kind: Kind) -> &'static Table {
+    use crate::domain::{
+        approval::Case, authority::Authority, chip::Chip, company::Company, condition::Condition,
+        report::Report, source::Source, transition::Transition, workflow::Workflow,
+    };
+    match kind {
+        Kind::Workflow => &Workflow::TABLE,
+        Kind::Authority => &Authority::TABLE,
+        Kind::Company => &Company::TABLE,
+        Kind::Chip => &Chip::TABLE,
+        Kind::Source => &Source::TABLE,
+        Kind::Approval => &Case::TABLE,
+        Kind::Transition => &Transition::TABLE,
+        Kind::Report => &Report::TABLE,
+        Kind::Condition => &Condition::TABLE,
+    }
+}
+
+/// A version of a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version<T> {
+    /// The revision that opened it: its version number.
+    pub since: i64,
+    /// The thing.
+    pub value: T,
+}
+
+/// Whether an id is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence<T> {
+    /// It never was.
+    Absent,
+    /// It was once.
+    Retired,
+    /// It is.
+    Present(T),
+}
+
+impl<T> Presence<T> {
+    /// What is present, if anything is.
+    pub fn present(self) -> Option<T> {
+        match self {
+            Self::Present(thing) => Some(thing),
+            Self::Absent | Self::Retired => None,
+        }
+    }
+
+    /// The same presence of something else.
+    pub fn map<U>(self, become_: impl FnOnce(T) -> U) -> Presence<U> {
+        match self {
+            Self::Absent => Presence::Absent,
+            Self::Retired => Presence::Retired,
+            Self::Present(thing) => Presence::Present(become_(thing)),
+        }
+    }
+}
+
+/// A document as it is stored, with its version.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Filed {
+    /// The thing.
+    pub id: String,
+    /// The revision that opened this version.
+    pub since: i64,
+    /// Its JSON text.
+    pub document: String,
+}
+
+impl Filed {
+    /// The thing the document stands for.
+    pub(super) fn version<T: Stored>(&self) -> Result<Version<T>, Error> {
+        let value = thing(&self.document).map_err(|faults| Error::Damaged {
+            table: T::TABLE.name,
+            id: self.id.clone(),
+            since: self.since,
+            faults,
+        })?;
+        Ok(Version { since: self.since, value })
+    }
+}
+
+/// The thing that a stored document stands for.
+pub(super) fn thing<T: Document>(document: &str) -> Result<T, Faults> {
+    let damaged = |detail: String| {
+        let mut faults = Faults::default();
+        faults.add("", FaultCode::Malformed, detail);
+        faults
+    };
+    match serde_json::from_str::<Value>(document) {
+        Ok(Value::Object(object)) => wire::read(&object),
+        Ok(_) => Err(damaged("is no object".to_owned())),
+        Err(cause) => Err(damaged(cause.to_string())),
+    }
+}
+
+/// Adds the condition that a version holds at a revision: the newest one, or an earlier one.
+pub(super) fn holds(statement: Statement, alias: &'static str, at: At) -> Statement {
+    if at.newest {
+        return statement.push(alias).push(".until IS NULL");
+    }
+    let since = statement.push(alias).push(".since <= ").bind(at.revision);
+    since
+        .push(" AND (")
+        .push(alias)
+        .push(".until IS NULL OR ")
+        .push(alias)
+        .push(".until > ")
+        .bind(at.revision)
+        .push(")")
+}
+
+/// The revision a read is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// Its number.
+    pub revision: i64,
+    /// Whether it is the newest, whose versions have no end.
+    pub newest: bool,
+}

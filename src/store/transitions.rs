@@ -1,0 +1,105 @@
+//! Transitions in their table.
+
+use super::error::Error;
+use super::read::Read;
+use super::statement::Statement;
+use super::table::{Cells, Filed, Stored, Table, Version, holds};
+use super::write::Write;
+use crate::domain::id::{ApprovalId, AuthorityId, StageId};
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::timeline::{Acceptance, Accepted, Timeline};
+use crate::domain::transition::Transition;
+
+impl Stored for Transition {
+    const TABLE: Table = Table {
+        name: "transition",
+        identity: "transition_identity",
+        columns: &["approval", "stage", "effective_on", "retracted"],
+    };
+
+    fn cells(&self) -> Cells {
+        Cells(vec![
+            self.approval.as_str().into(),
+            self.to.as_str().into(),
+            self.effective_on.date.to_string().into(),
+            self.retracted.into(),
+        ])
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AcceptedRow {
+    #[sqlx(flatten)]
+    filed: Filed,
+    revision: i64,
+    ordinal: i64,
+}
+
+/// When a transition was accepted is written in the change that brought it on record.
+const ACCEPTED: &str = "SELECT t.id, t.since, t.document, c.revision, c.ordinal
+    FROM transition t JOIN transition_identity i ON i.id = t.id
+    JOIN change c ON c.kind = 'transition' AND c.id = t.id AND c.revision = i.created
+    WHERE t.approval = ";
+
+impl Read {
+    /// A case's transitions and when each was accepted, in order of effective date, ties by acceptance.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`], or [`Error::Damaged`] if a document is.
+    pub async fn transitions(
+        &mut self,
+        approval: &ApprovalId,
+    ) -> Result<Vec<(Version<Transition>, Acceptance)>, Error> {
+        let statement = holds(Statement::new(ACCEPTED).bind(approval.as_str()).push(" AND "), "t", self.at);
+        let statement = statement.push(" ORDER BY t.effective_on, c.revision, c.ordinal");
+        let rows: Vec<AcceptedRow> = self.connection.fetch_all(statement).await?;
+        let accepted = |row: &AcceptedRow| Acceptance { revision: row.revision, ordinal: row.ordinal };
+        rows.iter().map(|row| Ok((row.filed.version()?, accepted(row)))).collect()
+    }
+}
+
+impl Write {
+    /// The timeline of a case, with the changes made so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`], or [`Error::Damaged`] if a document is.
+    pub async fn timeline(&mut self, approval: &ApprovalId) -> Result<Timeline, Error> {
+        let mut pending = self.pending_transitions(approval)?;
+        let mut accepted = Vec::new();
+        for (version, acceptance) in self.transitions(approval).await? {
+            let changed = pending.remove(version.value.id.as_str()).map(|(transition, _)| transition);
+            accepted.push(Accepted { transition: changed.unwrap_or(version.value), acceptance });
+        }
+        let created = pending.into_values();
+        accepted.extend(created.map(|(transition, acceptance)| Accepted { transition, acceptance }));
+        Ok(Timeline::new(accepted))
+    }
+
+    /// Which of these stages cases under an authority have ever been at, and some of the cases.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn cases_ever_at(
+        &mut self,
+        authority: &AuthorityId,
+        stages: &[StageId],
+    ) -> Result<Vec<(StageId, ThingRef)>, Error> {
+        self.flush().await?;
+        let statement = Statement::new(
+            "SELECT DISTINCT s.stage, s.approval FROM stage_span s JOIN approval a ON a.id = s.approval
+             WHERE a.until IS NULL AND a.authority = ",
+        );
+        let statement = statement.bind(authority.as_str()).push(" AND s.stage IN (");
+        let statement = statement
+            .bind_all(stages.iter().map(StageId::as_str))
+            .push(") ORDER BY s.stage, s.approval LIMIT 100");
+        let rows: Vec<(String, String)> = self.connection().fetch_all(statement).await?;
+        let row = |(stage, approval): (String, String)| {
+            Some((StageId::try_from(stage.as_str()).ok()?, ThingRef::new(Kind::Approval, approval)))
+        };
+        Ok(rows.into_iter().filter_map(row).collect())
+    }
+}

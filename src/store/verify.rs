@@ -1,0 +1,311 @@
+//! Checking that nothing on record was altered: the chain of revisions, and rows against documents.
+
+use super::Store;
+use super::error::Error;
+use super::read::{Read, Wanted};
+use super::record::{Narrowing, digest};
+use super::statement::{Cell, Statement};
+use super::table::{Filed, PartTable, Stored, Version, table};
+use crate::domain::approval::Case;
+use crate::domain::authority::Authority;
+use crate::domain::chip::Chip;
+use crate::domain::company::Company;
+use crate::domain::condition::Condition;
+use crate::domain::report::Report;
+use crate::domain::source::Source;
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::timeline::{Accepted, Timeline};
+use crate::domain::transition::Transition;
+use crate::domain::vocabulary::Vocabulary as _;
+use crate::domain::workflow::Workflow;
+
+/// How many revisions or versions are held in memory at a time.
+const PAGE: i64 = 1000;
+/// After so many findings of one sort the rest is not listed.
+const ENOUGH: i64 = 20;
+
+/// What checking a register brought to light.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How many revisions were checked.
+    pub revisions: i64,
+    /// How many versions of things were checked.
+    pub versions: i64,
+    /// Everything that is not as it should be.
+    pub faults: Vec<String>,
+}
+
+impl Findings {
+    fn add(&mut self, fault: impl Into<String>) {
+        self.faults.push(fault.into());
+    }
+
+    fn add_all(&mut self, what: &str, rows: Vec<(String, i64)>) {
+        for (id, revision) in rows {
+            self.add(format!("{what}: `{id}` at revision {revision}"));
+        }
+    }
+}
+
+/// Statements that each find what must not be there; `TABLE` and `IDENTITY` stand for those of a kind.
+const RULES: [(&str, &[&str]); 5] = [
+    (
+        "a version does not agree with its change",
+        &[
+            "SELECT c.id, c.revision FROM change c LEFT JOIN ", "TABLE", " t ON t.id = c.id AND t.since = c.revision
+             WHERE c.kind = $1 AND c.after IS NOT NULL AND (t.id IS NULL OR t.document <> c.after) LIMIT $2",
+        ],
+    ),
+    (
+        "a version has no change",
+        &[
+            "SELECT t.id, t.since FROM ", "TABLE", " t LEFT JOIN change c ON c.kind = $1 AND c.id = t.id
+             AND c.revision = t.since WHERE c.id IS NULL OR c.after IS NULL LIMIT $2",
+        ],
+    ),
+    (
+        "a version does not end where the next change begins",
+        &[
+            "SELECT t.id, t.since FROM ", "TABLE", " t WHERE t.until IS DISTINCT FROM (SELECT min(c.revision)
+             FROM change c WHERE c.kind = $1 AND c.id = t.id AND c.revision > t.since) LIMIT $2",
+        ],
+    ),
+    (
+        "a change does not begin where the one before ends",
+        &[
+            "SELECT c.id, c.revision FROM change c WHERE c.kind = $1 AND c.before IS DISTINCT FROM (SELECT p.after
+             FROM change p WHERE p.kind = c.kind AND p.id = c.id AND p.revision < c.revision
+             ORDER BY p.revision DESC LIMIT 1) LIMIT $2",
+        ],
+    ),
+    (
+        "an id was not made when its first change was",
+        &[
+            "SELECT i.id, i.created FROM ", "IDENTITY", " i WHERE i.created IS DISTINCT FROM (SELECT min(c.revision)
+             FROM change c WHERE c.kind = $1 AND c.id = i.id) LIMIT $2",
+        ],
+    ),
+];
+
+impl Store {
+    /// Checks everything on record: the file itself, the chain of revisions, rows against the documents
+    /// of changes, columns, references and stages against documents.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] if the register cannot be read; what is wrong with it is in the findings.
+    pub async fn verify(&self) -> Result<Findings, Error> {
+        let mut findings = Findings::default();
+        let mut read = self.read(Wanted::Newest).await?;
+        if self.file().is_some() {
+            read.check_file(&mut findings).await?;
+        }
+        read.check_chain(&mut findings).await?;
+        for kind in Kind::ALL.iter().copied() {
+            read.check_rules(kind, &mut findings).await?;
+        }
+        read.check_things::<Workflow>(&mut findings).await?;
+        read.check_things::<Authority>(&mut findings).await?;
+        read.check_things::<Company>(&mut findings).await?;
+        read.check_things::<Chip>(&mut findings).await?;
+        read.check_things::<Source>(&mut findings).await?;
+        read.check_things::<Case>(&mut findings).await?;
+        read.check_things::<Transition>(&mut findings).await?;
+        read.check_things::<Report>(&mut findings).await?;
+        read.check_things::<Condition>(&mut findings).await?;
+        Ok(findings)
+    }
+}
+
+impl Read {
+    async fn check_file(&mut self, findings: &mut Findings) -> Result<(), Error> {
+        let rows: Vec<(String,)> =
+            self.connection.fetch_all(Statement::new("PRAGMA integrity_check(20)")).await?;
+        for (row,) in rows.into_iter().filter(|(row,)| row != "ok") {
+            findings.add(format!("the file is damaged: {row}"));
+        }
+        let broken = "SELECT \"table\", COALESCE(rowid, 0) FROM pragma_foreign_key_check LIMIT 20";
+        let rows: Vec<(String, i64)> = self.connection.fetch_all(Statement::new(broken)).await?;
+        for (table, row) in rows {
+            findings.add(format!("a row of {table} names something that is not there: row {row}"));
+        }
+        Ok(())
+    }
+
+    async fn check_chain(&mut self, findings: &mut Findings) -> Result<(), Error> {
+        let mut before = [0; 32];
+        let mut recorded_at = None;
+        while findings.revisions < self.at.revision {
+            let first = findings.revisions + 1;
+            let last = self.at.revision.min(first + PAGE - 1);
+            let revisions = self.revisions_between(first, last).await?;
+            let changes = self.changes_between(first, last, &Narrowing::default()).await?;
+            let mut changes = changes.as_slice();
+            for (number, revision) in (first..=last).zip(&revisions) {
+                if revision.number != number {
+                    findings.add(format!("revision {number} is missing"));
+                    return Ok(());
+                }
+                let own = changes.partition_point(|change| change.revision <= number);
+                let (of_revision, rest) = changes.split_at(own);
+                changes = rest;
+                if digest(&before, revision, of_revision) != revision.digest {
+                    findings.add(format!("the digest of revision {number} does not fit what it says"));
+                }
+                if recorded_at.is_some_and(|earlier| revision.recorded_at < earlier) {
+                    findings.add(format!("revision {number} was recorded before the one before it"));
+                }
+                (before, recorded_at) = (revision.digest, Some(revision.recorded_at));
+            }
+            if revisions.len() < usize::try_from(last - first + 1).unwrap_or(usize::MAX) {
+                findings.add(format!("a revision from {first} to {last} is missing"));
+                return Ok(());
+            }
+            findings.revisions = last;
+        }
+        if before != self.head.digest {
+            findings.add("the head's digest is not that of the newest revision");
+        }
+        Ok(())
+    }
+
+    async fn check_rules(&mut self, kind: Kind, findings: &mut Findings) -> Result<(), Error> {
+        for (what, pieces) in RULES {
+            let piece = |piece: &&'static str| match *piece {
+                "TABLE" => table(kind).name,
+                "IDENTITY" => table(kind).identity,
+                text => text,
+            };
+            let statement = pieces.iter().map(piece).fold(Statement::new(""), Statement::push);
+            let rows = self.connection.fetch_all(statement.with(kind.as_str()).with(ENOUGH)).await?;
+            findings.add_all(&format!("{kind}: {what}"), rows);
+        }
+        Ok(())
+    }
+
+    async fn check_things<T: Stored>(&mut self, findings: &mut Findings) -> Result<(), Error> {
+        let mut after = (String::new(), 0);
+        loop {
+            let statement = Statement::new("SELECT id, since, document FROM ").push(T::TABLE.name);
+            let statement =
+                statement.push(" WHERE (id, since) > (").bind(after.0.as_str()).push(", ").bind(after.1);
+            let rows: Vec<Filed> =
+                self.connection.fetch_all(statement.push(") ORDER BY id, since LIMIT ").bind(PAGE)).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = (last.id.clone(), last.since);
+            for filed in &rows {
+                findings.versions += 1;
+                match filed.version::<T>() {
+                    Ok(version) => self.check_version(filed, &version, findings).await?,
+                    Err(damage) => findings.add(damage.to_string()),
+                }
+            }
+        }
+    }
+
+    async fn check_version<T: Stored>(
+        &mut self,
+        filed: &Filed,
+        version: &Version<T>,
+        findings: &mut Findings,
+    ) -> Result<(), Error> {
+        let thing = version.value.thing_ref();
+        if version.value.write().to_string() != filed.document {
+            findings.add(format!("{thing} at revision {} is not written as it is read", filed.since));
+        }
+        let mut statement = Statement::new(
+            "SELECT t.id, t.since, CAST(CASE WHEN t.until IS NULL THEN 1 ELSE 0 END AS BIGINT) FROM ",
+        );
+        statement = statement.push(T::TABLE.name).push(" t WHERE t.id = ").bind(filed.id.as_str());
+        statement = statement.push(" AND t.since = ").bind(filed.since);
+        for (column, cell) in T::TABLE.columns.iter().zip(version.value.cells().0) {
+            statement = statement.push(" AND t.").push(column).push(" IS NOT DISTINCT FROM ").bind(cell);
+        }
+        let row: Option<(String, i64, i64)> = self.connection.fetch_optional(statement).await?;
+        match row {
+            None => findings.add(format!(
+                "a column of {thing} at revision {} does not agree with its document",
+                filed.since
+            )),
+            Some((_, _, 1)) => self.check_current(&thing, version, findings).await?,
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn check_current<T: Stored>(
+        &mut self,
+        thing: &ThingRef,
+        version: &Version<T>,
+        findings: &mut Findings,
+    ) -> Result<(), Error> {
+        let mut named: Vec<ThingRef> =
+            version.value.references().into_iter().map(|reference| reference.to).collect();
+        named.sort();
+        named.dedup();
+        let statement = Statement::new(
+            "SELECT to_kind, to_id FROM reference WHERE until IS NULL AND from_kind = $1 AND from_id = $2 AND direct = $3",
+        );
+        let statement = statement.with(thing.kind.as_str()).with(thing.id.as_str()).with(true);
+        let rows: Vec<(String, String)> = self.connection.fetch_all(statement).await?;
+        let row = |(kind, id): (String, String)| Some(ThingRef::new(Kind::named(&kind)?, id));
+        let mut kept: Vec<ThingRef> = rows.into_iter().filter_map(row).collect();
+        kept.sort();
+        if kept != named {
+            findings.add(format!("the references of {thing} do not agree with its document"));
+        }
+        for part in version.value.parts() {
+            let (name, condition) = match part.of {
+                PartTable::Label => ("label", ["kind", "id", "text", "folded"].as_slice()),
+                PartTable::WorkflowStage => ("workflow_stage", ["workflow", "stage", "phase"].as_slice()),
+            };
+            let mut statement =
+                Statement::new("SELECT count(*) FROM ").push(name).push(" WHERE until IS NULL");
+            for (column, cell) in condition.iter().zip(part.cells) {
+                statement = statement.push(" AND ").push(column).push(" = ").bind(cell);
+            }
+            if self.connection.fetch_one::<(i64,)>(statement).await?.0 != 1 {
+                findings.add(format!("a row of {name} for {thing} does not agree with its document"));
+            }
+        }
+        if T::KIND == Kind::Approval {
+            self.check_spans(thing, findings).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_spans(&mut self, thing: &ThingRef, findings: &mut Findings) -> Result<(), Error> {
+        let Some(case) = self.thing::<Case>(&thing.id).await?.present() else { return Ok(()) };
+        let authority = self.thing::<Authority>(case.value.approval.authority.as_str()).await?.present();
+        let Some(authority) = authority else { return Ok(()) };
+        let Some(workflow) = self.thing::<Workflow>(authority.value.workflow.as_str()).await?.present()
+        else {
+            return Ok(());
+        };
+        let accepted = self.transitions(&case.value.approval.id).await?;
+        let accepted = accepted
+            .into_iter()
+            .map(|(version, acceptance)| Accepted { transition: version.value, acceptance });
+        let mut wanted: Vec<Vec<Cell>> = Timeline::new(accepted.collect())
+            .spans(&workflow.value)
+            .iter()
+            .map(|span| super::spans::cells(&case.value.approval.id, span))
+            .collect();
+        let count = "SELECT count(*) FROM stage_span WHERE until IS NULL AND approval = $1";
+        let count: (i64,) = self.connection.fetch_one(Statement::new(count).with(thing.id.as_str())).await?;
+        let expected = wanted.len();
+        for cells in wanted.drain(..) {
+            let row =
+                "SELECT count(*) FROM stage_span WHERE until IS NULL AND approval = $1 AND valid_from = $2
+                AND valid_to IS NOT DISTINCT FROM $3 AND stage = $4";
+            let statement = cells.into_iter().fold(Statement::new(row), Statement::with);
+            if self.connection.fetch_one::<(i64,)>(statement).await?.0 != 1 {
+                findings.add(format!("the stages of {thing} do not agree with its transitions"));
+            }
+        }
+        if usize::try_from(count.0).ok() != Some(expected) {
+            findings.add(format!("{thing} has stages that its transitions do not make"));
+        }
+        Ok(())
+    }
+}

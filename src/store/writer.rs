@@ -1,0 +1,251 @@
+//! The writer: one task that owns the writing connection, and commits commands many at a time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::engine::Engine;
+use super::error::Error;
+use super::head::{Head, HeadRow};
+use super::statement::{Connection, Statement};
+use super::write::Write;
+use crate::clock::Clock;
+
+/// A boxed future that may borrow.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What is to be done, inside a write, once a date has passed that changes something.
+pub type Tick = Arc<dyn for<'w> Fn(&'w mut Write) -> BoxFuture<'w, Result<(), Error>> + Send + Sync>;
+
+/// The most commands in one commit.
+const BATCH: usize = 256;
+/// How many commands can wait before callers have to.
+const QUEUE: usize = 4096;
+/// How long a batch tries to get its turn among other processes.
+const TURN: Duration = Duration::from_secs(30);
+/// How long it waits between two tries.
+const RETRY: Duration = Duration::from_millis(2);
+/// After so long without a pause the writer makes one, so that another process gets its turn.
+const STRETCH: Duration = Duration::from_millis(200);
+/// How long that pause is: longer than the time between two tries of the other process.
+const GAP: Duration = Duration::from_millis(5);
+
+/// The queue of the writing task.
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+    newest: watch::Sender<i64>,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    Stopping,
+    Stopped,
+}
+
+/// A command whose outcome is told only after the batch it is in has been committed.
+trait Job: Send {
+    fn run<'j>(&'j mut self, write: &'j mut Write) -> BoxFuture<'j, Result<(), Error>>;
+    fn answer(self: Box<Self>, failure: Option<&Error>);
+}
+
+struct Task<T, F> {
+    command: Option<F>,
+    outcome: Option<T>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send,
+    F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, Error>> + Send,
+{
+    fn run<'j>(&'j mut self, write: &'j mut Write) -> BoxFuture<'j, Result<(), Error>> {
+        Box::pin(async move {
+            if let Some(command) = self.command.take() {
+                self.outcome = Some(command(write).await?);
+            }
+            Ok(())
+        })
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&Error>) {
+        let answer = match (failure, self.outcome) {
+            (Some(Error::Busy), _) => Err(Error::Busy),
+            (Some(failure), _) => Err(Error::Interrupted(failure.to_string())),
+            (None, Some(outcome)) => Ok(outcome),
+            (None, None) => Err(Error::Closed),
+        };
+        // Whoever asked may have gone away; the command has run all the same.
+        drop(self.reply.send(answer));
+    }
+}
+
+impl Writer {
+    pub(super) fn start(engine: Arc<Engine>, clock: Clock, tick: Tick, newest: i64) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (newest, _) = watch::channel(newest);
+        let (state, _) = watch::channel(State::Running);
+        let writer = Self { queue, newest: newest.clone(), state: state.clone() };
+        let work = Work { engine, clock, tick, newest, connection: None, busy_since: None };
+        tokio::spawn(work.run(jobs, state));
+        writer
+    }
+
+    pub(super) async fn write<T, F>(&self, command: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, Error>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let task = Task { command: Some(command), outcome: None, reply };
+        self.queue.send(Box::new(task)).await.map_err(closed)?;
+        answer.await.map_err(closed)?
+    }
+
+    pub(super) async fn changed(&self, after: i64) {
+        let mut newest = self.newest.subscribe();
+        // The sender lives as long as `self`.
+        drop(newest.wait_for(|newest| *newest > after).await);
+    }
+
+    pub(super) fn noticed(&self, revision: i64) {
+        self.newest.send_if_modified(|newest| {
+            let later = revision > *newest;
+            *newest = revision.max(*newest);
+            later
+        });
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        QUEUE - self.queue.capacity()
+    }
+
+    /// Lets the task finish what is queued, and waits for it.
+    pub(super) async fn stop(&self) {
+        let mut state = self.state.subscribe();
+        self.state.send_if_modified(|state| {
+            let running = *state == State::Running;
+            if running {
+                *state = State::Stopping;
+            }
+            running
+        });
+        // The sender lives as long as `self`.
+        drop(state.wait_for(|state| *state == State::Stopped).await);
+    }
+}
+
+fn closed<E: std::fmt::Debug>(cause: E) -> Error {
+    tracing::debug!(?cause, "a command came too late");
+    Error::Closed
+}
+
+struct Work {
+    engine: Arc<Engine>,
+    clock: Clock,
+    tick: Tick,
+    newest: watch::Sender<i64>,
+    connection: Option<Connection>,
+    busy_since: Option<Instant>,
+}
+
+impl Work {
+    async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>, state: watch::Sender<State>) {
+        let mut told = state.subscribe();
+        let mut jobs = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                count = queue.recv_many(&mut jobs, BATCH) => if count == 0 { break },
+                _ = told.wait_for(|state| *state != State::Running), if !queue.is_closed() => {
+                    queue.close();
+                    continue;
+                }
+            }
+            self.batch(&mut jobs).await;
+            self.breathe(queue.is_empty()).await;
+        }
+        drop(self.connection.take());
+        state.send_replace(State::Stopped);
+    }
+
+    /// Leaves a gap now and then for other processes, whose commands wait for the same lock.
+    async fn breathe(&mut self, idle: bool) {
+        let busy_since = *self.busy_since.get_or_insert_with(Instant::now);
+        if idle {
+            self.busy_since = None;
+        } else if busy_since.elapsed() > STRETCH {
+            self.clock.pause(GAP).await;
+            self.busy_since = None;
+        }
+    }
+
+    async fn batch(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
+        let failure = match self.commit(jobs).await {
+            Ok(revision) => {
+                self.newest.send_if_modified(|newest| std::mem::replace(newest, revision) != revision);
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, commands = jobs.len(), "a batch of writes failed");
+                Some(error)
+            }
+        };
+        for job in jobs.drain(..) {
+            job.answer(failure.as_ref());
+        }
+    }
+
+    /// Runs the commands in one transaction. Whatever fails beneath the rules fails the whole batch and
+    /// costs the connection: after a failed COMMIT or ROLLBACK nobody knows what state it is in.
+    async fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<i64, Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.engine.writer().await?,
+        };
+        let mut connection = begin(&self.engine, &self.clock, connection).await?;
+        let head: Head = connection.fetch_one::<HeadRow>(self.engine.head()).await?.try_into()?;
+        let (before, due_before) = (head.revision, head.due_at);
+        let mut write = Write::new(connection, head, self.clock.now());
+        if write.head().due_at.is_some_and(|due| due <= write.now()) {
+            (self.tick)(&mut write).await?;
+        }
+        for job in jobs {
+            job.run(&mut write).await?;
+            write.undo().await?;
+        }
+        let (mut connection, head) = write.into_parts();
+        if (head.revision, head.due_at) != (before, due_before) {
+            connection.execute(stored(&head)).await?;
+        }
+        connection.execute(Statement::new("COMMIT")).await?;
+        self.connection = Some(connection);
+        Ok(head.revision)
+    }
+}
+
+async fn begin(engine: &Engine, clock: &Clock, mut connection: Connection) -> Result<Connection, Error> {
+    let started = Instant::now();
+    loop {
+        match connection.execute(engine.begin()).await {
+            Ok(_) => return Ok(connection),
+            Err(error) if !error.is_busy() => return Err(error),
+            Err(_) if started.elapsed() > TURN => return Err(Error::Busy),
+            Err(_) => clock.pause(RETRY).await,
+        }
+    }
+}
+
+fn stored(head: &Head) -> Statement {
+    Statement::new("UPDATE head SET revision = $1, digest = $2, recorded_at = $3, due_at = $4 WHERE one = 1")
+        .with(head.revision)
+        .with(head.digest.to_vec())
+        .with(head.recorded_at)
+        .with(head.due_at)
+}
