@@ -1,5 +1,6 @@
 //! Greenlight, the system of record for which company may buy which AI chip, and why not.
 
+pub mod app;
 pub mod clock;
 pub mod domain;
 pub mod store;

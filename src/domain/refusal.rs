@@ -54,6 +54,13 @@ pub enum Refusal {
         /// Some of the approvals that have been at them.
         by: Vec<ThingRef>,
     },
+    /// A workflow would lack a move that an approval has made.
+    MoveInUse {
+        /// The move.
+        illegal: IllegalMove,
+        /// The approval.
+        by: ThingRef,
+    },
     /// A transition's content cannot change; only its retraction can.
     Fixed(Faults),
 }
@@ -73,6 +80,9 @@ impl fmt::Display for Refusal {
                     stages.join(", "),
                     listed(by)
                 )
+            }
+            Self::MoveInUse { illegal, by } => {
+                write!(f, "{by} has made a move that would be missing: {illegal}")
             }
             Self::Fixed(faults) => write!(f, "an accepted transition does not change: {faults}"),
         }

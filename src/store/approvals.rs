@@ -95,9 +95,6 @@ impl Listing for Case {
     }
 }
 
-/// The company, chip and authority of a case.
-pub type Parties = (CompanyId, ChipId, AuthorityId);
-
 impl Read {
     /// Where a case stands on a day, as known at the revision read; `None` if it is not on record.
     ///
@@ -122,7 +119,7 @@ impl Write {
     /// [`Error::Database`], or [`Error::Damaged`] if a document is.
     pub async fn cases_of(
         &mut self,
-        (company, chip, authority): &Parties,
+        (company, chip, authority): &(CompanyId, ChipId, AuthorityId),
     ) -> Result<Vec<Version<Case>>, Error> {
         self.flush().await?;
         let statement = Statement::new(

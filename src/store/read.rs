@@ -147,4 +147,43 @@ impl Read {
             .filter_map(|(kind, id)| Some(ThingRef::new(Kind::try_from(kind.as_str()).ok()?, id)))
             .collect())
     }
+
+    /// The ids of a kind on record, by id, each with the one of the same kind it refers to. Transitions
+    /// come by case and in order of effective date, ties by acceptance, and refer to none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn ids_with_parents(&mut self, kind: Kind) -> Result<Vec<(String, Option<String>)>, Error> {
+        let parent = match kind {
+            Kind::Company => "t.parent",
+            Kind::Source => "t.republishes",
+            Kind::Approval => "t.supersedes",
+            _ => "CAST(NULL AS TEXT)",
+        };
+        let (join, order) = match kind {
+            Kind::Transition => (
+                " JOIN transition_identity i ON i.id = t.id
+                  JOIN change c ON c.kind = 'transition' AND c.id = t.id AND c.revision = i.created",
+                "t.approval, t.effective_on, c.revision, c.ordinal",
+            ),
+            _ => ("", "t.id"),
+        };
+        let statement =
+            Statement::new("SELECT t.id, ").push(parent).push(" FROM ").push(super::table::table(kind).name);
+        let statement = holds(statement.push(" t").push(join).push(" WHERE "), "t", self.at);
+        self.connection.fetch_all(statement.push(" ORDER BY ").push(order)).await
+    }
+
+    /// The documents of things of a kind, by id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn documents(&mut self, kind: Kind, ids: &[String]) -> Result<Vec<(String, String)>, Error> {
+        let statement = Statement::new("SELECT t.id, t.document FROM ").push(super::table::table(kind).name);
+        let statement =
+            statement.push(" t WHERE t.id IN (").bind_all(ids.iter().map(String::as_str)).push(") AND ");
+        self.connection.fetch_all(holds(statement, "t", self.at)).await
+    }
 }

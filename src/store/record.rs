@@ -112,6 +112,8 @@ impl TryFrom<ChangeRow> for Change {
 
 const REVISION: &str =
     "SELECT r.number, r.recorded_at, r.actor, r.reason, r.request_id, r.digest FROM revision r";
+/// The most numbers a statement binds.
+const MOST_NUMBERS: usize = 10_000;
 const CHANGE: &str = "SELECT c.revision, c.ordinal, c.kind, c.id, c.action, c.before, c.after FROM change c";
 
 /// What the feed, a history or a list of revisions is narrowed to.
@@ -238,20 +240,38 @@ impl Read {
         rows.into_iter().map(Change::try_from).collect()
     }
 
+    /// The revisions with these numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn revisions_numbered(&mut self, numbers: &[i64]) -> Result<Vec<Revision>, Error> {
+        let mut revisions = Vec::with_capacity(numbers.len());
+        for some in numbers.chunks(MOST_NUMBERS) {
+            let statement =
+                Statement::new(REVISION).push(" WHERE r.number IN (").bind_all(some.iter().copied());
+            let rows: Vec<RevisionRow> =
+                self.connection.fetch_all(statement.push(") ORDER BY r.number")).await?;
+            let some: Result<Vec<Revision>, Error> = rows.into_iter().map(Revision::try_from).collect();
+            revisions.extend(some?);
+        }
+        Ok(revisions)
+    }
+
     /// The revision with which a page of the feed ends: the one that holds the change number `limit`
-    /// after `after`; `None` if there are fewer.
+    /// after the first of two revisions and up to the second; `None` if there are fewer.
     ///
     /// # Errors
     ///
     /// [`Error::Database`].
     pub async fn page_end(
         &mut self,
-        after: i64,
+        (after, reach): (i64, i64),
         limit: i64,
         narrowing: &Narrowing,
     ) -> Result<Option<i64>, Error> {
         let statement = Statement::new("SELECT c.revision FROM change c WHERE c.revision > ").bind(after);
-        let statement = narrowing.add_to(statement.push(" AND c.revision <= ").bind(self.at.revision));
+        let statement = narrowing.add_to(statement.push(" AND c.revision <= ").bind(reach));
         let statement = statement.push(" ORDER BY c.revision, c.ordinal LIMIT 1 OFFSET ").bind(limit - 1);
         let row: Option<(i64,)> = self.connection.fetch_optional(statement).await?;
         Ok(row.map(|(revision,)| revision))

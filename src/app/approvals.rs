@@ -1,0 +1,149 @@
+//! Approvals: put on record, moved to the authority that turns out to be meant, retired; and where each stands.
+
+use super::Error;
+use super::things::{Resource, allowed, present};
+use crate::domain::actor::Actor;
+use crate::domain::approval::{Approval, Case, Standing};
+use crate::domain::authority::Authority;
+use crate::domain::id::{ApprovalId, AuthorityId, StageId};
+use crate::domain::record::Action;
+use crate::domain::refusal::Refusal;
+use crate::domain::thing::{Kind, Thing as _, ThingRef};
+use crate::domain::time::{Date, Moment};
+use crate::domain::timeline::{Span, span_on};
+use crate::domain::transition::Transition;
+use crate::domain::workflow::Workflow;
+use crate::store::Write;
+
+use super::things::check_chain;
+
+impl Resource for Approval {
+    type Record = Case;
+
+    fn written(record: &Case) -> &Self {
+        &record.approval
+    }
+
+    async fn authorise(
+        _write: &mut Write,
+        actor: &Actor,
+        before: Option<&Self>,
+        after: Option<&Self>,
+    ) -> Result<(), Error> {
+        let authorities: Vec<&AuthorityId> =
+            before.into_iter().chain(after).map(|approval| &approval.authority).collect();
+        allowed(actor.may_write_for(&authorities))
+    }
+
+    async fn decide(write: &mut Write, before: Option<&Case>, after: Self) -> Result<Case, Error> {
+        let earlier = |case: &Case| case.approval.supersedes.as_ref().map(ToString::to_string);
+        let first = after.supersedes.as_ref().map(ToString::to_string);
+        check_chain(write, "/supersedes", after.id.as_str(), first, earlier).await?;
+        let workflow = workflow_of(write, &after.authority).await?;
+        if before.is_some_and(|before| before.approval.authority != after.authority) {
+            write.timeline(&after.id).await?.check(&workflow)?;
+        }
+        let standing = before.map(|case| case.standing.clone());
+        let initial = Standing { stage: workflow.initial, since: None, disputed: false };
+        Ok(Case { standing: standing.unwrap_or(initial), approval: after })
+    }
+
+    async fn settle(write: &mut Write, before: Option<&Case>, after: Option<&Case>) -> Result<(), Error> {
+        let Some(after) = after else {
+            let Some(before) = before else { return Ok(()) };
+            return retire_parts(write, &before.approval).await;
+        };
+        let now = write.now();
+        for bound in [after.approval.valid_from, after.approval.valid_until].into_iter().flatten() {
+            if bound > now {
+                write.falls_due(bound);
+            }
+        }
+        settle_case(write, &after.approval.id, Action::Updated).await
+    }
+}
+
+/// The transitions and spans of a case leave the record with it.
+async fn retire_parts(write: &mut Write, approval: &Approval) -> Result<(), Error> {
+    let touches = parties(approval);
+    for accepted in write.timeline(&approval.id).await?.accepted() {
+        let version = present::<Transition>(write, accepted.transition.id.as_str()).await?;
+        write.retire(&version, touches.clone());
+    }
+    write.close_spans(&approval.id).await?;
+    Ok(())
+}
+
+/// The company, chip and authority of a case.
+pub(super) fn parties(approval: &Approval) -> Vec<ThingRef> {
+    vec![
+        ThingRef::new(Kind::Company, approval.company.as_str()),
+        ThingRef::new(Kind::Chip, approval.chip.as_str()),
+        ThingRef::new(Kind::Authority, approval.authority.as_str()),
+    ]
+}
+
+/// The workflow of an authority's cases.
+pub(super) async fn workflow_of(write: &mut Write, authority: &AuthorityId) -> Result<Workflow, Error> {
+    let authority = present::<Authority>(write, authority.as_str()).await?.value;
+    Ok(present::<Workflow>(write, authority.workflow.as_str()).await?.value)
+}
+
+/// Works out where a case stands today, and puts it on record if that is news.
+pub(super) async fn settle_case(write: &mut Write, id: &ApprovalId, action: Action) -> Result<(), Error> {
+    let before = present::<Case>(write, id.as_str()).await?;
+    let workflow = workflow_of(write, &before.value.approval.authority).await?;
+    let spans = write.timeline(id).await?.spans(&workflow);
+    write.put_spans(id, &spans).await?;
+    let today = write.now().date();
+    if let Some(next) = next_change(&spans, today) {
+        write.falls_due(next);
+    }
+    let mut after = before.value.clone();
+    after.standing = standing(&spans, today, &before.value.standing);
+    let reports = write.open_reports(&after.approval).await?;
+    after.standing.disputed = reports.iter().any(|report| report.disputes(&after, today));
+    if after != before.value {
+        write.put(Some(&before), &after, action, Vec::new());
+    }
+    Ok(())
+}
+
+fn standing(spans: &[Span], today: Date, otherwise: &Standing) -> Standing {
+    span_on(spans, today).map_or_else(
+        || otherwise.clone(),
+        |span| Standing { stage: span.stage.clone(), since: span.from, disputed: false },
+    )
+}
+
+/// When another stage takes effect next.
+fn next_change(spans: &[Span], today: Date) -> Option<Moment> {
+    spans.iter().filter_map(|span| span.from).filter(|from| *from > today).min().map(Moment::start_of)
+}
+
+/// Refuses a workflow for an authority if its cases have been at stages that it lacks, or went ways that
+/// it does not allow.
+pub(super) async fn check_cases(
+    write: &mut Write,
+    authority: &AuthorityId,
+    gone: &[StageId],
+    workflow: &Workflow,
+) -> Result<(), Error> {
+    if !gone.is_empty() {
+        let at = write.cases_ever_at(authority, gone).await?;
+        if !at.is_empty() {
+            let (mut stages, mut by): (Vec<StageId>, Vec<ThingRef>) = at.into_iter().unzip();
+            stages.dedup();
+            by.sort();
+            by.dedup();
+            return Err(Refusal::StageInUse { stages, by }.into());
+        }
+    }
+    for case in write.cases_at(authority).await? {
+        let timeline = write.timeline(&case.value.approval.id).await?;
+        if let Err(illegal) = timeline.check(workflow) {
+            return Err(Refusal::MoveInUse { illegal, by: case.value.approval.thing_ref() }.into());
+        }
+    }
+    Ok(())
+}

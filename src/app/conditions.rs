@@ -1,0 +1,70 @@
+//! Conditions: put on record, replaced, retired.
+
+use super::Error;
+use super::approvals::parties;
+use super::things::{Resource, allowed, present};
+use crate::domain::actor::Actor;
+use crate::domain::approval::Case;
+use crate::domain::condition::Condition;
+use crate::domain::id::AuthorityId;
+use crate::domain::thing::ThingRef;
+use crate::store::Write;
+
+impl Resource for Condition {
+    type Record = Self;
+
+    fn written(record: &Self) -> &Self {
+        record
+    }
+
+    async fn authorise(
+        write: &mut Write,
+        actor: &Actor,
+        before: Option<&Self>,
+        after: Option<&Self>,
+    ) -> Result<(), Error> {
+        let mut authorities: Vec<AuthorityId> = Vec::new();
+        for condition in before.into_iter().chain(after) {
+            let own = authorities_of(write, condition).await?;
+            if own.is_empty() {
+                return allowed(actor.may_write_for(&[]));
+            }
+            authorities.extend(own);
+        }
+        allowed(actor.may_write_for(&authorities.iter().collect::<Vec<_>>()))
+    }
+
+    async fn decide(_write: &mut Write, _before: Option<&Self>, after: Self) -> Result<Self, Error> {
+        Ok(after)
+    }
+
+    async fn settle(write: &mut Write, _before: Option<&Self>, after: Option<&Self>) -> Result<(), Error> {
+        let now = write.now();
+        let bounds = after.map(|condition| [condition.in_force_from, condition.in_force_until]);
+        for bound in bounds.into_iter().flatten().flatten().filter(|bound| *bound > now) {
+            write.falls_due(bound);
+        }
+        Ok(())
+    }
+
+    async fn touches(write: &mut Write, condition: &Self) -> Result<Vec<ThingRef>, Error> {
+        Ok(case_of(write, condition).await?.map_or_else(Vec::new, |case| parties(&case.approval)))
+    }
+}
+
+async fn case_of(write: &mut Write, condition: &Condition) -> Result<Option<Case>, Error> {
+    let Some(approval) = &condition.scope.approval else { return Ok(None) };
+    match present::<Case>(write, approval.as_str()).await {
+        Ok(version) => Ok(Some(version.value)),
+        // That the scope names nothing on record is told with the other references.
+        Err(Error::Unknown(_) | Error::Retired(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The authorities a condition belongs to: the one its scope names and that of the approval it names.
+async fn authorities_of(write: &mut Write, condition: &Condition) -> Result<Vec<AuthorityId>, Error> {
+    let case = case_of(write, condition).await?;
+    let of_case = case.map(|case| case.approval.authority);
+    Ok(condition.scope.authority.iter().cloned().chain(of_case).collect())
+}

@@ -1,0 +1,195 @@
+//! API keys: made, shown once, looked up on every request, revoked.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::register::unique;
+use super::{Error, Register};
+use crate::domain::actor::{Actor, Key, Role};
+use crate::domain::fault::{FaultCode, Faults};
+use crate::domain::id::{AuthorityId, KeyId};
+use crate::domain::refusal::Refusal;
+use crate::domain::text::Name;
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::time::Moment;
+use crate::store::{self, SecretDigest, Wanted, Write};
+
+/// How long a key works unless it says otherwise, in days.
+pub const DEFAULT_DAYS: u32 = 90;
+/// The longest a key can work, in days.
+pub const MAX_DAYS: u32 = 365;
+
+const SECONDS_A_DAY: i64 = 86_400;
+const PREFIX: &str = "gl_";
+
+/// A key's secret: shown once to whoever asked for the key, kept nowhere, and never printed by accident.
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// What it is called.
+    pub name: Name,
+    /// Whose it is.
+    pub owner: Name,
+    /// What it may do.
+    pub role: Role,
+    /// The authorities whose records it may write; empty for all.
+    pub authorities: Vec<AuthorityId>,
+    /// When it stops working; [`DEFAULT_DAYS`] from now if not given.
+    pub expires_at: Option<Moment>,
+}
+
+impl NewKey {
+    fn faults(&self, now: Moment) -> Faults {
+        let mut faults = Faults::default();
+        let latest = now.plus_seconds(i64::from(MAX_DAYS) * SECONDS_A_DAY);
+        if self.expires_at.is_some_and(|at| at <= now || at > latest) {
+            faults.add(
+                "/expires_at",
+                FaultCode::OutOfRange,
+                format!("must lie within {MAX_DAYS} days from now"),
+            );
+        }
+        if !self.authorities.is_empty() && self.role != Role::Editor {
+            faults.add(
+                "/authorities",
+                FaultCode::Inconsistent,
+                "only an `editor` can be limited to authorities",
+            );
+        }
+        faults
+    }
+}
+
+/// Makes a key. Its secret is in the answer and nowhere else.
+///
+/// # Errors
+///
+/// [`Error::Denied`], [`Error::Invalid`], [`Refusal::Dangling`] for authorities not on record.
+pub async fn create(write: &mut Write, actor: &Actor, new: NewKey) -> Result<(Key, Secret), Error> {
+    actor.may_manage_keys()?;
+    let now = write.now();
+    new.faults(now).or(())?;
+    let authorities: Vec<ThingRef> =
+        new.authorities.iter().map(|id| ThingRef::new(Kind::Authority, id.as_str())).collect();
+    if !authorities.is_empty() {
+        check_authorities(write, &authorities).await?;
+    }
+    let id =
+        KeyId::try_from(format!("key-{}", unique(now)?).as_str()).map_err(|fault| unfit(fault.detail))?;
+    let secret = secret(&id)?;
+    let default = now.plus_seconds(i64::from(DEFAULT_DAYS) * SECONDS_A_DAY);
+    let key = Key {
+        id,
+        name: new.name,
+        owner: new.owner,
+        role: new.role,
+        authorities: new.authorities,
+        created_at: now,
+        expires_at: new.expires_at.unwrap_or(default),
+        revoked_at: None,
+        last_used_at: None,
+    };
+    write.add_key(&key, &digest(secret.reveal())).await?;
+    Ok((key, secret))
+}
+
+async fn check_authorities(write: &mut Write, authorities: &[ThingRef]) -> Result<(), Error> {
+    let missing = write.missing(authorities).await?;
+    let mut faults = Faults::default();
+    for (index, authority) in
+        authorities.iter().enumerate().filter(|(_, authority)| missing.contains(authority))
+    {
+        faults.add(
+            format!("/authorities/{index}"),
+            FaultCode::NoSuchThing,
+            format!("{authority} is not on record"),
+        );
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::Dangling(faults).into()) }
+}
+
+fn unfit(detail: String) -> Error {
+    Error::Store(store::Error::Unfit(detail))
+}
+
+/// `gl_`, the key's id, an underscore, 256 random bits: the id finds the key, the whole is its secret.
+fn secret(id: &KeyId) -> Result<Secret, Error> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|cause| unfit(format!("no randomness to be had: {cause}")))?;
+    Ok(Secret(format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(random))))
+}
+
+fn digest(secret: &str) -> SecretDigest {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// The key a secret belongs to, if it works at this moment. An unknown secret is always looked up.
+///
+/// # Errors
+///
+/// [`store::Error`] if the register cannot be read.
+pub async fn holder(register: &Register, secret: &str) -> Result<Option<Key>, store::Error> {
+    let named = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_'));
+    let Some(Ok(id)) = named.map(|(id, _)| KeyId::try_from(id)) else { return Ok(None) };
+    let found = register.read(Wanted::Newest).await?.key(&id).await?;
+    let fits = |(_, kept): &(Key, SecretDigest)| bool::from(kept.ct_eq(&digest(secret)));
+    Ok(found.filter(fits).map(|(key, _)| key).filter(|key| key.works_at(register.now())))
+}
+
+/// Revokes a key; from its commit on it opens nothing. Revoking it again changes nothing.
+///
+/// # Errors
+///
+/// [`Error::Denied`], or [`Error::Unknown`].
+pub async fn revoke(write: &mut Write, actor: &Actor, id: &KeyId) -> Result<Key, Error> {
+    actor.may_manage_keys()?;
+    let now = write.now();
+    write.revoke_key(id, now).await?;
+    let found = write.key(id).await?;
+    found.map(|(key, _)| key).ok_or_else(|| Error::UnknownKey(id.clone()))
+}
+
+/// Makes the first key of a register that has none: an admin's.
+///
+/// # Errors
+///
+/// [`store::Error`] if the register cannot be written.
+pub async fn first(register: &Register) -> Result<Option<Secret>, Error> {
+    register
+        .write(|write| {
+            Box::pin(async move {
+                if write.key_count().await? > 0 {
+                    return Ok(Ok(None));
+                }
+                let name =
+                    |text: &str| Name::try_from(text).map_err(|fault| store::Error::Unfit(fault.detail));
+                let new = NewKey {
+                    name: name("first admin")?,
+                    owner: name("operator")?,
+                    role: Role::Admin,
+                    authorities: Vec::new(),
+                    expires_at: None,
+                };
+                Ok(create(write, &Actor::Operator, new).await.map(|(_, secret)| Some(secret)))
+            })
+        })
+        .await?
+}

@@ -1,0 +1,135 @@
+//! The register as the rest of the program holds it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Error, ticks};
+use crate::clock::Clock;
+use crate::domain::thing::Kind;
+use crate::domain::time::Moment;
+use crate::store::{self, Address, BoxFuture, Store, Wanted, Write};
+
+/// How often the register looks whether a date has passed or another process has written.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long a kept reply is given again.
+const KEPT_SECONDS: i64 = 7 * 86_400;
+
+/// The register as the rest of the program holds it.
+#[derive(Clone)]
+pub struct Register {
+    store: Store,
+}
+
+impl Register {
+    /// Opens the register at an address, making or migrating it as needed.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`] if it cannot be opened.
+    pub async fn open(address: Address, clock: Clock) -> Result<Self, store::Error> {
+        let tick: store::Tick = Arc::new(|write| Box::pin(ticks::tick(write)));
+        Ok(Self { store: Store::open(address, clock, tick).await? })
+    }
+
+    /// The store underneath.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.store.clock().now()
+    }
+
+    /// Reads one state of the register.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error::Future`] for a revision or time that has not come, or another [`store::Error`].
+    pub async fn read(&self, wanted: Wanted) -> Result<store::Read, store::Error> {
+        self.store.read(wanted).await
+    }
+
+    /// Runs a command in the writer's queue; see [`Store::write`].
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`] if the batch it is in fails.
+    pub async fn write<T, F>(&self, command: F) -> Result<T, store::Error>
+    where
+        T: Send + 'static,
+        F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, store::Error>> + Send + 'static,
+    {
+        self.store.write(command).await
+    }
+
+    /// Looks once whether a date has passed, and records what follows; tells those who wait of what
+    /// other processes have written.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`] if the register cannot be read or written.
+    pub async fn look(&self) -> Result<(), store::Error> {
+        let head = self.read(Wanted::Newest).await?.head().clone();
+        self.store.noticed(head.revision);
+        if head.due_at.is_some_and(|due| due <= self.now()) {
+            // Whatever is due is recorded before the first command of a batch.
+            self.write(|_| Box::pin(async { Ok(()) })).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps looking until it is dropped.
+    pub async fn keep_time(&self) {
+        loop {
+            if let Err(error) = self.look().await {
+                tracing::warn!(%error, "could not look at the clock's work");
+            }
+            self.store.clock().pause(LOOK).await;
+        }
+    }
+
+    /// Forgets replies that have been kept long enough.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`] if the register cannot be written.
+    pub async fn tidy(&self) -> Result<u64, store::Error> {
+        let before = self.now().plus_seconds(-KEPT_SECONDS);
+        self.write(move |write| Box::pin(write.forget_replies(before))).await
+    }
+
+    /// Gives the register a new epoch if it is a copy that nothing has served yet.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`] if the register cannot be read or written.
+    pub async fn come_to_life(&self) -> Result<(), store::Error> {
+        if self.read(Wanted::Newest).await?.head().copied {
+            self.write(|write| Box::pin(write.renew_epoch())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A new id for a thing of a kind: a prefix and a part that sorts by time.
+///
+/// # Errors
+///
+/// [`Error::Store`] if there is no randomness to be had.
+pub fn minted(kind: Kind, now: Moment) -> Result<String, Error> {
+    let unfit = |detail: String| Error::Store(store::Error::Unfit(detail));
+    let id = crate::domain::thing::minted(kind, &unique(now)?).map_err(|fault| unfit(fault.detail))?;
+    Ok(id.as_str().to_owned())
+}
+
+/// Text that nothing else has, and that sorts by time.
+pub(super) fn unique(now: Moment) -> Result<String, Error> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random)
+        .map_err(|cause| Error::Store(store::Error::Unfit(format!("no randomness to be had: {cause}"))))?;
+    let milliseconds = u64::try_from(now.microseconds() / 1000).unwrap_or_default();
+    Ok(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().simple().to_string())
+}

@@ -1,0 +1,59 @@
+//! Sources: put on record, replaced, retired, and looked at again.
+
+use super::things::{Effect, Precondition, Resource, Written, check_chain, present, written};
+use super::{Error, put};
+use crate::domain::actor::Actor;
+use crate::domain::fault::{FaultCode, Faults};
+use crate::domain::id::SourceId;
+use crate::domain::source::Source;
+use crate::domain::time::Moment;
+use crate::store::Write;
+
+impl Resource for Source {
+    type Record = Self;
+
+    fn written(record: &Self) -> &Self {
+        record
+    }
+
+    async fn decide(write: &mut Write, _before: Option<&Self>, after: Self) -> Result<Self, Error> {
+        let original = |source: &Self| source.republishes.as_ref().map(ToString::to_string);
+        check_chain(write, "/republishes", after.id.as_str(), original(&after), original).await?;
+        Ok(after)
+    }
+
+    async fn settle(write: &mut Write, _before: Option<&Self>, after: Option<&Self>) -> Result<(), Error> {
+        let now = write.now();
+        if let Some(stale_at) = after.and_then(Source::stale_at).filter(|stale_at| *stale_at > now) {
+            write.falls_due(stale_at);
+        }
+        Ok(())
+    }
+}
+
+/// Notes that somebody looked at a source, at a moment or now, and found nothing new.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for a moment to come; any other [`Error`].
+pub async fn check(
+    write: &mut Write,
+    actor: &Actor,
+    id: &SourceId,
+    at: Option<Moment>,
+) -> Result<Written, Error> {
+    actor.may_write_for(&[])?;
+    let now = write.now();
+    let at = at.unwrap_or(now);
+    if at > now {
+        let mut faults = Faults::default();
+        faults.add("/checked_at", FaultCode::OutOfRange, "must not lie in the future");
+        return Err(faults.into());
+    }
+    let source = present::<Source>(write, id.as_str()).await?;
+    let checked = source.value.clone().checked(at);
+    if checked == source.value {
+        return Ok(written(Effect::Unchanged, &source));
+    }
+    put(write, actor, checked, &Precondition::Any).await
+}

@@ -1,0 +1,250 @@
+//! Putting a thing of any kind on record, replacing it, and taking it off.
+
+use std::future::Future;
+
+use serde_json::Value;
+
+use super::Error;
+use crate::domain::actor::{Actor, Denied};
+use crate::domain::fault::{FaultCode, Faults};
+use crate::domain::record::Action;
+use crate::domain::refusal::Refusal;
+use crate::domain::thing::{Kind, Thing, ThingRef};
+use crate::store::{Presence, Stored, Version, Write};
+use crate::wire::Document;
+
+/// How many of the things that refer to one are named when it cannot be retired.
+const NAMED: i64 = 20;
+
+/// Which version of a thing a caller means to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// It does not say.
+    None,
+    /// Whichever is there.
+    Any,
+    /// One of these.
+    Versions(Vec<i64>),
+    /// None: the thing must not be on record.
+    Absent,
+    /// Whichever is there, or none: a line of an import.
+    Import,
+}
+
+impl Precondition {
+    /// Whether a version may be changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`] if it is another one, [`Error::Unconditional`] if none was named.
+    pub fn allows(&self, current: i64) -> Result<(), Error> {
+        match self {
+            Self::Any | Self::Import => Ok(()),
+            Self::Versions(versions) if versions.contains(&current) => Ok(()),
+            Self::Versions(_) | Self::Absent => Err(Error::Stale { current }),
+            Self::None => Err(Error::Unconditional { current }),
+        }
+    }
+
+    /// Whether a thing that is not on record may be made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] if the caller meant to change one.
+    fn allows_creation(&self, thing: ThingRef) -> Result<(), Error> {
+        match self {
+            Self::None | Self::Absent | Self::Import => Ok(()),
+            Self::Any | Self::Versions(_) => Err(Error::Unknown(thing)),
+        }
+    }
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It put something on record.
+    Created,
+    /// It changed something.
+    Updated,
+    /// Everything was as it should be already.
+    Unchanged,
+}
+
+/// What a write did, and the thing as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// What it did.
+    pub effect: Effect,
+    /// The thing's version.
+    pub since: i64,
+    /// The thing.
+    pub document: Value,
+}
+
+/// A thing that callers write, and how it is kept.
+pub trait Resource: Thing + Document {
+    /// What is kept: the thing itself, or the thing with what the register makes of it.
+    type Record: Stored;
+
+    /// The part of a record that callers write.
+    fn written(record: &Self::Record) -> &Self;
+
+    /// Whether the actor may bring about this change.
+    fn authorise(
+        write: &mut Write,
+        actor: &Actor,
+        before: Option<&Self>,
+        after: Option<&Self>,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = (write, before, after);
+        let allowed = actor.may_write_for(&[]);
+        async move { allowed.map_err(Error::from) }
+    }
+
+    /// What is to be kept, if the rules allow it. Everything it names is on record.
+    fn decide(
+        write: &mut Write,
+        before: Option<&Self::Record>,
+        after: Self,
+    ) -> impl Future<Output = Result<Self::Record, Error>> + Send;
+
+    /// What follows for other things. It cannot fail by the rules.
+    fn settle(
+        write: &mut Write,
+        before: Option<&Self::Record>,
+        after: Option<&Self::Record>,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = (write, before, after);
+        async { Ok(()) }
+    }
+
+    /// Things that a change of this one touches without naming them.
+    fn touches(write: &mut Write, thing: &Self) -> impl Future<Output = Result<Vec<ThingRef>, Error>> + Send {
+        let _ = (write, thing);
+        async { Ok(Vec::new()) }
+    }
+}
+
+/// Puts a thing on record, or in the place of what is there. Whether anything changes is decided
+/// first: what is there already needs no precondition and makes no change.
+///
+/// # Errors
+///
+/// [`Error`]; nothing of the write is kept then.
+pub async fn put<T: Resource>(
+    write: &mut Write,
+    actor: &Actor,
+    thing: T,
+    precondition: &Precondition,
+) -> Result<Written, Error> {
+    actor.may_write()?;
+    let before = match write.current::<T::Record>(thing.id()).await? {
+        Presence::Retired => return Err(Refusal::Retired(thing.thing_ref()).into()),
+        presence => presence.present(),
+    };
+    T::authorise(write, actor, before.as_ref().map(|version| T::written(&version.value)), Some(&thing))
+        .await?;
+    match &before {
+        Some(version) if *T::written(&version.value) == thing && *precondition != Precondition::Absent => {
+            return Ok(written(Effect::Unchanged, version));
+        }
+        Some(version) => precondition.allows(version.since)?,
+        None => precondition.allows_creation(thing.thing_ref())?,
+    }
+    check_references(write, &thing).await?;
+    let touches = T::touches(write, &thing).await?;
+    let id = thing.id().to_owned();
+    let record = T::decide(write, before.as_ref().map(|version| &version.value), thing).await?;
+    let (action, effect) = match before {
+        None => (Action::Created, Effect::Created),
+        Some(_) => (Action::Updated, Effect::Updated),
+    };
+    write.put(before.as_ref(), &record, action, touches);
+    T::settle(write, before.as_ref().map(|version| &version.value), Some(&record)).await?;
+    match write.current::<T::Record>(&id).await? {
+        Presence::Present(version) => Ok(written(effect, &version)),
+        Presence::Absent | Presence::Retired => Err(Error::Unknown(ThingRef::new(T::KIND, id))),
+    }
+}
+
+/// A thing as it stands after a write.
+pub(super) fn written<R: Stored>(effect: Effect, version: &Version<R>) -> Written {
+    Written { effect, since: version.since, document: version.value.write() }
+}
+
+/// The thing with this id on record.
+pub(super) async fn present<R: Stored>(write: &mut Write, id: &str) -> Result<Version<R>, Error> {
+    let thing = || ThingRef::new(R::KIND, id);
+    match write.current::<R>(id).await? {
+        Presence::Present(version) => Ok(version),
+        Presence::Retired => Err(Error::Retired(thing())),
+        Presence::Absent => Err(Error::Unknown(thing())),
+    }
+}
+
+/// Refuses a thing that names something which is not on record.
+pub(super) async fn check_references<T: Thing>(write: &mut Write, thing: &T) -> Result<(), Error> {
+    let references = thing.references();
+    let named: Vec<ThingRef> = references.iter().map(|reference| reference.to.clone()).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let missing = write.missing(&named).await?;
+    let mut faults = Faults::default();
+    for reference in references.into_iter().filter(|reference| missing.contains(&reference.to)) {
+        faults.add(reference.pointer, FaultCode::NoSuchThing, format!("{} is not on record", reference.to));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::Dangling(faults).into()) }
+}
+
+/// Takes a thing off the record. Its history stays, and its id is never used again.
+///
+/// # Errors
+///
+/// [`Refusal::InUse`] if something on record refers to it; any other [`Error`].
+pub async fn retire<T: Resource>(
+    write: &mut Write,
+    actor: &Actor,
+    id: &str,
+    precondition: &Precondition,
+) -> Result<(), Error> {
+    actor.may_write()?;
+    let before = present::<T::Record>(write, id).await?;
+    T::authorise(write, actor, Some(T::written(&before.value)), None).await?;
+    precondition.allows(before.since)?;
+    let thing = before.value.thing_ref();
+    // A case's transitions are part of it and leave with it.
+    let mut by = write.referring(&thing, NAMED).await?;
+    by.retain(|other| T::KIND != Kind::Approval || other.kind != Kind::Transition);
+    if !by.is_empty() {
+        return Err(Refusal::InUse { thing, by }.into());
+    }
+    let touches = T::touches(write, T::written(&before.value)).await?;
+    write.retire(&before, touches);
+    T::settle(write, Some(&before.value), None).await
+}
+
+/// Refuses a chain of references that leads back to where it began.
+pub(super) async fn check_chain<T: Stored>(
+    write: &mut Write,
+    pointer: &str,
+    id: &str,
+    first: Option<String>,
+    next: fn(&T) -> Option<String>,
+) -> Result<(), Error> {
+    let mut link = first;
+    while let Some(at) = link {
+        if at == id {
+            let mut faults = Faults::default();
+            faults.add(pointer, FaultCode::Inconsistent, "the chain of references leads back to this one");
+            return Err(faults.into());
+        }
+        link = write.current::<T>(&at).await?.present().and_then(|version| next(&version.value));
+    }
+    Ok(())
+}
+
+/// Allows a write to an actor that is not limited to authorities other than these.
+pub(super) fn allowed(denied: Result<(), Denied>) -> Result<(), Error> {
+    denied.map_err(Error::from)
+}

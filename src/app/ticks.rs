@@ -1,0 +1,81 @@
+//! Time as a writer: what a date changes by passing is recorded like any other change.
+
+use super::Error;
+use super::approvals::settle_case;
+use crate::domain::approval::Case;
+use crate::domain::condition::Condition;
+use crate::domain::fault::Fault;
+use crate::domain::id::{ApprovalId, AuthorityId, ChipId, CompanyId};
+use crate::domain::record::Action;
+use crate::domain::source::Source;
+use crate::domain::text::Name;
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::time::Moment;
+use crate::store::{Error as StoreError, Maker, Stored, Write};
+
+/// Records everything that has fallen due, in one revision of the service's own, and when the next thing will.
+pub(super) async fn tick(write: &mut Write) -> Result<(), StoreError> {
+    flip(write).await.map_err(|error| match error {
+        Error::Store(error) => error,
+        other => StoreError::Unfit(format!("a date passed, and what follows is refused: {other}")),
+    })
+}
+
+async fn flip(write: &mut Write) -> Result<(), Error> {
+    let now = write.now();
+    let Some(due) = write.head().due_at else { return Ok(()) };
+    // Everything due before has been recorded; what is due at this very moment has not.
+    let after = Moment::from_microseconds(due.microseconds() - 1).unwrap_or(due);
+    for approval in write.spans_beginning(after.date(), now.date()).await? {
+        settle_case(write, &named(&approval, "approval")?, Action::TookEffect).await?;
+    }
+    for (company, chip, authority) in write.reports_dated(after.date(), now.date()).await? {
+        let parties: (CompanyId, ChipId, AuthorityId) =
+            (named(&company, "company")?, named(&chip, "chip")?, named(&authority, "authority")?);
+        for case in write.cases_of(&parties).await? {
+            let id: ApprovalId = case.value.approval.id;
+            settle_case(write, &id, Action::TookEffect).await?;
+        }
+    }
+    for passed in write.bounds_passed(after, now).await? {
+        pass(write, &passed.thing, action(passed.bound)).await?;
+    }
+    write.flush().await?;
+    let next = write.next_due(now).await?;
+    write.set_due(next);
+    write.record(&service()?).await?;
+    Ok(())
+}
+
+fn named<T: for<'t> TryFrom<&'t str, Error = Fault>>(id: &str, column: &str) -> Result<T, StoreError> {
+    T::try_from(id).map_err(|fault| StoreError::Unfit(format!("{column} `{id}` is damaged: {fault}")))
+}
+
+fn action(bound: &str) -> Action {
+    match bound {
+        "valid_until" | "in_force_until" => Action::Ended,
+        "stale_at" => Action::BecameStale,
+        _ => Action::TookEffect,
+    }
+}
+
+/// A bound of a thing was passed: nothing of the thing changes, but who follows the feed learns of it.
+async fn pass(write: &mut Write, thing: &ThingRef, action: Action) -> Result<(), Error> {
+    match thing.kind {
+        Kind::Approval => put_again::<Case>(write, &thing.id, action).await,
+        Kind::Condition => put_again::<Condition>(write, &thing.id, action).await,
+        Kind::Source => put_again::<Source>(write, &thing.id, action).await,
+        _ => Ok(()),
+    }
+}
+
+async fn put_again<T: Stored>(write: &mut Write, id: &str, action: Action) -> Result<(), Error> {
+    let version = super::things::present::<T>(write, id).await?;
+    write.put(Some(&version), &version.value, action, Vec::new());
+    Ok(())
+}
+
+fn service() -> Result<Maker, StoreError> {
+    let name = |text: &str| Name::try_from(text).map_err(|fault| StoreError::Unfit(fault.detail));
+    Ok(Maker { actor: name("service")?, reason: None, request_id: name("clock")? })
+}

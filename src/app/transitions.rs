@@ -1,0 +1,130 @@
+//! Transitions: accepted along the workflow, and retracted.
+
+use super::Error;
+use super::approvals::{parties, settle_case, workflow_of};
+use super::things::{Effect, Precondition, Written, check_references, present, written};
+use crate::domain::actor::Actor;
+use crate::domain::approval::Case;
+use crate::domain::fault::{FaultCode, Faults};
+use crate::domain::id::{ApprovalId, TransitionId};
+use crate::domain::record::Action;
+use crate::domain::refusal::Refusal;
+use crate::domain::thing::{Kind, Thing as _, ThingRef};
+use crate::domain::timeline::{Acceptance, Accepted};
+use crate::domain::transition::Transition;
+use crate::store::{Presence, Version, Write};
+
+/// Accepts a transition, or takes note that it is on record already. Of one on record only the
+/// retraction can differ.
+///
+/// # Errors
+///
+/// [`Refusal::IllegalMove`] if it is no move of the workflow between its neighbours, [`Refusal::Fixed`]
+/// if it is on record with other content; any other [`Error`].
+pub async fn put(
+    write: &mut Write,
+    actor: &Actor,
+    transition: Transition,
+    precondition: &Precondition,
+) -> Result<Written, Error> {
+    actor.may_write()?;
+    let case = present::<Case>(write, transition.approval.as_str())
+        .await
+        .map_err(|error| dangling(error, &transition))?;
+    actor.may_write_for(&[&case.value.approval.authority])?;
+    match write.current::<Transition>(transition.id.as_str()).await? {
+        Presence::Retired => Err(Refusal::Retired(transition.thing_ref()).into()),
+        Presence::Present(before) if before.value == transition => Ok(written(Effect::Unchanged, &before)),
+        Presence::Present(before) => {
+            let same = Transition { retracted: transition.retracted, ..before.value.clone() };
+            if same != transition {
+                return Err(Refusal::Fixed(differences(&before.value, &transition)).into());
+            }
+            precondition.allows(before.since)?;
+            place(write, &case.value, Some(&before), transition).await
+        }
+        Presence::Absent => {
+            check_references(write, &transition).await?;
+            place(write, &case.value, None, transition).await
+        }
+    }
+}
+
+/// A case that a transition names in its body, and not in its path, is a reference like any other.
+fn dangling(error: Error, transition: &Transition) -> Error {
+    let (Error::Unknown(_) | Error::Retired(_)) = error else { return error };
+    let mut faults = Faults::default();
+    faults.add(
+        "/approval",
+        FaultCode::NoSuchThing,
+        format!("approval `{}` is not on record", transition.approval),
+    );
+    Refusal::Dangling(faults).into()
+}
+
+fn differences(before: &Transition, after: &Transition) -> Faults {
+    let mut faults = Faults::default();
+    let mut compare = |pointer: &str, same: bool| {
+        if !same {
+            faults.add(
+                pointer,
+                FaultCode::ReadOnly,
+                "cannot change; retract the transition and post another one",
+            );
+        }
+    };
+    compare("/approval", before.approval == after.approval);
+    compare("/to", before.to == after.to);
+    compare("/effective_on", before.effective_on == after.effective_on);
+    compare("/citations", before.citations == after.citations);
+    compare("/note", before.note == after.note);
+    faults
+}
+
+/// Retracts a transition of a case, or takes the retraction back.
+///
+/// # Errors
+///
+/// [`Refusal::IllegalMove`] if what remains is no legal sequence; any other [`Error`].
+pub async fn retract(
+    write: &mut Write,
+    actor: &Actor,
+    (approval, id): (&ApprovalId, &TransitionId),
+    retracted: bool,
+    precondition: &Precondition,
+) -> Result<Written, Error> {
+    actor.may_write()?;
+    present::<Case>(write, approval.as_str()).await?;
+    let before = present::<Transition>(write, id.as_str()).await?;
+    if before.value.approval != *approval {
+        return Err(Error::Unknown(ThingRef::new(Kind::Transition, id.as_str())));
+    }
+    let transition = Transition { retracted, ..before.value };
+    put(write, actor, transition, precondition).await
+}
+
+async fn place(
+    write: &mut Write,
+    case: &Case,
+    before: Option<&Version<Transition>>,
+    transition: Transition,
+) -> Result<Written, Error> {
+    let workflow = workflow_of(write, &case.approval.authority).await?;
+    let timeline = write.timeline(&case.approval.id).await?;
+    let known = timeline.accepted().iter().find(|accepted| accepted.transition.id == transition.id);
+    let next = Acceptance { revision: write.next_revision(), ordinal: next_ordinal(write) };
+    let acceptance = known.map_or(next, |accepted| accepted.acceptance);
+    timeline.with(&workflow, Accepted { transition: transition.clone(), acceptance })?;
+    let (action, effect) = match before {
+        None => (Action::Created, Effect::Created),
+        Some(_) => (Action::Updated, Effect::Updated),
+    };
+    write.put(before, &transition, action, parties(&case.approval));
+    settle_case(write, &case.approval.id, Action::Updated).await?;
+    Ok(written(effect, &present::<Transition>(write, transition.id.as_str()).await?))
+}
+
+/// The place a further change has in the revision being made.
+fn next_ordinal(write: &Write) -> i64 {
+    i64::try_from(write.changes()).map_or(i64::MAX, |changes| changes + 1)
+}
