@@ -48,6 +48,8 @@ pub struct Outcome {
     pub bad: Vec<BadLine>,
     /// How many lines were not taken.
     pub failed: usize,
+    /// Whether there were more lines than one revision takes, so that none was looked at.
+    pub too_many: bool,
 }
 
 impl Outcome {
@@ -73,6 +75,7 @@ impl Outcome {
         self.updated += other.updated;
         self.unchanged += other.unchanged;
         self.failed += other.failed;
+        self.too_many |= other.too_many;
         let room = MOST_REPORTED.saturating_sub(self.bad.len());
         self.bad.extend(other.bad.into_iter().take(room));
     }
@@ -126,5 +129,58 @@ async fn one(write: &mut Write, actor: &Actor, line: Line) -> Result<Written, Er
         Line::Transition(thing) => transitions::put(write, actor, thing, whatever).await,
         Line::Report(thing) => put(write, actor, thing, whatever).await,
         Line::Condition(thing) => put(write, actor, thing, whatever).await,
+    }
+}
+
+/// Puts the things of all lines on record, or finds out which of them cannot be taken.
+///
+/// Every line is read before the first is applied. If any failed, nothing may be recorded: it is the
+/// caller's to [`Write::undo`] then. More than [`ATOMIC_LINES`] lines have all failed, and
+/// [`Outcome::too_many`] says so.
+///
+/// # Errors
+///
+/// [`Error::Store`] if the register fails; nothing of the lines is kept then.
+pub async fn atomic(write: &mut Write, actor: &Actor, text: &[u8]) -> Result<Outcome, Error> {
+    match read_all(text) {
+        Ok(lines) => apply(write, actor, lines).await,
+        Err(outcome) => Ok(outcome),
+    }
+}
+
+fn read_all(text: &[u8]) -> Result<Vec<(usize, Line)>, Outcome> {
+    let count = numbered(text).count();
+    if count > ATOMIC_LINES {
+        return Err(Outcome { failed: count, too_many: true, ..Outcome::default() });
+    }
+    let mut lines = Vec::with_capacity(count);
+    let mut outcome = Outcome::default();
+    for (number, line) in numbered(text) {
+        match read(line) {
+            Ok(line) => lines.push((number, line)),
+            Err(cause) => outcome.refuse(number, cause),
+        }
+    }
+    if outcome.failed == 0 { Ok(lines) } else { Err(outcome) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bad_line_is_told_by_its_number() {
+        let outcome = read_all(b"\n{}\r\n \n[]\n{").unwrap_err();
+        let lines: Vec<usize> = outcome.bad.iter().map(|bad| bad.line).collect();
+        assert_eq!((lines, outcome.failed, outcome.too_many), (vec![2, 4, 5], 3, false));
+    }
+
+    #[test]
+    fn an_import_of_too_many_lines_is_not_looked_at() {
+        let outcome = read_all("x\n".repeat(ATOMIC_LINES + 1).as_bytes()).unwrap_err();
+        assert_eq!((outcome.bad.len(), outcome.failed, outcome.too_many), (0, ATOMIC_LINES + 1, true));
+        let outcome = read_all("x\n".repeat(ATOMIC_LINES).as_bytes()).unwrap_err();
+        assert_eq!((outcome.bad.len(), outcome.failed), (MOST_REPORTED, ATOMIC_LINES));
+        assert!(!outcome.too_many);
     }
 }

@@ -22,7 +22,7 @@ pub mod transitions;
 mod workflows;
 
 pub use error::Error;
-pub use register::{Register, minted};
+pub use register::{Register, fresh_id, minted};
 pub use things::{Effect, Precondition, Resource, Written, put, retire};
 
 pub use crate::store::{

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Error, ticks};
 use crate::clock::Clock;
+use crate::domain::text::Name;
 use crate::domain::thing::Kind;
 use crate::domain::time::Moment;
 use crate::store::{self, Address, BoxFuture, Store, Wanted, Write};
@@ -132,4 +133,12 @@ pub(super) fn unique(now: Moment) -> Result<String, Error> {
         .map_err(|cause| Error::Store(store::Error::Unfit(format!("no randomness to be had: {cause}"))))?;
     let milliseconds = u64::try_from(now.microseconds() / 1000).unwrap_or_default();
     Ok(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().simple().to_string())
+}
+
+/// An id for a request: it sorts by time.
+#[must_use]
+pub fn fresh_id(now: Moment) -> Name {
+    let text = unique(now).unwrap_or_else(|_| now.to_string());
+    // Both are short and free of control characters; a request without a number of its own is still served.
+    Name::try_from(text.as_str()).unwrap_or_else(|_| Name::placeholder())
 }

@@ -50,6 +50,15 @@ pub async fn put(
     }
 }
 
+/// The case whose timeline a transition is posted to.
+///
+/// # Errors
+///
+/// [`Error::Unknown`] or [`Error::Retired`] if it is not on record.
+pub async fn case(write: &mut Write, approval: &ApprovalId) -> Result<Case, Error> {
+    Ok(present::<Case>(write, approval.as_str()).await?.value)
+}
+
 /// A case that a transition names in its body, and not in its path, is a reference like any other.
 fn dangling(error: Error, transition: &Transition) -> Error {
     let (Error::Unknown(_) | Error::Retired(_)) = error else { return error };

@@ -78,6 +78,14 @@ texts! {
     Reason up to 1000;
 }
 
+impl Name {
+    /// A name for what has none.
+    #[must_use]
+    pub fn placeholder() -> Self {
+        Self("unnamed".to_owned())
+    }
+}
+
 /// An address on the web: `http` or `https`, visible ASCII only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Url(String);

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Executor as _, PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteConnection, SqlitePool};
 
 use super::error::Error;
 use super::statement::{Connection, Statement};
+use crate::domain::time::Moment;
 
 /// How many reads can go on at once.
 const READERS: u32 = 8;
@@ -58,14 +59,14 @@ pub(super) enum Engine {
 
 impl Engine {
     /// Opens the register, making or migrating it as needed.
-    pub(super) async fn open(address: &Address) -> Result<Self, Error> {
+    pub(super) async fn open(address: &Address, now: Moment) -> Result<Self, Error> {
         match address {
-            Address::Sqlite(path) => Self::open_sqlite(path).await,
-            Address::Postgres(url) => Self::open_postgres(url).await,
+            Address::Sqlite(path) => Self::open_sqlite(path, now).await,
+            Address::Postgres(url) => Self::open_postgres(url, now).await,
         }
     }
 
-    async fn open_sqlite(path: &Path) -> Result<Self, Error> {
+    async fn open_sqlite(path: &Path, now: Moment) -> Result<Self, Error> {
         // Waiting for a lock is done by the writer itself, in steps short enough to find a gap between
         // the batches of another process.
         let writer = SqliteConnectOptions::new()
@@ -78,7 +79,8 @@ impl Engine {
             .pragma("journal_size_limit", "67108864");
         let mut first = writer.connect().await?;
         check_sqlite(&mut first).await?;
-        sqlx::migrate!("migrations/sqlite").run(&mut first).await?;
+        migrate_sqlite(&mut first).await?;
+        super::head::begin(&mut Connection::Sqlite(Box::new(Box::new(first))), now).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
@@ -86,13 +88,14 @@ impl Engine {
         Ok(Self::Sqlite { readers, writer: writer.busy_timeout(Duration::ZERO) })
     }
 
-    async fn open_postgres(url: &str) -> Result<Self, Error> {
+    async fn open_postgres(url: &str, now: Moment) -> Result<Self, Error> {
         let writer = PgConnectOptions::from_str(url)?
             .application_name("greenlight")
             .options([("lock_timeout", "30s"), ("statement_timeout", "60s")]);
         let mut first = writer.connect().await?;
         check_postgres(&mut first).await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
+        super::head::begin(&mut Connection::Postgres(Box::new(Box::new(first))), now).await?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
@@ -159,7 +162,26 @@ impl Engine {
     }
 }
 
-async fn check_sqlite(connection: &mut sqlx::SqliteConnection) -> Result<(), Error> {
+/// Brings the schema up to date. On SQLite migrations take no lock of their own, and several processes may
+/// open a register at once that is not there yet; one that is up to date is not kept waiting for the lock.
+async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
+    let migrations = sqlx::migrate!("migrations/sqlite");
+    let last = migrations.iter().map(|migration| migration.version).max();
+    let applied =
+        sqlx::query_as("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut *connection).await;
+    // The table of migrations is missing before the first one.
+    let (applied,): (Option<i64>,) = applied.unwrap_or_default();
+    if applied == last {
+        migrations.run(connection).await?;
+        return Ok(());
+    }
+    let mut locked = connection.begin_with("BEGIN IMMEDIATE").await?;
+    migrations.run(&mut *locked).await?;
+    locked.commit().await?;
+    Ok(())
+}
+
+async fn check_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
     let (version, synchronous, journal, foreign_keys): (String, i64, String, i64) = sqlx::query_as(
         "SELECT sqlite_version(), s.synchronous, j.journal_mode, f.foreign_keys
          FROM pragma_synchronous s, pragma_journal_mode j, pragma_foreign_keys f",

@@ -55,6 +55,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The failure itself, unless it is that another process holds the register.
+    pub(super) fn or_busy(self) -> Self {
+        if self.is_busy() { Self::Busy } else { self }
+    }
+
     /// Whether the failure is another process holding the register.
     pub(super) fn is_busy(&self) -> bool {
         let Self::Database(sqlx::Error::Database(cause)) = self else { return false };

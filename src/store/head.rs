@@ -1,9 +1,8 @@
 //! The head: the newest revision, which every write takes first and every read sees.
 
 use super::column::Stamp;
-use super::engine::Engine;
 use super::error::Error;
-use super::statement::Statement;
+use super::statement::{Connection, Statement};
 use super::write::Write;
 use crate::domain::time::Moment;
 
@@ -58,8 +57,7 @@ impl TryFrom<HeadRow> for Head {
 }
 
 /// Makes the head row of an empty register.
-pub(super) async fn begin(engine: &Engine, now: Moment) -> Result<(), Error> {
-    let mut connection = engine.writer().await?;
+pub(super) async fn begin(connection: &mut Connection, now: Moment) -> Result<(), Error> {
     let begin = Statement::new(
         "INSERT INTO head (one, epoch, revision, digest, recorded_at, copied) VALUES (1, $1, 0, $2, $3, $4)
          ON CONFLICT (one) DO NOTHING",

@@ -70,8 +70,7 @@ impl Store {
     ///
     /// [`Error`] if the register cannot be opened, migrated, or does not keep what it is given.
     pub async fn open(address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
-        let engine = Arc::new(Engine::open(&address).await?);
-        head::begin(&engine, clock.now()).await?;
+        let engine = Arc::new(Engine::open(&address, clock.now()).await?);
         let head = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?.head().clone();
         let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, head.revision);
         Ok(Self { engine, writer, clock, address })

@@ -47,7 +47,7 @@ pub struct Part {
 /// The side tables whose rows follow from things.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartTable {
+pub(super) enum PartTable {
     /// Names, aliases and identifiers, for searching.
     Label,
     /// The stages of workflows, for filtering.

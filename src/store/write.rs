@@ -383,6 +383,15 @@ impl Write {
         (1..).zip(&self.pending).map(change).collect()
     }
 
+    /// Begins a command that will be taken back, whatever it writes and whether or not that is register data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn trial(&mut self) -> Result<(), Error> {
+        self.savepoint().await
+    }
+
     /// Takes back everything since the last revision.
     ///
     /// # Errors

@@ -205,12 +205,9 @@ impl Work {
     /// Runs the commands in one transaction. Whatever fails beneath the rules fails the whole batch and
     /// costs the connection: after a failed COMMIT or ROLLBACK nobody knows what state it is in.
     async fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<i64, Error> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.engine.writer().await?,
-        };
-        let mut connection = begin(&self.engine, &self.clock, connection).await?;
-        let head: Head = connection.fetch_one::<HeadRow>(self.engine.head()).await?.try_into()?;
+        let mut connection = self.begun().await?;
+        let head = connection.fetch_one::<HeadRow>(self.engine.head()).await.map_err(Error::or_busy)?;
+        let head = Head::try_from(head)?;
         let (before, due_before) = (head.revision, head.due_at);
         let mut write = Write::new(connection, head, self.clock.now());
         if write.head().due_at.is_some_and(|due| due <= write.now()) {
@@ -228,17 +225,37 @@ impl Work {
         self.connection = Some(connection);
         Ok(head.revision)
     }
-}
 
-async fn begin(engine: &Engine, clock: &Clock, mut connection: Connection) -> Result<Connection, Error> {
-    let started = Instant::now();
-    loop {
-        match connection.execute(engine.begin()).await {
-            Ok(_) => return Ok(connection),
-            Err(error) if !error.is_busy() => return Err(error),
-            Err(_) if started.elapsed() > TURN => return Err(Error::Busy),
-            Err(_) => clock.pause(RETRY).await,
+    /// The connection, inside a transaction that has the register to itself.
+    async fn begun(&mut self) -> Result<Connection, Error> {
+        let started = Instant::now();
+        let mut kept = self.connection.take();
+        let mut connection = loop {
+            let made = match kept.take() {
+                Some(connection) => Ok(connection),
+                None => self.engine.writer().await,
+            };
+            match made {
+                Ok(connection) => break connection,
+                Err(error) => self.await_turn(started, error).await?,
+            }
+        };
+        loop {
+            match connection.execute(self.engine.begin()).await {
+                Ok(_) => return Ok(connection),
+                Err(error) => self.await_turn(started, error).await?,
+            }
         }
+    }
+
+    /// Waits until it may be worth trying again, if another process holds the register and has not held
+    /// it for too long.
+    async fn await_turn(&mut self, started: Instant, error: Error) -> Result<(), Error> {
+        if !error.is_busy() || started.elapsed() > TURN {
+            return Err(error.or_busy());
+        }
+        self.clock.pause(RETRY).await;
+        Ok(())
     }
 }
 

@@ -1,0 +1,191 @@
+//! A call: everything a request says, checked against the operation it is for.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Map, Value};
+
+use super::App;
+use super::operation::{Access, Operation};
+use super::params::Params;
+use super::problem::{Code, Problem, Wrong};
+use super::refusals::{problem, store_problem};
+use crate::app::Error;
+use crate::domain::actor::Actor;
+use crate::domain::fault::Fault;
+use crate::domain::text::Name;
+use crate::wire::json::{Unreadable, parse};
+
+/// The id of a request, made or taken over by the outermost layer.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) Name);
+
+/// A call: everything a request says, checked against the operation it is for.
+pub(crate) struct Call {
+    /// What the service holds.
+    pub(crate) app: App,
+    /// The operation.
+    pub(crate) operation: Arc<Operation>,
+    /// Who calls.
+    pub(crate) actor: Actor,
+    /// The query parameters.
+    pub(crate) params: Params,
+    /// The header fields.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+    /// The path as it was sent.
+    pub(crate) path: String,
+    /// The id of the request.
+    pub(crate) request_id: Name,
+    path_params: Vec<(String, String)>,
+}
+
+impl FromRequest<App> for Call {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        Self::read(request, app).await.map_err(Problem::into_response)
+    }
+}
+
+impl Call {
+    async fn read(request: Request, app: &App) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let lost = |what: &str| Problem::new(Code::Internal, format!("the request came without its {what}"));
+        let operation = parts.extensions.get::<Arc<Operation>>().cloned().ok_or_else(|| lost("operation"))?;
+        let RequestId(request_id) = parts.extensions.get::<RequestId>().cloned().ok_or_else(|| lost("id"))?;
+        let actor = actor(app, &operation, &parts.headers).await?;
+        let path_params = RawPathParams::from_request_parts(&mut parts, app).await.map_err(|cause| {
+            Problem::with_errors(
+                Code::InvalidParameter,
+                vec![Wrong::parameter("path", "malformed", cause.body_text())],
+            )
+        })?;
+        let path_params =
+            path_params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let params = Params::read(parts.uri.query().unwrap_or_default(), &operation)?;
+        check_media_type(&operation, &parts.headers, &parts.method)?;
+        let body = match &operation.input {
+            Some(input) => {
+                Bytes::from_request(Request::from_parts(parts.clone(), body).limited(input.limit), app)
+                    .await
+                    .map_err(|cause| body_problem(cause.status(), &cause.body_text()))?
+            }
+            None => Bytes::new(),
+        };
+        let path = parts.uri.path().to_owned();
+        Ok(Self {
+            app: app.clone(),
+            operation,
+            actor,
+            params,
+            headers: parts.headers,
+            body,
+            path,
+            request_id,
+            path_params,
+        })
+    }
+
+    /// A path parameter, as a checked value. What cannot be an id names nothing.
+    pub(crate) fn path<T>(&self, name: &str) -> Result<T, Problem>
+    where
+        T: for<'t> TryFrom<&'t str, Error = Fault>,
+    {
+        let text =
+            self.path_params.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
+        T::try_from(text).map_err(|fault| {
+            Problem::with_errors(
+                Code::InvalidParameter,
+                vec![Wrong::parameter(name, fault.code, fault.detail)],
+            )
+        })
+    }
+
+    /// The body as a JSON object.
+    pub(crate) fn object(&self) -> Result<Map<String, Value>, Problem> {
+        if self.body.is_empty() && self.operation.input.as_ref().is_some_and(|input| !input.required) {
+            return Ok(Map::new());
+        }
+        match parse(&self.body) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(_) => Err(Problem::new(Code::InvalidBody, "the body must be a JSON object")),
+            Err(Unreadable::Syntax(detail)) => Err(Problem::new(Code::MalformedJson, detail)),
+            Err(Unreadable::Faults(faults)) => Err(Problem::invalid_body(&faults)),
+        }
+    }
+}
+
+/// A request whose body is cut off at a limit.
+trait Limited {
+    fn limited(self, limit: usize) -> Self;
+}
+
+impl Limited for Request {
+    fn limited(self, limit: usize) -> Self {
+        self.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, limit)))
+    }
+}
+
+fn body_problem(status: StatusCode, detail: &str) -> Problem {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes")
+        }
+        StatusCode::REQUEST_TIMEOUT => Problem::new(Code::RequestTimeout, "the body did not arrive in time"),
+        _ => Problem::new(Code::MalformedJson, format!("the body could not be read: {detail}")),
+    }
+}
+
+fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method) -> Result<(), Problem> {
+    let Some(input) = operation.input.as_ref().filter(|_| *method != Method::GET) else { return Ok(()) };
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    let fits = essence.as_deref().map_or(!input.required, |given| input.media_types.contains(&given));
+    if fits {
+        return Ok(());
+    }
+    let wanted = input.media_types.join("` or `");
+    Err(Problem::new(Code::UnsupportedMediaType, format!("send the body as `{wanted}`")))
+}
+
+/// Who calls, if that may call the operation. An unknown key is always looked up.
+async fn actor(app: &App, operation: &Operation, headers: &HeaderMap) -> Result<Actor, Problem> {
+    if operation.access == Access::Public {
+        return Ok(Actor::Anybody);
+    }
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let actor = match (given.next(), given.next()) {
+        (None, _) if app.options.public_read => Actor::Anybody,
+        (None, _) => return Err(Problem::new(Code::Unauthenticated, "this needs a key")),
+        (Some(value), None) => Actor::Key(Box::new(app.holder(value.as_bytes()).await?)),
+        (Some(_), Some(_)) => {
+            return Err(Problem::new(Code::Unauthenticated, "Authorization is given more than once"));
+        }
+    };
+    let allowed = match operation.access {
+        Access::Public | Access::Read => Ok(()),
+        Access::Write => actor.may_write(),
+        Access::Admin => actor.may_manage_keys(),
+    };
+    allowed.map_err(|denied| problem(&Error::Denied(denied), ""))?;
+    Ok(actor)
+}
+
+impl App {
+    /// The key behind an `Authorization` field.
+    async fn holder(&self, value: &[u8]) -> Result<crate::domain::actor::Key, Problem> {
+        let unknown = || Problem::new(Code::Unauthenticated, "the key is unknown, expired or revoked");
+        let text = std::str::from_utf8(value).map_err(|_cause| unknown())?;
+        let secret = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let (_, secret) = secret.ok_or_else(unknown)?;
+        let held = crate::app::keys::holder(&self.register, secret.trim()).await;
+        let key = held.map_err(|error| store_problem(&error))?.ok_or_else(unknown)?;
+        self.note_use(&key);
+        Ok(key)
+    }
+}

@@ -1,0 +1,235 @@
+//! The change feed, polled or waited for, and the history of single things.
+
+use std::time::Duration;
+
+use axum::http::header;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::conditional::{Shown, weak};
+use super::operation::{Api, Operation, Param};
+use super::page::{Cursor, body as page_body};
+use super::params::{filter_schema, refused};
+use super::problem::{Code, Problem};
+use super::refusals::{problem, store_problem};
+use super::resources::{Exposed, JSON, limit_param, read_at};
+use super::schema::{count, id, moment, named, nullable, required, shown, text, word};
+use crate::app::feed::{self, Entry};
+use crate::app::{Error, Narrowing, Position, Takes, Wanted};
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::id::ThingId;
+use crate::domain::record::Action;
+use crate::domain::text::{Name, Reason};
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::vocabulary::Vocabulary as _;
+
+/// The longest a request can wait for something to change, in seconds.
+const LONGEST_WAIT: i64 = 25;
+
+/// A change as it is shown.
+fn written(entry: &Entry) -> String {
+    let Entry { change, revision } = entry;
+    let document = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
+    let quoted = |text: &str| Value::from(text).to_string();
+    format!(
+        "{{\"revision\":{},\"ordinal\":{},\"kind\":\"{}\",\"id\":\"{}\",\"action\":\"{}\",\"recorded_at\":\"{}\",\"actor\":{},\"reason\":{},\"before\":{},\"after\":{}}}",
+        change.revision,
+        change.ordinal,
+        change.thing.kind,
+        change.thing.id,
+        change.action,
+        revision.recorded_at,
+        quoted(revision.actor.as_str()),
+        revision.reason.as_ref().map_or_else(|| "null".to_owned(), |reason| quoted(reason.as_str())),
+        document(&change.before),
+        document(&change.after),
+    )
+}
+
+/// The schema of a change.
+pub(crate) fn schema() -> Value {
+    let document = json!({"type": ["object", "null"]});
+    shown(&[
+        required("revision", count(1, i64::MAX), "The revision it is part of."),
+        required("ordinal", count(1, i64::MAX), "Its place in the revision."),
+        required("kind", word::<Kind>(), "The kind of thing."),
+        required("id", id(), "The thing."),
+        required("action", word::<Action>(), "What became of it."),
+        required("recorded_at", moment(), "When the revision was recorded."),
+        required(
+            "actor",
+            text(Name::MAX),
+            "Who made it: the id of a key, `operator`, or `service` where a date passed.",
+        ),
+        required("reason", nullable(text(Reason::MAX)), "Why, in the words of who made it."),
+        required("before", document.clone(), "The thing before; `null` if it was not on record."),
+        required("after", document, "The thing after; `null` if it left the record."),
+    ])
+}
+
+fn example() -> Value {
+    json!({
+        "revision": 42, "ordinal": 1, "kind": "company", "id": "alibaba", "action": "created",
+        "recorded_at": "2026-01-23T08:00:00Z", "actor": "operator", "reason": "the sample register",
+        "before": null, "after": super::resources::shown_example::<crate::domain::company::Company>(),
+    })
+}
+
+/// A page of changes.
+pub(crate) fn page_example() -> Value {
+    super::resources::page_example(&example())
+}
+
+/// Adds the feed.
+pub(crate) fn expose(api: &mut Api) {
+    let position = json!({"type": "string", "maxLength": 64, "pattern": "^([a-z0-9]+\\.)?[0-9]{1,18}$"});
+    let wait =
+        json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": LONGEST_WAIT, "default": 0});
+    let kinds: fn() -> Vec<&'static str> = kinds;
+    api.on(
+        Operation::get("/v1/changes", "listChanges", "Changes")
+            .says(
+                "Follow the changes",
+                "Every revision once, in order, whole: a page holds about `limit` changes but never part of a revision. `next` always advances, also past what the filters leave out. From the `revision` that a list states, following the feed misses nothing and repeats nothing.",
+            )
+            .takes([
+                Param::new("after", position, "The position after which to begin: the `next` of the page before, or a bare revision number; the beginning if not given."),
+                limit_param(),
+                Param::new("kind", filter_schema(Takes::Words(kinds)), "Changes of these kinds of things."),
+                Param::new("company", filter_schema(Takes::Id), "Changes that concern any of these companies."),
+                Param::new("chip", filter_schema(Takes::Id), "Changes that concern any of these chips."),
+                Param::new("authority", filter_schema(Takes::Id), "Changes that concern any of these authorities."),
+                Param::new("wait", wait, "If there is nothing yet, hold the request until there is, for at most so many seconds."),
+            ])
+            .answers(200, "A page of the feed.", JSON, named("Feed"), json!({"items": [example()], "next": "5f2c9a0b1d3e.42", "revision": 42}))
+            .refuses(&[Code::PositionGone, Code::RevisionInFuture]),
+        follow,
+    );
+}
+
+fn kinds() -> Vec<&'static str> {
+    Kind::ALL.iter().map(|kind| kind.as_str()).collect()
+}
+
+/// The schema of a page of the feed.
+pub(crate) fn feed_schema() -> Value {
+    shown(&[
+        required("items", super::schema::list(named("Change"), 0, 1_000_000), "The changes, in order."),
+        required("next", json!({"type": "string", "maxLength": 64}), "The position after which to go on."),
+        required("revision", count(0, i64::MAX), "The newest revision."),
+    ])
+}
+
+async fn follow(call: Call) -> Result<Response, Problem> {
+    let narrowing = narrowing(&call)?;
+    let limit = call.params.limit()?;
+    let wait = call.params.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(wait.unsigned_abs());
+    let mut after = None;
+    loop {
+        let mut read = call.app.register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
+        let (newest, epoch) = (read.at().revision, read.head().epoch.clone());
+        let from = match after {
+            Some(after) => after,
+            None => position(&call, &epoch, newest)?,
+        };
+        let page =
+            feed::page(&mut read, from, limit, &narrowing).await.map_err(|error| problem(&error, &epoch))?;
+        drop(read);
+        let in_time = tokio::time::Instant::now() < deadline;
+        if page.items.is_empty() && page.next < newest {
+            after = Some(page.next);
+            continue;
+        }
+        if page.items.is_empty() && in_time {
+            // What the filters leave out is passed over while waiting, so that it is not looked at twice.
+            after = Some(page.next);
+            drop(tokio::time::timeout_at(deadline, call.app.register.store().changed(newest)).await);
+            continue;
+        }
+        let items: Vec<String> = page.items.iter().map(written).collect();
+        let next = format!("{epoch}.{}", page.next);
+        let etag = weak(items.iter().map(String::as_str));
+        let body = page_body(&items, None, Some(&next), newest);
+        return Ok(Shown { etag, media_type: JSON, body, revision: newest }.answer(&call.headers));
+    }
+}
+
+fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
+    let mut narrowing = Narrowing::default();
+    for word in call.params.text("kind").into_iter().flat_map(|text| text.split(',')) {
+        narrowing.kinds.push(Kind::try_from(word).map_err(|fault| refused("kind", &fault))?);
+    }
+    for (name, kind) in [("company", Kind::Company), ("chip", Kind::Chip), ("authority", Kind::Authority)] {
+        let Some(text) = call.params.text(name) else { continue };
+        let ids: Result<Vec<ThingId>, Fault> = text.split(',').map(ThingId::try_from).collect();
+        let ids = ids.map_err(|fault| refused(name, &fault))?;
+        narrowing.touching.push(ids.iter().map(|id| ThingRef::new(kind, id.as_str())).collect());
+    }
+    Ok(narrowing)
+}
+
+/// The revision after which to begin.
+fn position(call: &Call, epoch: &str, newest: i64) -> Result<i64, Problem> {
+    let Some(text) = call.params.text("after") else { return Ok(0) };
+    let (of, number) = text.rsplit_once('.').map_or((None, text), |(of, number)| (Some(of), number));
+    let number = number.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(|| {
+        refused(
+            "after",
+            &Fault::new(
+                FaultCode::Malformed,
+                "must be a position that the feed gave out, or a revision number",
+            ),
+        )
+    })?;
+    if of.is_some_and(|of| of != epoch) {
+        let detail = "the register was restored since this position; read the lists again and follow from their revision";
+        return Err(
+            Problem::new(Code::PositionGone, detail).field(header::LINK, "</v1/changes>; rel=\"start\"")
+        );
+    }
+    if number > newest {
+        return Err(Problem::new(Code::RevisionInFuture, format!("the newest revision is {newest}")));
+    }
+    Ok(number)
+}
+
+/// Shows the versions of one thing.
+pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let id: ThingId = call.path("id")?;
+    let limit = call.params.limit()?;
+    call.params.valid_on()?;
+    let cursor = Cursor::read(&call.path, &call.params)?;
+    let mut read = read_at(&call, cursor.as_ref()).await?;
+    let revision = read.at().revision;
+    let thing = ThingRef::new(T::KIND, id.as_str());
+    let below = cursor.and_then(|cursor| cursor.position.key.parse().ok());
+    let mut changes = read.history(&thing, below, limit + 1).await.map_err(|error| store_problem(&error))?;
+    if changes.is_empty() && below.is_none() {
+        return Err(problem(&Error::Unknown(thing), ""));
+    }
+    let total = match call.params.flag("count")? {
+        true => Some(read.history_count(&thing).await.map_err(|error| store_problem(&error))?),
+        false => None,
+    };
+    let more = changes.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let entries = feed::with_revisions(&mut read, changes).await.map_err(|error| problem(&error, ""))?;
+    drop(read);
+    let next = entries.last().filter(|_| more).map(|last| {
+        let position = Position { key: last.change.revision.to_string(), id: id.to_string() };
+        Cursor { revision, on: None, position }.write(&call.path, &call.params)
+    });
+    let items: Vec<String> = entries.iter().map(written).collect();
+    let counted = total.map(|total| total.to_string());
+    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
+    let body = page_body(&items, total, next.as_deref(), revision);
+    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+}
+
+/// The changes of a revision, as they are shown.
+pub(crate) fn listed(entries: &[Entry]) -> String {
+    let items: Vec<String> = entries.iter().map(written).collect();
+    format!("[{}]", items.join(","))
+}

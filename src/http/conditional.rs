@@ -1,0 +1,153 @@
+//! Conditional requests: entity tags of things, lists and computed answers (RFC 9110, section 13).
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use headers::{ETag, HeaderMapExt as _, IfNoneMatch};
+use sha2::{Digest as _, Sha256};
+
+use super::problem::{Code, Problem, Wrong};
+use crate::app::Precondition;
+
+/// The tag of a version of a thing: strong, from the epoch and the revision that opened it.
+pub(crate) fn strong(epoch: &str, since: i64) -> String {
+    format!("\"{epoch}-{since}\"")
+}
+
+/// The tag of a list or a computed answer: weak, from what it shows.
+pub(crate) fn weak<'t>(shown: impl IntoIterator<Item = &'t str>) -> String {
+    let mut hash = Sha256::new();
+    for text in shown {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    }
+    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("W/\"{hex}\"")
+}
+
+/// An answer to a read.
+pub(crate) struct Shown {
+    /// Its tag.
+    pub(crate) etag: String,
+    /// Its media type.
+    pub(crate) media_type: &'static str,
+    /// Its body.
+    pub(crate) body: String,
+    /// The revision it shows.
+    pub(crate) revision: i64,
+}
+
+impl Shown {
+    /// The answer, or an empty 304 if the client has it already.
+    pub(crate) fn answer(self, headers: &HeaderMap) -> Response {
+        let known = self.etag.parse::<ETag>().is_ok_and(|etag| {
+            headers.typed_get::<IfNoneMatch>().is_some_and(|condition| !condition.precondition_passes(&etag))
+        });
+        let (status, body) = if known {
+            (StatusCode::NOT_MODIFIED, Body::empty())
+        } else {
+            (StatusCode::OK, Body::from(self.body))
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let fields = response.headers_mut();
+        set(fields, header::ETAG, &self.etag);
+        set(fields, HeaderName::from_static("revision"), &self.revision.to_string());
+        if !known {
+            fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        }
+        response
+    }
+}
+
+/// Sets a header field to text that the service made itself.
+pub(crate) fn set(fields: &mut HeaderMap, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        fields.insert(name, value);
+    }
+}
+
+/// The precondition of a write: which versions `If-Match` names, or that there must be none.
+pub(crate) fn precondition(headers: &HeaderMap, epoch: &str) -> Result<Precondition, Problem> {
+    let if_match = joined(headers, &header::IF_MATCH)?;
+    let if_none_match = joined(headers, &header::IF_NONE_MATCH)?;
+    match (if_match.as_deref().map(str::trim), if_none_match.as_deref().map(str::trim)) {
+        (Some("*"), None) => Ok(Precondition::Any),
+        (Some(tags), None) => versions(tags, epoch).map(Precondition::Versions),
+        (None, Some("*")) => Ok(Precondition::Absent),
+        (None, None) => Ok(Precondition::None),
+        (None, Some(_)) => Err(refused("If-None-Match", "takes only `*` on a write")),
+        (Some(_), Some(_)) => Err(refused("If-None-Match", "cannot be sent together with If-Match")),
+    }
+}
+
+fn refused(name: &str, detail: &str) -> Problem {
+    Problem::with_errors(Code::InvalidParameter, vec![Wrong::parameter(name, "malformed", detail)])
+}
+
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {
+    let mut lines = Vec::new();
+    for value in headers.get_all(name) {
+        lines.push(value.to_str().map_err(|_cause| refused(name.as_str(), "must be visible ASCII"))?);
+    }
+    Ok((!lines.is_empty()).then(|| lines.join(",")))
+}
+
+/// The versions that a list of tags names. Weak tags, and tags of another epoch, name none.
+fn versions(tags: &str, epoch: &str) -> Result<Vec<i64>, Problem> {
+    let mut versions = Vec::new();
+    for tag in tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+        let opaque =
+            tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let Some(opaque) = opaque else {
+            return Err(refused("If-Match", "must be `*` or a list of quoted entity tags"));
+        };
+        let version = opaque.rsplit_once('-').filter(|(of, _)| *of == epoch && !tag.starts_with("W/"));
+        versions.extend(version.and_then(|(_, since)| since.parse::<i64>().ok()));
+    }
+    Ok(versions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: HeaderName, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+        headers
+    }
+
+    #[test]
+    fn if_match_names_versions_of_this_epoch_by_strong_tags() {
+        for (value, wanted) in [
+            ("\"abc-7\"", vec![7]),
+            ("\"abc-7\", \"abc-9\"", vec![7, 9]),
+            ("W/\"abc-7\"", vec![]),
+            ("\"other-7\"", vec![]),
+        ] {
+            assert_eq!(
+                precondition(&with(header::IF_MATCH, value), "abc").unwrap(),
+                Precondition::Versions(wanted)
+            );
+        }
+        assert_eq!(precondition(&with(header::IF_MATCH, "*"), "abc").unwrap(), Precondition::Any);
+        assert!(precondition(&with(header::IF_MATCH, "abc-7"), "abc").is_err());
+        assert_eq!(precondition(&with(header::IF_NONE_MATCH, "*"), "abc").unwrap(), Precondition::Absent);
+    }
+
+    #[test]
+    fn a_client_that_has_the_answer_gets_an_empty_304() {
+        let shown = || Shown {
+            etag: "W/\"x\"".into(),
+            media_type: "application/json",
+            body: "{}".into(),
+            revision: 3,
+        };
+        for known in ["W/\"x\"", "\"x\"", "\"y\", W/\"x\"", "*"] {
+            let response = shown().answer(&with(header::IF_NONE_MATCH, known));
+            assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{known}");
+        }
+        assert_eq!(shown().answer(&with(header::IF_NONE_MATCH, "\"y\"")).status(), StatusCode::OK);
+    }
+}

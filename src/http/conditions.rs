@@ -1,0 +1,195 @@
+//! Conditions on the wire: one schema a kind.
+
+use serde_json::{Value, json};
+
+use super::resources::Exposed;
+use super::schema::{
+    Field, bound, citations, count, date, figure, fraction, id, jurisdiction, list, nullable, optional,
+    patch, read_only, required, set, shown, text, units, word, written,
+};
+use crate::domain::condition::{
+    Condition, ConditionKind, ConditionStatus, Counting, ExclusionOf, Force, Metric, PaymentForm, Period,
+    RequirementOf, ShareBasis, Unknown,
+};
+use crate::domain::number::Units;
+use crate::domain::text::{Name, Note};
+use crate::domain::vocabulary::Vocabulary as _;
+use crate::domain::workflow::Activity;
+use crate::wire::values::MAX_ITEMS;
+
+impl Exposed for Condition {
+    const PATH: &'static str = "conditions";
+    const SINGULAR: &'static str = "Condition";
+    const PLURAL: &'static str = "Conditions";
+    const ABOUT: &'static str = "Conditions are what approvals are tied to. A parameter nobody has set is `null`, and `unknown` says why.";
+
+    fn fields() -> Vec<Field> {
+        let kinds = ConditionKind::ALL.iter().copied();
+        let mut all: Vec<Field> = head(json!({"type": "string"}));
+        all.extend(kinds.flat_map(parameters));
+        all.extend(tail());
+        all
+    }
+
+    fn shown() -> Value {
+        one_of(shown)
+    }
+
+    fn writable() -> Value {
+        one_of(written)
+    }
+
+    fn example() -> Value {
+        json!({
+            "scope": {"approval": "alibaba-h200-sxm-cn-unspecified"},
+            "kind": "domestic_share",
+            "minimum": null,
+            "basis": null,
+            "counting": null,
+            "unknown": "unset_by_authority",
+            "force": "encouraged",
+            "status": "in_force",
+            "citations": [{"attribution": "own_record"}],
+        })
+    }
+}
+
+/// The schema of a patch: any parameter of any kind.
+pub(crate) fn patch_schema() -> Value {
+    let mut schema = patch(&Condition::fields());
+    schema["description"] =
+        "The kind and its parameters must fit each other once the patch is applied.".into();
+    schema
+}
+
+fn one_of(schema: fn(&[Field]) -> Value) -> Value {
+    let of = |kind: ConditionKind| {
+        let mut fields = head(json!({"type": "string", "const": kind.as_str(), "maxLength": 32}));
+        fields.extend(parameters(kind));
+        fields.extend(tail());
+        schema(&fields)
+    };
+    let kinds: Vec<Value> = ConditionKind::ALL.iter().copied().map(of).collect();
+    json!({"type": "object", "oneOf": kinds})
+}
+
+fn head(kind: Value) -> Vec<Field> {
+    let mut scope = written(&[
+        optional("authority", nullable(id()), "Questions in which this authority is asked."),
+        optional("approval", nullable(id()), "Questions in which this approval counts."),
+        optional("company", nullable(id()), "Questions of this company."),
+        optional("chip", nullable(id()), "Questions about this chip."),
+    ]);
+    let named = |name: &str| json!({"properties": {name: {"type": "string"}}, "required": [name]});
+    scope["anyOf"] = json!([named("authority"), named("approval"), named("company"), named("chip")]);
+    vec![
+        read_only("id", id(), "Its id."),
+        required(
+            "scope",
+            scope,
+            "Which questions it governs: those that match every part named. At least one is.",
+        ),
+        required("kind", kind, "What it asks."),
+    ]
+}
+
+fn tail() -> Vec<Field> {
+    vec![
+        optional(
+            "unknown",
+            nullable(word::<Unknown>()),
+            "Why parameters have no value; given just when one has none.",
+        ),
+        required("force", word::<Force>(), "How strongly it binds."),
+        required("status", word::<ConditionStatus>(), "Whether it counts."),
+        optional("in_force_from", nullable(bound()), "From when it is in force; a bare date means 00:00Z."),
+        optional(
+            "in_force_until",
+            nullable(bound()),
+            "Until when it is in force; a bare date means the end of that day, UTC.",
+        ),
+        optional("met_on", nullable(date()), "The day it was met, for a requirement or `other`."),
+        required("citations", citations(1), "On whose word."),
+        optional("note", nullable(text(Note::MAX)), "Anything else worth knowing."),
+    ]
+}
+
+fn parameters(kind: ConditionKind) -> Vec<Field> {
+    let period = || {
+        optional(
+            "period",
+            nullable(word::<Period>()),
+            "The calendar period (UTC) over which it counts anew; none means all time.",
+        )
+    };
+    let counting = || {
+        optional(
+            "counting",
+            nullable(word::<Counting>()),
+            "Which movements count. A domestic share counts what is ordered or delivered.",
+        )
+    };
+    match kind {
+        ConditionKind::DomesticShare => vec![
+            optional("minimum", nullable(fraction()), "The least share of domestic chips."),
+            optional("basis", nullable(word::<ShareBasis>()), "What the share is counted in."),
+            counting(),
+            period(),
+        ],
+        ConditionKind::UnitCap => vec![
+            optional("maximum", nullable(units()), "The greatest number of units."),
+            counting(),
+            optional("chips", set(id()), "The chips that share the cap; none means the chip asked about."),
+            period(),
+        ],
+        ConditionKind::RelativeCap => vec![
+            optional("maximum_share", nullable(fraction()), "The greatest share of the reference."),
+            optional(
+                "reference_units",
+                nullable(count(1, Units::MAX)),
+                "The reference, as tools last counted it.",
+            ),
+        ],
+        ConditionKind::SpecificationLimit => vec![
+            required("metric", word::<Metric>(), "The figure that is limited."),
+            optional("below", nullable(figure()), "What it must be below."),
+        ],
+        ConditionKind::Exclusion => vec![
+            required("of", word::<ExclusionOf>(), "Whether uses or users are ruled out."),
+            required("classes", list(class(), 1, MAX_ITEMS), "The classes ruled out."),
+        ],
+        ConditionKind::LocationOfUse => vec![
+            optional(
+                "allowed",
+                set(jurisdiction()),
+                "Where the chip may stand; nothing listed means anywhere not barred.",
+            ),
+            optional("barred", set(jurisdiction()), "Where it may not stand."),
+        ],
+        ConditionKind::Requirement => {
+            vec![required("what", word::<RequirementOf>(), "What must have been done.")]
+        }
+        ConditionKind::Prohibition => {
+            vec![required(
+                "activities",
+                list(word::<Activity>(), 1, Activity::ALL.len()),
+                "What is ruled out.",
+            )]
+        }
+        ConditionKind::Payment => vec![
+            optional("rate", nullable(fraction()), "The rate."),
+            optional("base", nullable(text(Note::MAX)), "What the rate is taken of."),
+            required("form", word::<PaymentForm>(), "Its legal form."),
+        ],
+        ConditionKind::Other => vec![required("text", text(Note::MAX), "What it asks, in words.")],
+    }
+}
+
+fn class() -> Value {
+    let mut class = written(&[
+        required("name", text(Name::MAX), "What the class is called."),
+        optional("definition", nullable(text(Note::MAX)), "What falls under it; without one nobody can say."),
+    ]);
+    class["description"] = "A class of uses or users.".into();
+    class
+}

@@ -1,0 +1,52 @@
+//! The register as lines, sent as they are made.
+
+use axum::body::Body;
+use axum::http::header;
+use axum::response::Response;
+use futures_util::stream;
+use serde_json::json;
+
+use super::call::Call;
+use super::conditional::Shown;
+use super::operation::{Api, Operation};
+use super::problem::Problem;
+use super::refusals::problem;
+use super::resources::{read_at, time_params};
+use crate::app::exports::Export;
+
+/// Lines of JSON.
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+
+/// Adds the export.
+pub(crate) fn expose(api: &mut Api) {
+    let [revision, known_at, _] = time_params();
+    let example = "{\"kind\":\"company\",\"id\":\"alibaba\",\"name\":\"Alibaba Group Holding Limited\",\"names\":{},\"jurisdiction\":\"CN\",\"roles\":[],\"identifiers\":[],\"aliases\":[],\"parent\":null}\n";
+    api.on(
+        Operation::get("/v1/exports", "exportRegister", "Import and export")
+            .says("Export the register", "Everything on record, one thing a line, what is referred to first. Imported into an empty register it gives the same export. Keys and history are not part of it.")
+            .takes([revision, known_at])
+            .answers(200, "The register, line by line.", NDJSON, json!({"type": "string", "maxLength": 1_000_000_000}), example.into()),
+        export,
+    );
+}
+
+async fn export(call: Call) -> Result<Response, Problem> {
+    let mut read = read_at(&call, None).await?;
+    let revision = read.at().revision;
+    let etag = format!("W/\"{}-{revision}-export\"", read.head().epoch);
+    let empty = Shown { etag, media_type: NDJSON, body: String::new(), revision }.answer(&call.headers);
+    if empty.status() == axum::http::StatusCode::NOT_MODIFIED {
+        return Ok(empty);
+    }
+    let export = Export::begin(&call.app.register, &mut read).await.map_err(|error| problem(&error, ""))?;
+    drop(read);
+    let lines = stream::try_unfold(export, |mut export| async move {
+        Ok::<_, std::io::Error>(
+            export.chunk().await.map_err(std::io::Error::other)?.map(|chunk| (chunk, export)),
+        )
+    });
+    let (parts, _) = empty.into_parts();
+    let mut response = Response::from_parts(parts, Body::from_stream(lines));
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    Ok(response)
+}

@@ -1,0 +1,245 @@
+//! Lines into the register: all or nothing, or what can be taken of them.
+
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::exports::NDJSON;
+use super::operation::{Api, Input, Operation, Param};
+use super::params::{refused, word};
+use super::problem::{Code, Problem, Wrong};
+use super::refusals::problem;
+use super::resources::JSON;
+use super::schema::{Field, count, list, named, required, text};
+use super::write::{Answer, Given, Outcome as Ended, write};
+use crate::app::imports::{self, ATOMIC_LINES, BadLine, Cause, LINES_A_REVISION, MOST_REPORTED, Outcome};
+use crate::app::{Error, Maker, Write};
+use crate::domain::actor::Actor;
+use crate::domain::text::Note;
+
+/// The most bytes of an import.
+const LIMIT: usize = 64 << 20;
+
+/// The fields of the report on an import.
+pub(crate) fn fields() -> Vec<Field> {
+    let number = || count(0, i64::MAX);
+    vec![
+        required(
+            "mode",
+            json!({"type": "string", "enum": ["atomic", "partial"]}),
+            "Whether it was all or nothing.",
+        ),
+        required("created", number(), "Things put on record."),
+        required("updated", number(), "Things changed."),
+        required("unchanged", number(), "Things that were as the line says already."),
+        required("failed", number(), "Lines not taken."),
+        required(
+            "errors",
+            list(named("ImportError"), 0, MOST_REPORTED * 10),
+            "Why they were not taken; at most 1,000 lines are told.",
+        ),
+    ]
+}
+
+/// The fields of a line that was not taken.
+pub(crate) fn error_fields() -> Vec<Field> {
+    vec![
+        required("line", count(1, i64::MAX), "The number of the line, from 1."),
+        super::schema::optional(
+            "pointer",
+            json!({"type": "string", "maxLength": 1000}),
+            "The JSON pointer of the value, where one is at fault.",
+        ),
+        required("code", json!({"type": "string", "maxLength": 64}), "The code of the fault or problem."),
+        required("detail", text(Note::MAX), "What is wrong and what would be right."),
+    ]
+}
+
+/// Adds the import.
+pub(crate) fn expose(api: &mut Api) {
+    let example = "{\"kind\":\"company\",\"id\":\"alibaba\",\"name\":\"Alibaba Group Holding Limited\",\"jurisdiction\":\"CN\"}\n";
+    let mode = Param::new(
+        "mode",
+        json!({"type": "string", "enum": ["atomic", "partial"], "default": "atomic"}),
+        "`atomic`: all or nothing, in one revision, up to 10,000 lines. `partial`: a revision per 1,000 lines; lines that cannot be taken are left out and told.",
+    );
+    let report =
+        json!({"mode": "atomic", "created": 1, "updated": 0, "unchanged": 0, "failed": 0, "errors": []});
+    api.on(
+        Operation::write(Method::POST, "/v1/imports", "importLines", "Import and export")
+            .says("Import lines", "One thing a line, as an export gives them: `kind`, `id` and its fields; what is referred to first. What is there already, unchanged, makes no change. A condition's own kind is called `condition_kind`.")
+            .takes([mode])
+            .reads(Input {
+                media_types: &[NDJSON, "application/ndjson", "application/jsonl"],
+                schema: json!({"type": "string", "maxLength": LIMIT}),
+                example: example.into(),
+                limit: LIMIT,
+                required: true,
+            })
+            .answers(200, "What the import did.", JSON, named("ImportReport"), report)
+            .refuses(&[Code::InvalidLines, Code::TooManyLines, Code::ImportRefused]),
+        import,
+    );
+}
+
+async fn import(call: Call) -> Result<Response, Problem> {
+    let mode = call.params.text("mode").unwrap_or("atomic").to_owned();
+    word(&mode, &["atomic", "partial"]).map_err(|fault| refused("mode", &fault))?;
+    let text = call.body.clone();
+    if mode == "partial" {
+        return partial(call).await;
+    }
+    write(&call, move |write, given| Box::pin(async move { atomic(write, &given, &text).await })).await
+}
+
+async fn atomic(write: &mut Write, given: &Given, text: &[u8]) -> Ended {
+    let outcome = imports::atomic(write, &given.actor, text).await?;
+    if outcome.too_many {
+        let detail = format!("an import that is all or nothing has at most {ATOMIC_LINES} lines");
+        return Ok(Err(Problem::new(Code::TooManyLines, detail)));
+    }
+    if outcome.failed > 0 {
+        return Ok(Err(refusal(&outcome)));
+    }
+    Ok(Ok(Answer::body(StatusCode::OK, report("atomic", &outcome))))
+}
+
+/// An import that was refused: as forbidden if the key may not write some lines, else by its lines.
+fn refusal(outcome: &Outcome) -> Problem {
+    let denied = outcome.bad.iter().find_map(|bad| match &bad.cause {
+        Cause::Error(error @ Error::Denied(_)) => Some(problem(error, "")),
+        _ => None,
+    });
+    let only_faults = outcome.bad.iter().all(|bad| matches!(bad.cause, Cause::Faults(_) | Cause::Syntax(_)));
+    let code = if only_faults { Code::InvalidLines } else { Code::ImportRefused };
+    denied.unwrap_or_else(|| Problem::with_errors(code, wrong(outcome)))
+}
+
+fn wrong(outcome: &Outcome) -> Vec<Wrong> {
+    outcome.bad.iter().flat_map(of_line).collect()
+}
+
+fn of_line(bad: &BadLine) -> Vec<Wrong> {
+    let at = |within: Option<String>, code: String, detail: String| Wrong {
+        place: "line",
+        at: bad.line.into(),
+        within,
+        code,
+        detail,
+    };
+    match &bad.cause {
+        Cause::Syntax(detail) => vec![at(None, Code::MalformedJson.as_str().to_owned(), detail.clone())],
+        Cause::Faults(faults) => faults
+            .iter()
+            .map(|placed| {
+                at(Some(placed.pointer.clone()), placed.fault.code.to_string(), placed.fault.detail.clone())
+            })
+            .collect(),
+        Cause::Error(error) => {
+            let problem = problem(error, "");
+            vec![at(None, problem.code.as_str().to_owned(), problem.detail)]
+        }
+    }
+}
+
+fn report(mode: &str, outcome: &Outcome) -> Value {
+    json!({
+        "mode": mode,
+        "created": outcome.created,
+        "updated": outcome.updated,
+        "unchanged": outcome.unchanged,
+        "failed": outcome.failed,
+        "errors": wrong(outcome).iter().map(Wrong::value).collect::<Value>(),
+    })
+}
+
+/// Every part but the last is a write of its own; the last one carries the answer, and with it the
+/// idempotency key. Repeating the parts before changes nothing, since what is there already is unchanged.
+async fn partial(call: Call) -> Result<Response, Problem> {
+    let text = call.body.clone();
+    let actor = call.actor.clone();
+    if call.params.flag("dry_run")? {
+        return write(&call, move |write, given| {
+            Box::pin(async move { all_at_once(write, &given.actor, &text).await })
+        })
+        .await;
+    }
+    let maker = super::write::maker(&call)?;
+    let mut done = Outcome::default();
+    let lines: Vec<(usize, Vec<u8>)> =
+        imports::numbered(&text).map(|(number, line)| (number, line.to_vec())).collect();
+    let mut parts = lines.chunks(LINES_A_REVISION).map(<[_]>::to_vec).collect::<Vec<_>>();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        done.absorb(part_written(&call, part, actor.clone(), maker.clone()).await?);
+    }
+    write(&call, move |write, given| {
+        Box::pin(async move {
+            done.absorb(part_applied(write, &given.actor, last).await?);
+            Ok(Ok(Answer::body(StatusCode::OK, report("partial", &done))))
+        })
+    })
+    .await
+}
+
+async fn all_at_once(write: &mut Write, actor: &Actor, text: &[u8]) -> Ended {
+    let lines = imports::numbered(text).map(|(number, line)| (number, line.to_vec())).collect();
+    let outcome = part_applied(write, actor, lines).await?;
+    Ok(Ok(Answer::body(StatusCode::OK, report("partial", &outcome))))
+}
+
+async fn part_written(
+    call: &Call,
+    part: Vec<(usize, Vec<u8>)>,
+    actor: Actor,
+    maker: Maker,
+) -> Result<Outcome, Problem> {
+    let done = call.app.register.write(move |write| {
+        Box::pin(async move {
+            match part_applied(write, &actor, part).await {
+                Ok(outcome) => {
+                    write.record(&maker).await?;
+                    Ok(outcome)
+                }
+                Err(Error::Store(error)) => Err(error),
+                Err(_) => Ok(Outcome::default()),
+            }
+        })
+    });
+    done.await.map_err(|error| super::refusals::store_problem(&error))
+}
+
+async fn part_applied(
+    write: &mut Write,
+    actor: &Actor,
+    part: Vec<(usize, Vec<u8>)>,
+) -> Result<Outcome, Error> {
+    let mut outcome = Outcome::default();
+    let mut lines = Vec::new();
+    for (number, line) in part {
+        match imports::read(&line) {
+            Ok(line) => lines.push((number, line)),
+            Err(cause) => outcome.refuse(number, cause),
+        }
+    }
+    outcome.absorb(imports::apply(write, actor, lines).await?);
+    Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fault::{Fault, FaultCode};
+
+    #[test]
+    fn a_bad_line_is_told_with_its_number_and_pointer() {
+        let mut outcome = Outcome::default();
+        outcome.refuse(7, Cause::Faults(vec![Fault::new(FaultCode::Missing, "must be given").at("/name")]));
+        let report = report("partial", &outcome);
+        assert_eq!(
+            report["errors"][0],
+            json!({"line": 7, "pointer": "/name", "code": "missing", "detail": "must be given"})
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! API keys on the wire: an admin makes, lists and revokes them.
+
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use super::call::Call;
+use super::conditional::{Shown, weak};
+use super::operation::{Access, Api, Input, Operation};
+use super::page::{Cursor, body as page_body};
+use super::problem::{Code, Problem};
+use super::refusals::{problem, store_problem};
+use super::resources::{BODY_LIMIT, JSON, count_param, cursor_param, limit_param, page_example};
+use super::schema::{Field, id, moment, named, nullable, optional, read_only, required, set, text, word};
+use super::write::{Answer, write};
+use crate::app::keys::{self, NewKey};
+use crate::app::{Error, Position, Wanted};
+use crate::domain::actor::{Key, Role};
+use crate::domain::fault::Faults;
+use crate::domain::id::KeyId;
+use crate::domain::text::Name;
+use crate::wire::fields::Fields;
+use crate::wire::values;
+
+/// The fields of a key.
+pub(crate) fn fields() -> Vec<Field> {
+    vec![
+        read_only("id", id(), "Its id."),
+        required("name", text(Name::MAX), "What it is called."),
+        required("owner", text(Name::MAX), "Whose it is."),
+        required("role", word::<Role>(), "What it may do."),
+        optional(
+            "authorities",
+            set(id()),
+            "The authorities whose approvals, transitions, reports and conditions it may write, and nothing else; none means all. For an `editor` only.",
+        ),
+        read_only("created_at", moment(), "When it was made."),
+        optional(
+            "expires_at",
+            nullable(moment()),
+            "When it stops working: 90 days from now if not given, 365 days at most.",
+        ),
+        read_only("revoked_at", nullable(moment()), "When it was revoked."),
+        read_only("last_used_at", nullable(moment()), "When it was last used, to the minute or so."),
+    ]
+}
+
+/// The fields of a key that has just been made.
+pub(crate) fn fields_with_secret() -> Vec<Field> {
+    let mut fields = fields();
+    fields.push(read_only(
+        "secret",
+        json!({"type": "string", "maxLength": 200}),
+        "Its secret. It is shown this once and kept nowhere.",
+    ));
+    fields
+}
+
+fn example() -> Value {
+    json!({"name": "licence desk", "owner": "trade compliance", "role": "editor", "authorities": ["us-bis"], "expires_at": null})
+}
+
+fn shown_example() -> Value {
+    json!({
+        "id": "key-0198f0c2a1b07c3e9d4f5a6b7c8d9e0f", "name": "licence desk", "owner": "trade compliance", "role": "editor",
+        "authorities": ["us-bis"], "created_at": "2026-01-23T08:00:00Z", "expires_at": "2026-04-23T08:00:00Z",
+        "revoked_at": null, "last_used_at": null,
+    })
+}
+
+/// Adds the operations on keys.
+pub(crate) fn expose(api: &mut Api) {
+    let mut with_secret = shown_example();
+    with_secret["secret"] = "gl_key-0198f0c2a1b07c3e9d4f5a6b7c8d9e0f_…".into();
+    api.on(
+        Operation::get("/v1/keys", "listKeys", "Keys")
+            .says(
+                "List the keys",
+                "Every key, also those that have expired or been revoked, without their secrets.",
+            )
+            .takes([limit_param(), cursor_param(), count_param()])
+            .answers(200, "A page of the list.", JSON, named("KeyPage"), page_example(&shown_example()))
+            .refuses(&[Code::Forbidden])
+            .access(Access::Admin),
+        list,
+    );
+    let mut create_operation = Operation::write(Method::POST, "/v1/keys", "createKey", "Keys")
+        .says("Make a key", "Its secret is in the answer, once. An `Idempotency-Key` is refused, since keeping the answer would keep the secret.")
+        .reads(Input { media_types: &[JSON], schema: named("KeyInput"), example: example(), limit: BODY_LIMIT, required: true })
+        .answers(201, "It is made.", JSON, named("KeyWithSecret"), with_secret)
+        .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference])
+        .access(Access::Admin);
+    create_operation.repeatable = false;
+    api.on(create_operation, create);
+    api.on(
+        Operation::get("/v1/keys/{id}", "showKey", "Keys")
+            .says("Show one key", "Without its secret.")
+            .answers(200, "The key.", JSON, named("Key"), shown_example())
+            .refuses(&[Code::NotFound, Code::Forbidden])
+            .access(Access::Admin),
+        show,
+    );
+    api.on(
+        Operation::write(Method::DELETE, "/v1/keys/{id}", "revokeKey", "Keys")
+            .says("Revoke a key", "From the answer on it opens nothing. Revoking it again changes nothing. `If-Match` may be left out.")
+            .answers_nothing(204, "It is revoked.")
+            .refuses(&[Code::NotFound])
+            .access(Access::Admin),
+        revoke,
+    );
+}
+
+fn written(key: &Key) -> Value {
+    json!({
+        "id": key.id.as_str(),
+        "name": key.name.as_str(),
+        "owner": key.owner.as_str(),
+        "role": key.role.to_string(),
+        "authorities": values::listed(&key.authorities),
+        "created_at": key.created_at.to_string(),
+        "expires_at": key.expires_at.to_string(),
+        "revoked_at": values::shown(key.revoked_at.as_ref()),
+        "last_used_at": values::shown(key.last_used_at.as_ref()),
+    })
+}
+
+async fn list(call: Call) -> Result<Response, Problem> {
+    let limit = call.params.limit()?;
+    let after = Cursor::read(&call.path, &call.params)?.map(|cursor| cursor.position.id).unwrap_or_default();
+    let mut read = call.app.register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
+    let mut found = read.keys(&after, limit + 1).await.map_err(|error| store_problem(&error))?;
+    let total = match call.params.flag("count")? {
+        true => Some(read.key_count().await.map_err(|error| store_problem(&error))?),
+        false => None,
+    };
+    let revision = read.at().revision;
+    drop(read);
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > most;
+    found.truncate(most);
+    let next = found.last().filter(|_| more).map(|last| {
+        let position = Position { key: String::new(), id: last.id.to_string() };
+        Cursor { revision, on: None, position }.write(&call.path, &call.params)
+    });
+    let items: Vec<String> = found.iter().map(|key| written(key).to_string()).collect();
+    let counted = total.map(|total| total.to_string());
+    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
+    let body = page_body(&items, total, next.as_deref(), revision);
+    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+}
+
+async fn show(call: Call) -> Result<Response, Problem> {
+    let id: KeyId = call.path("id")?;
+    let mut read = call.app.register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
+    let found = read.key(&id).await.map_err(|error| store_problem(&error))?;
+    let (key, _) = found.ok_or_else(|| problem(&Error::UnknownKey(id), ""))?;
+    let body = written(&key).to_string();
+    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: read.at().revision }
+        .answer(&call.headers))
+}
+
+fn new_key(object: &Map<String, Value>) -> Result<NewKey, Faults> {
+    let mut faults = Faults::default();
+    let mut fields = Fields::new(object, String::new(), &mut faults);
+    let name = fields.required("name", values::text);
+    let owner = fields.required("owner", values::text);
+    let role = fields.required("role", values::text);
+    let authorities = fields.or("authorities", Vec::new(), values::set);
+    let expires_at = fields.nullable("expires_at", values::text);
+    fields.finish();
+    match (name, owner, role, authorities, expires_at) {
+        (Some(name), Some(owner), Some(role), Some(authorities), Some(expires_at)) if faults.is_empty() => {
+            Ok(NewKey { name, owner, role, authorities, expires_at })
+        }
+        _ => Err(faults),
+    }
+}
+
+async fn create(call: Call) -> Result<Response, Problem> {
+    let new = new_key(&call.object()?).map_err(|faults| Problem::invalid_body(&faults))?;
+    write(&call, move |write, given| {
+        Box::pin(async move {
+            let (key, secret) = keys::create(write, &given.actor, new).await?;
+            let mut body = written(&key);
+            body["secret"] = secret.reveal().into();
+            let location = Some(format!("/v1/keys/{}", key.id));
+            Ok(Ok(Answer { location, ..Answer::body(StatusCode::CREATED, body) }))
+        })
+    })
+    .await
+}
+
+async fn revoke(call: Call) -> Result<Response, Problem> {
+    let id: KeyId = call.path("id")?;
+    write(&call, move |write, given| {
+        Box::pin(async move {
+            keys::revoke(write, &given.actor, &id).await?;
+            Ok(Ok(Answer::empty()))
+        })
+    })
+    .await
+}

@@ -1,0 +1,190 @@
+//! The HTTP interface: extract, call a use case, answer.
+//!
+//! Routes, parameters, access and the OpenAPI document come from one table of operations, so that none
+//! of them can say something else than the others.
+
+mod approvals;
+mod authorities;
+mod call;
+mod changes;
+mod chips;
+mod companies;
+mod conditional;
+mod conditions;
+mod exports;
+mod imports;
+mod keys;
+mod observe;
+mod openapi;
+mod operation;
+mod page;
+mod params;
+mod problem;
+mod refusals;
+mod reports;
+mod resources;
+mod revisions;
+mod schema;
+mod search;
+mod server;
+mod service;
+mod sources;
+mod transitions;
+mod workflows;
+mod write;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use serde_json::Value;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate as _, SizeAbove};
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+pub use server::serve;
+
+use crate::app::Register;
+use crate::domain::actor::Key;
+use crate::domain::approval::Approval;
+use crate::domain::authority::Authority;
+use crate::domain::chip::Chip;
+use crate::domain::company::Company;
+use crate::domain::condition::Condition;
+use crate::domain::id::KeyId;
+use crate::domain::report::Report;
+use crate::domain::source::Source;
+use crate::domain::time::Moment;
+use crate::domain::workflow::Workflow;
+use observe::Metrics;
+use operation::Api;
+use resources::expose;
+
+/// How long the body of a request may take from one piece to the next.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// Answers smaller than this are not worth compressing, in bytes.
+const WORTH_COMPRESSING: u16 = 860;
+/// How often the last use of a key is noted at most, in seconds.
+const NOTE_USE_EVERY: i64 = 60;
+
+/// How the service is to behave.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether anybody may read without a key.
+    pub public_read: bool,
+}
+
+/// What every request is given.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) register: Register,
+    pub(crate) options: Options,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) contract: Arc<Value>,
+    noted: Arc<Mutex<HashMap<KeyId, Moment>>>,
+}
+
+impl App {
+    /// Notes that a key was used, now and then, without making the request wait for it.
+    pub(crate) fn note_use(&self, key: &Key) {
+        let now = self.register.now();
+        let recent =
+            |moment: Option<Moment>| moment.is_some_and(|moment| now < moment.plus_seconds(NOTE_USE_EVERY));
+        {
+            let Ok(mut noted) = self.noted.lock() else { return };
+            if recent(key.last_used_at) || recent(noted.get(&key.id).copied()) {
+                return;
+            }
+            noted.insert(key.id.clone(), now);
+        }
+        let (register, id) = (self.register.clone(), key.id.clone());
+        tokio::spawn(async move {
+            let noted =
+                register.write(move |write| Box::pin(async move { write.note_use(&id, now).await })).await;
+            if let Err(error) = noted {
+                tracing::debug!(%error, "the use of a key was not noted");
+            }
+        });
+    }
+}
+
+fn api() -> Api {
+    let mut api = Api::default();
+    expose::<Company>(&mut api);
+    expose::<Chip>(&mut api);
+    expose::<Authority>(&mut api);
+    expose::<Workflow>(&mut api);
+    expose::<Source>(&mut api);
+    sources::expose_checks(&mut api);
+    expose::<Approval>(&mut api);
+    transitions::expose(&mut api);
+    expose::<Report>(&mut api);
+    expose::<Condition>(&mut api);
+    changes::expose(&mut api);
+    revisions::expose(&mut api);
+    search::expose(&mut api);
+    imports::expose(&mut api);
+    exports::expose(&mut api);
+    keys::expose(&mut api);
+    service::expose(&mut api);
+    api
+}
+
+/// The OpenAPI document as text, indented.
+#[must_use]
+pub fn openapi() -> String {
+    serde_json::to_string_pretty(&openapi::document(&api())).unwrap_or_default()
+}
+
+/// The catalogue of problems as a Markdown table.
+#[must_use]
+pub fn problem_table() -> String {
+    problem::table()
+}
+
+/// The routes of the service, with everything around them.
+#[must_use]
+pub fn router(register: &Register, options: Options) -> Router {
+    let api = api();
+    let app = App {
+        register: register.clone(),
+        options,
+        metrics: Arc::new(Metrics::new()),
+        contract: Arc::new(openapi::document(&api)),
+        noted: Arc::default(),
+    };
+    let docs =
+        utoipa_swagger_ui::SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
+    let compression =
+        CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING.into()).and(compressible));
+    api.into_router()
+        .route("/", get(service::root))
+        .merge(docs)
+        .fallback(service::no_such_path)
+        .method_not_allowed_fallback(service::method_not_allowed)
+        .with_state(app.clone())
+        .layer(RequestBodyTimeoutLayer::new(BODY_DEADLINE))
+        .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(compression)
+        .layer(from_fn(observe::no_bare_errors))
+        .layer(from_fn_with_state(app, observe::observe))
+}
+
+/// Whether an answer may be sent compressed: not one with a strong tag, which names its very bytes, and
+/// not one that is sent as it is made.
+fn compressible(
+    _status: StatusCode,
+    _version: Version,
+    fields: &HeaderMap,
+    _extensions: &Extensions,
+) -> bool {
+    let text = |name| fields.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    let strong = text(header::ETAG).is_some_and(|etag| !etag.starts_with("W/"));
+    let streamed = text(header::CONTENT_TYPE).is_some_and(|media_type| media_type == exports::NDJSON);
+    !strong && !streamed
+}

@@ -1,0 +1,192 @@
+//! Around every request: its id, its line in the log, its measurements, and the body of a problem.
+
+use std::any::Any;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use super::App;
+use super::call::RequestId;
+use super::conditional::set;
+use super::problem::{Code, Problem};
+use crate::domain::text::Name;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Labels {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Denial {
+    code: String,
+}
+
+/// What the service measures.
+pub(crate) struct Metrics {
+    registry: Mutex<Registry>,
+    requests: Family<Labels, Counter>,
+    seconds: Family<Route, Histogram>,
+    denials: Family<Denial, Counter>,
+    revision: Gauge,
+    queued: Gauge,
+}
+
+impl Metrics {
+    /// Measurements that begin at zero.
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("greenlight");
+        let requests = Family::<Labels, Counter>::default();
+        let seconds = Family::<Route, Histogram>::new_with_constructor(|| {
+            Histogram::new(exponential_buckets(0.0001, 4.0, 9))
+        });
+        let (denials, revision, queued) =
+            (Family::<Denial, Counter>::default(), Gauge::default(), Gauge::default());
+        registry.register("requests", "Requests answered", requests.clone());
+        registry.register("request_seconds", "Time to the first byte of the answer", seconds.clone());
+        registry.register("denials", "Requests refused for who asked", denials.clone());
+        registry.register("revision", "The newest revision of the register", revision.clone());
+        registry.register("writes_queued", "Writes waiting for the writer", queued.clone());
+        Self { registry: Mutex::new(registry), requests, seconds, denials, revision, queued }
+    }
+
+    /// The measurements as text.
+    pub(crate) fn text(&self, revision: i64, queued: usize) -> String {
+        self.revision.set(revision);
+        self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        if let Ok(registry) = self.registry.lock() {
+            // Writing to a string cannot fail.
+            let _ = encode(&mut text, &registry);
+        }
+        text
+    }
+
+    fn count(&self, method: &str, route: &str, status: StatusCode, started: Instant) {
+        let labels = Labels { method: method.to_owned(), route: route.to_owned(), status: status.as_u16() };
+        self.requests.get_or_create(&labels).inc();
+        self.seconds
+            .get_or_create(&Route { route: route.to_owned() })
+            .observe(started.elapsed().as_secs_f64());
+    }
+}
+
+/// The outermost layer but for the connection: gives the request its id, and the answer its last touch.
+pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&app, &request);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        if matches!(problem.code, Code::Unauthenticated | Code::Forbidden | Code::ForbiddenAuthority) {
+            app.metrics.denials.get_or_create(&Denial { code: problem.code.as_str().to_owned() }).inc();
+            tracing::info!(request.id = %id, problem.code = problem.code.as_str(), %method, route, "denied");
+        }
+        response = rendered(&problem, &id, response);
+    }
+    finish(&mut response, &id);
+    let status = response.status();
+    app.metrics.count(method.as_str(), &route, status, started);
+    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+    if status.is_server_error() {
+        tracing::error!(request.id = %id, %method, route, status = status.as_u16(), milliseconds, "failed {id}");
+    } else {
+        tracing::debug!(request.id = %id, %method, route, status = status.as_u16(), milliseconds, "answered {id}");
+    }
+    response
+}
+
+/// The id that came with the request if it is a decent one, else one of our own.
+fn request_id(app: &App, request: &Request) -> Name {
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let decent = given.filter(|text| text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_graphic()));
+    let own = || crate::app::fresh_id(app.register.now());
+    decent.and_then(|text| Name::try_from(text).ok()).unwrap_or_else(own)
+}
+
+fn rendered(problem: &Problem, id: &Name, mut response: Response) -> Response {
+    *response.body_mut() = Body::from(problem.body(id.as_str()));
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    for (name, value) in problem.header_fields() {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn finish(response: &mut Response, id: &Name) {
+    let fields = response.headers_mut();
+    set(fields, REQUEST_ID, id.as_str());
+    fields.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    fields.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    fields.entry(header::VARY).or_insert(HeaderValue::from_static("authorization, accept"));
+}
+
+/// What a panic is answered with; what it said goes to the log.
+pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let text = cause.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    tracing::error!(panic = text.unwrap_or_default(), "a request panicked");
+    Problem::new(Code::Internal, "the service failed on this request").into_response()
+}
+
+/// Answers that lower layers made without a problem get one.
+pub(crate) async fn no_bare_errors(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let bare = status.is_client_error() || status.is_server_error();
+    let has_type =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
+    if !bare || has_type || response.extensions().get::<Problem>().is_some() {
+        return response;
+    }
+    let problem = match status {
+        StatusCode::NOT_FOUND => Problem::new(Code::NoSuchPath, "there is no such path; see /docs"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(Code::MethodNotAllowed, "the path does not take this method; see Allow")
+        }
+        StatusCode::NOT_ACCEPTABLE => {
+            Problem::new(Code::NotAcceptable, "no content coding that the service has is acceptable")
+        }
+        StatusCode::REQUEST_TIMEOUT => {
+            Problem::new(Code::RequestTimeout, "the request did not arrive in time")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::PayloadTooLarge, "the body is too large"),
+        status if status.is_client_error() => {
+            Problem::new(Code::InvalidParameter, "the request could not be understood")
+        }
+        _ => Problem::new(Code::Internal, "the service failed on this request"),
+    };
+    let (parts, _) = response.into_parts();
+    let mut answer = problem.into_response();
+    answer.headers_mut().extend(
+        parts
+            .headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((name?, value)))
+            .filter(|(name, _)| *name == header::ALLOW),
+    );
+    answer
+}

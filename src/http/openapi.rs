@@ -1,0 +1,316 @@
+//! The OpenAPI document, put together from the operations that are served.
+
+use serde_json::{Map, Value, json};
+
+use super::operation::{Access, Api, Operation};
+use super::problem::{Code, Problem};
+use super::resources::Exposed;
+use super::schema::{citation, count, list, named, patch, required, shown, text, written};
+use super::write::LONGEST_KEY;
+use super::{changes, conditions, imports, keys, revisions, search, service, sources, transitions};
+use crate::domain::approval::Approval;
+use crate::domain::authority::Authority;
+use crate::domain::chip::Chip;
+use crate::domain::company::Company;
+use crate::domain::condition::Condition;
+use crate::domain::report::Report;
+use crate::domain::source::Source;
+use crate::domain::text::Reason;
+use crate::domain::workflow::Workflow;
+
+const ABOUT: &str = "The system of record for which company may buy which AI chip, and why not. \
+Every accepted write makes one revision, and every read is a read at a revision: `revision` and `known_at` choose what was \
+known, `valid_at` the day in the world. Nothing is overwritten, nothing is deleted.";
+
+/// The OpenAPI document of an API.
+pub(crate) fn document(api: &Api) -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in &api.operations {
+        let entry = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+        entry[operation.method.as_str().to_ascii_lowercase()] = described(operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Greenlight",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+            "contact": {"name": "Greenlight", "url": "/docs/"},
+        },
+        "servers": [{"url": "/", "description": "This service."}],
+        "tags": tags(),
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "gl_…",
+                    "description": "An API key (RFC 6750). Readers read, editors write, admins also manage keys.",
+                },
+            },
+        },
+    })
+}
+
+fn tags() -> Value {
+    [
+        ("Companies", "Who buys, designs, makes and distributes chips."),
+        ("Chips", "Chips and the figures that decide how they are controlled."),
+        ("Authorities", "Whose permission a sale needs."),
+        ("Workflows", "The stages a case goes through."),
+        ("Sources", "What everything on record rests on."),
+        ("Approvals", "Cases and their transitions."),
+        ("Reports", "What somebody says."),
+        ("Conditions", "What approvals are tied to."),
+        ("Changes", "Who changed what, when and why."),
+        ("Search", "Finding companies and chips."),
+        ("Import and export", "The register as lines."),
+        ("Keys", "Who may read and write."),
+        ("Service", "What the service says of itself."),
+    ]
+    .into_iter()
+    .map(|(name, about)| json!({"name": name, "description": about}))
+    .collect()
+}
+
+fn described(operation: &Operation) -> Value {
+    let mut described = json!({
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.about,
+        "parameters": parameters(operation),
+        "responses": responses(operation),
+    });
+    if operation.access == Access::Public {
+        described["security"] = json!([]);
+    }
+    if let Some(input) = &operation.input {
+        let content: Map<String, Value> = input
+            .media_types
+            .iter()
+            .map(|media_type| {
+                ((*media_type).to_owned(), json!({"schema": input.schema, "example": input.example}))
+            })
+            .collect();
+        described["requestBody"] = json!({"required": input.required, "content": content});
+    }
+    let role = match operation.access {
+        Access::Public => "anybody",
+        Access::Read => "reader",
+        Access::Write => "editor",
+        Access::Admin => "admin",
+    };
+    described["x-role"] = role.into();
+    described
+}
+
+fn parameters(operation: &Operation) -> Value {
+    let mut parameters: Vec<Value> = operation.path_params().into_iter().map(path_parameter).collect();
+    parameters.extend(operation.params.iter().map(|param| {
+        json!({"name": param.name, "in": "query", "required": param.required, "description": param.about, "schema": param.schema})
+    }));
+    let header = |name: &str, about: &str, schema: Value| json!({"name": name, "in": "header", "description": about, "schema": schema});
+    if operation.method == axum::http::Method::GET {
+        parameters.push(header(
+            "If-None-Match",
+            "Tags the caller has; if one still fits, the answer is an empty 304.",
+            json!({"type": "string", "maxLength": 2000}),
+        ));
+        return Value::Array(parameters);
+    }
+    if operation.repeatable {
+        let schema =
+            json!({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!#-~]+$"});
+        parameters.push(header("Idempotency-Key", "The same request with the same key is carried out once; its first answer is given again for 7 days.", schema));
+    }
+    if operation.conditional {
+        let schema =
+            json!({"type": "string", "maxLength": 2000, "pattern": r#"^(\*|"[ -!#-~]*"(, ?"[ -!#-~]*")*)$"#});
+        parameters.push(header("If-Match", "The version to change, as its `ETag` says, or `*`.", schema));
+    }
+    let schema = json!({"type": "string", "minLength": 1, "maxLength": Reason::MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"});
+    parameters.push(header(
+        "Change-Reason",
+        "Why, in the words of who makes the change; kept on the revision.",
+        schema,
+    ));
+    Value::Array(parameters)
+}
+
+fn path_parameter(name: &str) -> Value {
+    let (schema, about) = match name {
+        "number" => (count(1, i64::MAX), "The number of the revision."),
+        "code" => {
+            (json!({"type": "string", "maxLength": 64, "pattern": "^[a-z_]+$"}), "The code of the problem.")
+        }
+        "transition" => (super::schema::id(), "The id of the transition."),
+        _ => (super::schema::id(), "The id."),
+    };
+    json!({"name": name, "in": "path", "required": true, "description": about, "schema": schema})
+}
+
+fn responses(operation: &Operation) -> Value {
+    let mut responses = Map::new();
+    for output in &operation.outputs {
+        let entry = responses.entry(output.status.to_string()).or_insert_with(
+            || json!({"description": output.about, "headers": fields(operation, output.status)}),
+        );
+        if let Some((media_type, schema, example)) = &output.body {
+            entry["content"][*media_type] = json!({"schema": schema, "example": example});
+        }
+    }
+    if operation.method == axum::http::Method::GET {
+        responses.insert(
+            "304".to_owned(),
+            json!({"description": "The caller has it already.", "headers": fields(operation, 304)}),
+        );
+    }
+    for code in operation.all_problems() {
+        let status = code.status().as_u16().to_string();
+        let entry = responses.entry(status).or_insert_with(|| problem_response());
+        add_problem(entry, code);
+    }
+    Value::Object(responses)
+}
+
+fn problem_response() -> Value {
+    json!({
+        "description": "",
+        "headers": {"X-Request-Id": {"description": "The id of the request.", "schema": {"type": "string", "maxLength": 200}}},
+        "content": {"application/problem+json": {"schema": named("Problem"), "examples": {}}},
+    })
+}
+
+fn add_problem(entry: &mut Value, code: Code) {
+    let so_far = entry["description"].as_str().unwrap_or_default().to_owned();
+    let separator = if so_far.is_empty() { "" } else { "; " };
+    entry["description"] = format!("{so_far}{separator}`{}`: {}", code.as_str(), code.title()).into();
+    let example = Problem::new(code, code.title()).body("0198f0c2a1b07c3e9d4f5a6b7c8d9e0f");
+    let example: Value = serde_json::from_str(&example).unwrap_or_default();
+    entry["content"]["application/problem+json"]["examples"][code.as_str()] =
+        json!({"summary": code.title(), "value": example});
+}
+
+fn fields(operation: &Operation, status: u16) -> Value {
+    let text = |about: &str| json!({"description": about, "schema": {"type": "string", "maxLength": 2000}});
+    let mut fields = json!({"X-Request-Id": text("The id of the request.")});
+    if status != 204 && operation.method == axum::http::Method::GET {
+        fields["ETag"] = text("The version of what is shown.");
+    }
+    if operation.access != Access::Public {
+        fields["Revision"] =
+            json!({"description": "The revision shown or made.", "schema": count(0, i64::MAX)});
+    }
+    if status == 201 {
+        fields["Location"] = text("Where it can be read.");
+    }
+    fields
+}
+
+fn schemas() -> Value {
+    let mut schemas = Map::new();
+    let mut add = |name: &str, schema: Value| {
+        schemas.insert(name.to_owned(), schema);
+    };
+    for (name, schema) in [
+        of::<Company>(),
+        of::<Chip>(),
+        of::<Authority>(),
+        of::<Workflow>(),
+        of::<Source>(),
+        of::<Approval>(),
+        of::<Report>(),
+        of::<Condition>(),
+    ]
+    .concat()
+    {
+        add(&name, schema);
+    }
+    add("ConditionPatch", conditions::patch_schema());
+    add("Citation", citation());
+    add("SourceCheck", sources::check_schema());
+    add("Transition", shown(&transitions::fields()));
+    add("TransitionInput", written(&transitions::fields()));
+    add("TransitionPatch", transitions::patch_schema());
+    add("TransitionPage", page("Transition"));
+    add("Change", changes::schema());
+    add("ChangePage", page("Change"));
+    add("Feed", changes::feed_schema());
+    add("Revision", shown(&revisions::fields()));
+    add("RevisionInFull", shown(&revisions::fields_in_full()));
+    add("RevisionPage", page("Revision"));
+    add("Found", shown(&search::fields()));
+    add("FoundPage", page("Found"));
+    add("ImportReport", shown(&imports::fields()));
+    add("ImportError", written(&imports::error_fields()));
+    add("Key", shown(&keys::fields()));
+    add("KeyInput", written(&keys::fields()));
+    add("KeyWithSecret", shown(&keys::fields_with_secret()));
+    add("KeyPage", page("Key"));
+    add("CatalogueEntry", shown(&service::catalogue_fields()));
+    add("Problem", problem_schema());
+    Value::Object(schemas)
+}
+
+fn of<T: Exposed>() -> Vec<(String, Value)> {
+    let described = |mut schema: Value| {
+        schema["description"] = T::ABOUT.into();
+        schema
+    };
+    vec![
+        (T::SINGULAR.to_owned(), described(T::shown())),
+        (format!("{}Input", T::SINGULAR), described(T::writable())),
+        (format!("{}Patch", T::SINGULAR), described(patch(&T::fields()))),
+        (format!("{}Page", T::SINGULAR), page(T::SINGULAR)),
+    ]
+}
+
+fn page(item: &str) -> Value {
+    let mut page = shown(&[
+        required("items", list(named(item), 0, 1000), "The items, in order."),
+        required(
+            "next",
+            json!({"type": ["string", "null"], "maxLength": 2000}),
+            "The `cursor` of the next page; `null` on the last one.",
+        ),
+        required("revision", count(0, i64::MAX), "The revision that every page shows."),
+    ]);
+    page["properties"]["total"] = count(0, i64::MAX);
+    page["properties"]["total"]["description"] =
+        "How many items the whole list has, if `count=true` asked for it.".into();
+    page
+}
+
+fn problem_schema() -> Value {
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let bounded = |most: usize| json!({"type": "string", "maxLength": most});
+    let fault = json!({
+        "type": "object",
+        "properties": {
+            "pointer": bounded(2000),
+            "parameter": bounded(2000),
+            "line": count(1, i64::MAX),
+            "code": bounded(64),
+            "detail": bounded(100_000),
+        },
+        "required": ["code", "detail"],
+    });
+    let mut schema = shown(&[
+        required("type", bounded(200), "The page that says what the problem means."),
+        required("title", bounded(200), "The same for every occurrence."),
+        required("status", count(400, 599), "The status."),
+        required("code", json!({"type": "string", "enum": codes}), "Stable for ever."),
+        required("detail", bounded(100_000), "What is the matter this time."),
+        required("instance", text(200), "The id of the request."),
+    ]);
+    schema["properties"]["errors"] = list(fault, 1, 100_000);
+    schema["properties"]["errors"]["description"] = "Everything that is wrong with the input.".into();
+    schema["additionalProperties"] = true.into();
+    schema["description"] = "An error (RFC 9457). Some codes have further members.".into();
+    schema
+}

@@ -1,0 +1,94 @@
+//! Cursors: where a page ended, pinned to the revision and day of the first one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use super::params::Params;
+use super::problem::{Code, Problem};
+use crate::app::Position;
+use crate::domain::time::Date;
+
+/// The form of a cursor; one of another form came from somewhere else.
+const FORM: u8 = 1;
+
+/// Where a page ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    /// The revision every page shows.
+    pub(crate) revision: i64,
+    /// The day every page is for.
+    pub(crate) on: Option<Date>,
+    /// The last item.
+    pub(crate) position: Position,
+}
+
+type Fields = (u8, String, i64, Option<String>, String, String);
+
+fn fit(path: &str, params: &Params) -> String {
+    let digest = Sha256::digest(format!("{path}?{}", params.deciding()));
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Cursor {
+    /// The cursor as text, for the list it belongs to.
+    pub(crate) fn write(&self, path: &str, params: &Params) -> String {
+        let Position { key, id } = &self.position;
+        let fields: Fields = (
+            FORM,
+            fit(path, params),
+            self.revision,
+            self.on.map(|on| on.to_string()),
+            key.clone(),
+            id.clone(),
+        );
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&fields).unwrap_or_default())
+    }
+
+    /// The cursor a list was asked to continue from.
+    pub(crate) fn read(path: &str, params: &Params) -> Result<Option<Self>, Problem> {
+        let Some(text) = params.text("cursor") else { return Ok(None) };
+        let strange = || Problem::new(Code::InvalidCursor, "this is no cursor that the service gave out");
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_cause| strange())?;
+        let fields: Fields = serde_json::from_slice(&bytes).map_err(|_cause| strange())?;
+        let (form, fitting, revision, on, key, id) = fields;
+        if form != FORM || revision < 0 {
+            return Err(strange());
+        }
+        if fitting != fit(path, params) {
+            return Err(Problem::new(
+                Code::InvalidCursor,
+                "the cursor belongs to a list with other filters, sort or times",
+            ));
+        }
+        let on = on.as_deref().map(Date::try_from).transpose().map_err(|_fault| strange())?;
+        Ok(Some(Self { revision, on, position: Position { key, id } }))
+    }
+}
+
+/// A page of documents that are JSON texts already.
+pub(crate) fn body(items: &[String], total: Option<i64>, next: Option<&str>, revision: i64) -> String {
+    let size = items.iter().map(String::len).sum::<usize>() + items.len() + 200;
+    let mut body = String::with_capacity(size);
+    body.push_str("{\"items\":[");
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        body.push_str(item);
+    }
+    body.push_str("],\"next\":");
+    match next {
+        // Cursors and positions hold nothing that JSON would have to escape.
+        Some(next) => body.extend(["\"", next, "\""]),
+        None => body.push_str("null"),
+    }
+    body.push_str(",\"revision\":");
+    body.push_str(&revision.to_string());
+    if let Some(total) = total {
+        body.push_str(",\"total\":");
+        body.push_str(&total.to_string());
+    }
+    body.push('}');
+    body
+}

@@ -1,0 +1,236 @@
+//! Query parameters: known, given once, and what they should be. Nothing is ignored.
+
+use serde_json::Value;
+
+use super::operation::Operation;
+use super::problem::{Code, Problem, Wrong};
+use crate::app::{Filter, Takes, Wanted};
+use crate::domain::fault::{Fault, FaultCode, nearest};
+use crate::domain::id::{StageId, ThingId};
+use crate::domain::jurisdiction::Jurisdiction;
+use crate::domain::text::Name;
+use crate::domain::time::{Date, Moment};
+
+/// The query parameters of a call, each known to the operation and given once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Reads a query string, refusing what the operation does not know.
+    pub(crate) fn read(query: &str, operation: &Operation) -> Result<Self, Problem> {
+        let mut wrong = Vec::new();
+        let mut given: Vec<(String, String)> = Vec::new();
+        for piece in query.split('&').filter(|piece| !piece.is_empty()) {
+            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+            let (name, value) = (decoded(name), decoded(value));
+            let (Some(name), Some(value)) = (name, value) else {
+                wrong.push(Wrong::parameter(piece, FaultCode::Malformed, "must be UTF-8, percent-encoded"));
+                continue;
+            };
+            if given.iter().any(|(known, _)| *known == name) {
+                wrong.push(Wrong::parameter(
+                    &name,
+                    FaultCode::Repeated,
+                    "is given more than once; separate several values by commas",
+                ));
+                continue;
+            }
+            given.push((name, value));
+        }
+        let known: Vec<&str> = operation.params.iter().map(|param| param.name).collect();
+        for (name, _) in given.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+            wrong.push(unknown(name, &known));
+        }
+        let missing = operation.params.iter().filter(|param| param.required);
+        for param in missing.filter(|param| !given.iter().any(|(name, _)| name == param.name)) {
+            wrong.push(Wrong::parameter(param.name, FaultCode::Missing, "must be given"));
+        }
+        if wrong.is_empty() {
+            Ok(Self(given))
+        } else {
+            Err(Problem::with_errors(Code::InvalidParameter, wrong))
+        }
+    }
+
+    /// The value of a parameter.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter as a checked value.
+    pub(crate) fn value<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Problem> {
+        self.text(name).map(read).transpose().map_err(|fault| refused(name, &fault))
+    }
+
+    /// A parameter that is `true` or `false`.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
+        let flag = self.value(name, |text| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(Fault::new(FaultCode::WrongType, "must be `true` or `false`")),
+        })?;
+        Ok(flag.unwrap_or(false))
+    }
+
+    /// A whole number within a range.
+    pub(crate) fn number(&self, name: &str, least: i64, most: i64) -> Result<Option<i64>, Problem> {
+        self.value(name, |text| {
+            let number = text.parse::<i64>().ok().filter(|number| (least..=most).contains(number));
+            number.ok_or_else(|| {
+                Fault::new(FaultCode::OutOfRange, format!("must be a whole number from {least} to {most}"))
+            })
+        })
+    }
+
+    /// How many items a page has at most.
+    pub(crate) fn limit(&self) -> Result<i64, Problem> {
+        Ok(self.number("limit", 1, MOST_ITEMS)?.unwrap_or(DEFAULT_ITEMS))
+    }
+
+    /// The revision to read at.
+    pub(crate) fn wanted(&self) -> Result<Wanted, Problem> {
+        let revision = self.number("revision", 0, i64::MAX)?;
+        let known_at = self.value("known_at", moment)?;
+        match (revision, known_at) {
+            (None, None) => Ok(Wanted::Newest),
+            (Some(number), None) => Ok(Wanted::Revision(number)),
+            (None, Some(moment)) => Ok(Wanted::KnownAt(moment)),
+            (Some(_), Some(_)) => Err(refused(
+                "known_at",
+                &Fault::new(FaultCode::Inconsistent, "cannot be given together with `revision`"),
+            )),
+        }
+    }
+
+    /// The day for which to say where cases stand.
+    pub(crate) fn valid_on(&self) -> Result<Option<Date>, Problem> {
+        Ok(self.value("valid_at", moment)?.map(Moment::date))
+    }
+
+    /// The values of a filter, separated by commas.
+    pub(crate) fn filter(&self, filter: &Filter) -> Result<Option<Vec<String>>, Problem> {
+        let Some(text) = self.text(filter.name) else { return Ok(None) };
+        let values: Vec<String> = text.split(',').map(str::to_owned).collect();
+        if values.len() > MOST_VALUES {
+            let fault = Fault::new(FaultCode::TooLong, format!("must have at most {MOST_VALUES} values"));
+            return Err(refused(filter.name, &fault));
+        }
+        for value in &values {
+            fits(filter.takes, value).map_err(|fault| refused(filter.name, &fault))?;
+        }
+        Ok(Some(values))
+    }
+
+    /// The parameters that decide which items a list has, in one text: what a cursor must fit.
+    pub(crate) fn deciding(&self) -> String {
+        self.all_but(&["cursor", "limit", "count"])
+    }
+
+    /// Every parameter but one, in one text.
+    pub(crate) fn without(&self, name: &str) -> String {
+        self.all_but(&[name])
+    }
+
+    fn all_but(&self, names: &[&str]) -> String {
+        let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        let mut others: Vec<String> = others.map(|(name, value)| format!("{name}={value}")).collect();
+        others.sort();
+        others.join("&")
+    }
+}
+
+/// The most items a page can have.
+pub(crate) const MOST_ITEMS: i64 = 1000;
+/// How many items a page has if nobody says.
+pub(crate) const DEFAULT_ITEMS: i64 = 100;
+/// The most values a filter can have.
+pub(crate) const MOST_VALUES: usize = 100;
+
+fn moment(text: &str) -> Result<Moment, Fault> {
+    // A plus sign in a query stands for a space, and an offset is the only place for one in a time.
+    Date::try_from(text).map(Moment::start_of).or_else(|_| Moment::try_from(text.replace(' ', "+").as_str()))
+}
+
+/// A percent-encoded piece of a query; `None` if it is no UTF-8.
+fn decoded(piece: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(piece.len());
+    let mut rest = piece.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        bytes.push(match (first, tail) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, after @ ..]) => {
+                let digits = [*high, *low];
+                rest = after;
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            (b'%', _) => return None,
+            (plain, _) => *plain,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn fits(takes: Takes, value: &str) -> Result<(), Fault> {
+    match takes {
+        Takes::Id => ThingId::try_from(value).map(drop),
+        Takes::Stage => StageId::try_from(value).map(drop),
+        Takes::Jurisdiction => Jurisdiction::try_from(value).map(drop),
+        Takes::Date => Date::try_from(value).map(drop),
+        Takes::Text => Name::try_from(value).map(drop),
+        Takes::Boolean if ["true", "false"].contains(&value) => Ok(()),
+        Takes::Boolean => Err(Fault::new(FaultCode::WrongType, "must be `true` or `false`")),
+        Takes::Words(words) => word(value, &words()),
+    }
+}
+
+/// A word of a closed list.
+pub(crate) fn word(value: &str, words: &[&str]) -> Result<(), Fault> {
+    if words.contains(&value) {
+        return Ok(());
+    }
+    let hint = nearest(value, words.iter().copied())
+        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    Err(Fault::new(FaultCode::NotInList, format!("must be one of {}{hint}", words.join(", "))))
+}
+
+/// A parameter that is not what it should be.
+pub(crate) fn refused(name: &str, fault: &Fault) -> Problem {
+    Problem::with_errors(
+        Code::InvalidParameter,
+        vec![Wrong::parameter(name, fault.code, fault.detail.clone())],
+    )
+}
+
+fn unknown(name: &str, known: &[&str]) -> Wrong {
+    let hint = nearest(name, known.iter().copied()).map_or_else(
+        || match known {
+            [] => "; there are none here".to_owned(),
+            known => format!("; the parameters here are {}", known.join(", ")),
+        },
+        |near| format!("; did you mean `{near}`?"),
+    );
+    Wrong::parameter(name, FaultCode::UnknownField, format!("is no parameter here{hint}"))
+}
+
+/// A filter as the contract shows it.
+pub(crate) fn filter_schema(takes: Takes) -> Value {
+    use crate::domain::id::{ID_PATTERN, STAGE_ID_PATTERN};
+    let item = |pattern: &str| {
+        let item = pattern.trim_start_matches('^').trim_end_matches('$');
+        serde_json::json!({"type": "string", "maxLength": 6500, "pattern": format!("^{item}(,{item}){{0,99}}$")})
+    };
+    match takes {
+        Takes::Id => item(ID_PATTERN),
+        Takes::Stage => item(STAGE_ID_PATTERN),
+        Takes::Jurisdiction => item(&format!("({})", Jurisdiction::codes().join("|"))),
+        Takes::Date => item("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"),
+        Takes::Text => item("[^,\\s\\u0000-\\u001f\\u007f-\\u009f]{1,60}"),
+        Takes::Boolean => serde_json::json!({"type": "boolean"}),
+        Takes::Words(words) => item(&format!("({})", words().join("|"))),
+    }
+}

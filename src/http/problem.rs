@@ -1,0 +1,293 @@
+//! The catalogue of problems: every error the service answers with, from one table.
+
+use std::fmt::Write as _;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::domain::fault::{Faults, PlacedFault};
+
+/// Declares the codes with their status, title and advice, so that a code without them cannot exist.
+macro_rules! problems {
+    ($($variant:ident = $code:literal, $status:ident, $title:literal, $about:literal;)+) => {
+        /// The code of a problem: stable for ever.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) enum Code {
+            $(#[doc = $title] $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the catalogue.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The code as text.
+            pub(crate) fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+
+            /// The status it is answered with.
+            pub(crate) fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$variant => StatusCode::$status,)+
+                }
+            }
+
+            /// Its title, the same for every occurrence.
+            pub(crate) fn title(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $title,)+
+                }
+            }
+
+            /// What it means and what to do about it.
+            pub(crate) fn about(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $about,)+
+                }
+            }
+        }
+    };
+}
+
+problems! {
+    MalformedJson = "malformed_json", BAD_REQUEST, "The body is not JSON",
+        "The body could not be read as JSON in UTF-8. Mend it and send it again.";
+    InvalidBody = "invalid_body", BAD_REQUEST, "The body is not what it should be",
+        "`errors` lists every fault with the JSON pointer of the value. Nothing was applied.";
+    InvalidParameter = "invalid_parameter", BAD_REQUEST, "A parameter is not what it should be",
+        "`errors` lists every fault with the name of the query parameter, path parameter or header. Parameters are never ignored.";
+    InvalidCursor = "invalid_cursor", BAD_REQUEST, "The cursor does not fit",
+        "A cursor continues the list it came from: send it with the same filters, sort and times, or leave it out to begin again.";
+    RevisionInFuture = "revision_in_future", BAD_REQUEST, "That revision has not come",
+        "`revision`, `known_at` or a position in the feed lies beyond the newest revision.";
+    InvalidLines = "invalid_lines", BAD_REQUEST, "Some lines are not what they should be",
+        "`errors` lists every fault with its line. Nothing of the import was applied.";
+    TooManyLines = "too_many_lines", BAD_REQUEST, "The import has too many lines",
+        "An import that is all or nothing has at most 10,000 lines. Divide it, or send it with `mode=partial`.";
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "A key is needed",
+        "Send `Authorization: Bearer gl_…` with a key that is neither expired nor revoked.";
+    Forbidden = "forbidden", FORBIDDEN, "The key may not do this",
+        "The key's role does not allow the operation. Use a key with the role that `detail` names.";
+    ForbiddenAuthority = "forbidden_authority", FORBIDDEN, "The key is limited to other authorities",
+        "The key may write only records that belong to the authorities it is limited to.";
+    NotFound = "not_found", NOT_FOUND, "There is no such thing",
+        "Nothing with this id was on record at the revision read.";
+    NoSuchPath = "no_such_path", NOT_FOUND, "There is no such path",
+        "The paths are listed in `/openapi.json` and shown at `/docs`.";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not take this method",
+        "The `Allow` field names the methods it takes.";
+    NotAcceptable = "not_acceptable", NOT_ACCEPTABLE, "No form of the answer is acceptable",
+        "The request refuses every media type or content coding that the service can answer with.";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
+        "The body did not arrive in time. Nothing was applied.";
+    IllegalMove = "illegal_move", CONFLICT, "The workflow has no such move",
+        "`stage` is the stage the case would leave, `legal` the stages it may enter. What somebody merely claims can be posted as a report.";
+    IdRetired = "id_retired", CONFLICT, "The id was retired",
+        "Ids are never used again. Choose another one.";
+    InUse = "in_use", CONFLICT, "Something refers to it",
+        "`by` names what refers to the thing. Change or retire that first.";
+    NoSuchReference = "no_such_reference", CONFLICT, "Something it refers to is not on record",
+        "`errors` lists the references. Put what they name on record first.";
+    StageInUse = "stage_in_use", CONFLICT, "Cases have been at a stage that would be missing",
+        "`stages` would be missing, `by` names cases that have been at them. Keep the stages in the workflow.";
+    MoveInUse = "move_in_use", CONFLICT, "A case has made a move that would be missing",
+        "`by` names a case whose accepted transitions the workflow would no longer allow. Keep the move.";
+    Fixed = "fixed", CONFLICT, "An accepted transition does not change",
+        "Only the retraction of a transition can change. Retract it and post another one.";
+    ImportRefused = "import_refused", CONFLICT, "What is on record does not allow some lines",
+        "`errors` lists every line with its problem code. Nothing of the import was applied.";
+    Retired = "retired", GONE, "The thing was retired",
+        "It was on record once. Its history stays readable, and so is it at an earlier `revision`.";
+    PositionGone = "position_gone", GONE, "The position is of another epoch",
+        "The register was restored from a copy since. Read the lists again, and follow the feed from the revision they state.";
+    StaleVersion = "stale_version", PRECONDITION_FAILED, "The thing has another version",
+        "The `ETag` field holds the version on record. Read it, decide again, and send the change with that version in `If-Match`.";
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
+        "A body has at most 1 MiB, an import at most 64 MiB.";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is of another media type",
+        "Send `application/json`; a patch as `application/merge-patch+json`; an import as `application/x-ndjson`.";
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key belongs to another request",
+        "A key stands for one request: the same method, path, parameters, preconditions and body. Use a fresh key for another one.";
+    PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "The version to change must be named",
+        "Send `If-Match` with the `ETag` that the thing was read with, or `*` to change whatever is there.";
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The service failed",
+        "It is not the request's fault. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The register cannot be reached or written",
+        "Try again after `Retry-After`. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// Where: `pointer`, `parameter` or `line`.
+    pub(crate) place: &'static str,
+    /// Its pointer, name or number.
+    pub(crate) at: Value,
+    /// Further places, such as the pointer within a line.
+    pub(crate) within: Option<String>,
+    /// The code of the fault.
+    pub(crate) code: String,
+    /// What is wrong and what would be right.
+    pub(crate) detail: String,
+}
+
+impl Wrong {
+    /// A fault of a parameter.
+    pub(crate) fn parameter(name: &str, code: impl ToString, detail: impl Into<String>) -> Self {
+        Self {
+            place: "parameter",
+            at: name.into(),
+            within: None,
+            code: code.to_string(),
+            detail: detail.into(),
+        }
+    }
+
+    /// The fault as it is shown.
+    pub(crate) fn value(&self) -> Value {
+        let mut value = Map::new();
+        value.insert(self.place.to_owned(), self.at.clone());
+        if let Some(pointer) = &self.within {
+            value.insert("pointer".to_owned(), pointer.as_str().into());
+        }
+        value.insert("code".to_owned(), self.code.as_str().into());
+        value.insert("detail".to_owned(), self.detail.as_str().into());
+        Value::Object(value)
+    }
+}
+
+impl From<&PlacedFault> for Wrong {
+    fn from(placed: &PlacedFault) -> Self {
+        Self {
+            place: "pointer",
+            at: placed.pointer.as_str().into(),
+            within: None,
+            code: placed.fault.code.to_string(),
+            detail: placed.fault.detail.clone(),
+        }
+    }
+}
+
+/// An error as the service answers it (RFC 9457).
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    /// Its code.
+    pub(crate) code: Code,
+    /// What is the matter this time.
+    pub(crate) detail: String,
+    /// Everything that is wrong with the input.
+    pub(crate) errors: Vec<Wrong>,
+    /// Further members.
+    pub(crate) members: Map<String, Value>,
+    /// Further header fields.
+    pub(crate) fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem with its detail.
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), members: Map::new(), fields: Vec::new() }
+    }
+
+    /// A problem with everything that is wrong.
+    pub(crate) fn with_errors(code: Code, errors: Vec<Wrong>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => only.detail.clone(),
+            several => format!("{} things are wrong; see errors", several.len()),
+        };
+        Self { errors, ..Self::new(code, detail) }
+    }
+
+    /// A problem of a body.
+    pub(crate) fn invalid_body(faults: &Faults) -> Self {
+        Self::with_errors(Code::InvalidBody, faults.0.iter().map(Wrong::from).collect())
+    }
+
+    /// The problem with a further member.
+    pub(crate) fn member(mut self, name: &str, value: Value) -> Self {
+        self.members.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The problem with a further header field.
+    pub(crate) fn field(mut self, name: HeaderName, value: &str) -> Self {
+        self.fields.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+        self
+    }
+
+    /// The body, for a request.
+    pub(crate) fn body(&self, request_id: &str) -> String {
+        let mut body = json!({
+            "type": format!("/problems/{}", self.code.as_str()),
+            "title": self.code.title(),
+            "status": self.code.status().as_u16(),
+            "code": self.code.as_str(),
+            "detail": self.detail,
+            "instance": request_id,
+        });
+        if let Value::Object(members) = &mut body {
+            if !self.errors.is_empty() {
+                members.insert("errors".to_owned(), self.errors.iter().map(Wrong::value).collect());
+            }
+            members.extend(self.members.clone());
+        }
+        body.to_string()
+    }
+
+    /// The header fields of the answer, beside those every answer has.
+    pub(crate) fn header_fields(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let mut fields = vec![(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
+        match self.code {
+            Code::Unauthenticated => {
+                fields.push((
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"greenlight\""),
+                ));
+            }
+            Code::Unavailable => fields.push((header::RETRY_AFTER, HeaderValue::from_static("2"))),
+            _ => {}
+        }
+        fields.extend(self.fields.iter().cloned());
+        fields
+    }
+}
+
+/// The problem rides in an extension to the layer that knows the request, writes the body and logs it once.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The catalogue as a Markdown table, one row a code.
+pub(crate) fn table() -> String {
+    let mut table = String::from("| code | status | meaning | what to do |\n| --- | --- | --- | --- |\n");
+    for code in Code::ALL {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            table,
+            "| `{}` | {} | {} | {} |",
+            code.as_str(),
+            code.status().as_u16(),
+            code.title(),
+            code.about()
+        );
+    }
+    table
+}
+
+/// What `/problems/{code}` says.
+pub(crate) fn page(code: Code) -> Value {
+    json!({
+        "type": format!("/problems/{}", code.as_str()),
+        "title": code.title(),
+        "status": code.status().as_u16(),
+        "code": code.as_str(),
+        "about": code.about(),
+    })
+}

@@ -1,0 +1,119 @@
+//! From what a use case refuses to what the service answers.
+
+use axum::http::header;
+use serde_json::{Value, json};
+
+use super::conditional::strong;
+use super::problem::{Code, Problem, Wrong};
+use crate::app::{Error, StoreError};
+use crate::domain::actor::Denied;
+use crate::domain::refusal::{IllegalMove, Refusal};
+use crate::domain::thing::{Kind, ThingRef};
+
+/// The problem that a use case's error is, in a register of this epoch.
+pub(crate) fn problem(error: &Error, epoch: &str) -> Problem {
+    match error {
+        Error::Denied(denied) => denied_problem(*denied),
+        Error::Unknown(thing) => Problem::new(Code::NotFound, format!("{thing} is not on record")),
+        Error::UnknownKey(id) => Problem::new(Code::NotFound, format!("there is no key `{id}`")),
+        Error::Retired(thing) => Problem::new(Code::Retired, format!("{thing} was retired"))
+            .field(header::LINK, &format!("<{}/history>; rel=\"version-history\"", path(thing))),
+        Error::Refused(refusal) => refused(refusal),
+        Error::Stale { current } => Problem::new(
+            Code::StaleVersion,
+            "the thing has been changed since the version that If-Match names",
+        )
+        .field(header::ETAG, &strong(epoch, *current)),
+        Error::Unconditional { current } => {
+            Problem::new(Code::PreconditionRequired, "name the version to change in If-Match")
+                .field(header::ETAG, &strong(epoch, *current))
+        }
+        Error::Invalid(faults) => Problem::invalid_body(faults),
+        Error::Store(error) => store_problem(error),
+    }
+}
+
+/// The problem that a failure of the register is. What exactly failed goes to the log, not to the caller.
+pub(crate) fn store_problem(error: &StoreError) -> Problem {
+    match error {
+        StoreError::Future { newest } => {
+            Problem::new(Code::RevisionInFuture, format!("the newest revision is {newest}"))
+        }
+        StoreError::Damaged { .. } => {
+            tracing::error!(%error, "something on record is damaged");
+            Problem::new(Code::Internal, "something on record is damaged; the log says what")
+        }
+        _ => {
+            tracing::error!(%error, "the register failed");
+            Problem::new(Code::Unavailable, "the register cannot be reached or written at the moment")
+        }
+    }
+}
+
+fn denied_problem(denied: Denied) -> Problem {
+    match denied {
+        Denied::Anonymous => Problem::new(Code::Unauthenticated, "this needs a key"),
+        Denied::Role(role) => {
+            Problem::new(Code::Forbidden, format!("this needs a key with the role `{role}`"))
+        }
+        Denied::Authority => Problem::new(
+            Code::ForbiddenAuthority,
+            "the key is limited to authorities that this does not belong to",
+        ),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Problem {
+    let detail = refusal.to_string();
+    match refusal {
+        Refusal::IllegalMove(illegal) => legal(Problem::new(Code::IllegalMove, detail), illegal),
+        Refusal::Retired(_) => Problem::new(Code::IdRetired, detail),
+        Refusal::InUse { by, .. } => Problem::new(Code::InUse, detail).member("by", links(by)),
+        Refusal::Dangling(faults) => Problem {
+            detail,
+            ..Problem::with_errors(Code::NoSuchReference, faults.0.iter().map(Wrong::from).collect())
+        },
+        Refusal::StageInUse { stages, by } => Problem::new(Code::StageInUse, detail)
+            .member("stages", stages.iter().map(|stage| Value::from(stage.as_str())).collect())
+            .member("by", links(by)),
+        Refusal::MoveInUse { illegal, by } => {
+            let by = links(std::slice::from_ref(by));
+            legal(Problem::new(Code::MoveInUse, detail), illegal).member("by", by)
+        }
+        Refusal::Fixed(faults) => Problem {
+            detail,
+            ..Problem::with_errors(Code::Fixed, faults.0.iter().map(Wrong::from).collect())
+        },
+    }
+}
+
+fn legal(problem: Problem, illegal: &IllegalMove) -> Problem {
+    problem
+        .member("workflow", illegal.workflow.as_str().into())
+        .member("stage", illegal.stage.as_str().into())
+        .member("to", illegal.to.as_str().into())
+        .member("legal", illegal.legal.iter().map(|stage| Value::from(stage.as_str())).collect())
+}
+
+fn links(things: &[ThingRef]) -> Value {
+    things
+        .iter()
+        .map(|thing| json!({"kind": thing.kind.to_string(), "id": thing.id, "href": path(thing)}))
+        .collect()
+}
+
+/// Where a thing can be read. A transition is found through the feed, since its path needs its case.
+fn path(thing: &ThingRef) -> String {
+    let collection = match thing.kind {
+        Kind::Workflow => "workflows",
+        Kind::Authority => "authorities",
+        Kind::Company => "companies",
+        Kind::Chip => "chips",
+        Kind::Source => "sources",
+        Kind::Approval => "approvals",
+        Kind::Transition => "transitions",
+        Kind::Report => "reports",
+        Kind::Condition => "conditions",
+    };
+    format!("/v1/{collection}/{}", thing.id)
+}

@@ -1,0 +1,467 @@
+//! What every collection of things has: a list, creation, one thing, its replacement, patch, retirement, history.
+
+use axum::http::Method;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use super::call::Call;
+use super::conditional::{Shown, strong, weak};
+use super::operation::{Api, Input, Operation, Param};
+use super::page::{Cursor, body as page_body};
+use super::params::{DEFAULT_ITEMS, MOST_ITEMS, filter_schema, refused};
+use super::problem::{Code, Problem};
+use super::refusals::{problem, store_problem};
+use super::schema::{Field, moment, named};
+use super::workflows;
+use super::write::{Answer, write};
+use crate::app::{
+    Error, Listed, Listing, Position, Presence, Query, Read, Resource, Sort, minted, put, retire,
+};
+use crate::domain::fault::{Fault, FaultCode, Faults, nearest};
+use crate::domain::id::ThingId;
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::time::Date;
+use crate::wire;
+
+/// The most bytes of a body, apart from imports.
+pub(crate) const BODY_LIMIT: usize = 1 << 20;
+/// JSON.
+pub(crate) const JSON: &str = "application/json";
+
+/// A kind of thing that the service serves as a collection.
+pub(crate) trait Exposed: Resource<Record: Listing> {
+    /// Its place under `/v1`.
+    const PATH: &'static str;
+    /// Its name in the contract, in the singular.
+    const SINGULAR: &'static str;
+    /// Its name in the contract, in the plural.
+    const PLURAL: &'static str;
+    /// What it is, in a sentence or two.
+    const ABOUT: &'static str;
+    /// The fields that the service sets, beside the id.
+    const READ_ONLY: &'static [&'static str] = &[];
+    /// The problems that writing one can end in, beside those of every kind.
+    const PROBLEMS: &'static [Code] = &[];
+
+    /// Its fields.
+    fn fields() -> Vec<Field>;
+
+    /// Its schema as it is shown, if its fields alone do not say it.
+    fn shown() -> Value {
+        super::schema::shown(&Self::fields())
+    }
+
+    /// Its schema as it is written, if its fields alone do not say it.
+    fn writable() -> Value {
+        super::schema::written(&Self::fields())
+    }
+
+    /// One, as it is written.
+    fn example() -> Value;
+
+    /// A written example with what the service adds to it.
+    fn complete(document: Value) -> Value {
+        document
+    }
+}
+
+/// The example of a kind as it is shown: every field, with the id of the example.
+pub(crate) fn shown_example<T: Exposed>() -> Value {
+    let Value::Object(mut object) = T::example() else { return Value::Null };
+    object.entry("id").or_insert_with(|| "example".into());
+    wire::read::<T>(&object).map_or(Value::Null, |thing| T::complete(thing.write()))
+}
+
+/// Adds the operations of a kind.
+pub(crate) fn expose<T: Exposed>(api: &mut Api) {
+    let collection = format!("/v1/{}", T::PATH);
+    let one = format!("{collection}/{{id}}");
+    let (singular, plural) = (T::SINGULAR, T::PLURAL);
+    let noun = T::KIND.to_string();
+    let written_problems = [Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference];
+    api.on(
+        Operation::get(&collection, format!("list{plural}"), plural)
+            .says(
+                format!("List {}", T::PATH),
+                format!(
+                    "{} Filters are named like fields; several values are separated by commas and mean *or*.",
+                    T::ABOUT
+                ),
+            )
+            .takes(list_params::<T>())
+            .answers(
+                200,
+                "A page of the list.",
+                JSON,
+                named(&format!("{singular}Page")),
+                page_example(&shown_example::<T>()),
+            ),
+        list::<T>,
+    );
+    api.on(
+        Operation::write(Method::POST, &collection, format!("create{singular}"), plural)
+            .says(format!("Add one {noun}"), format!("Puts one {noun} on record under an id that the service makes. To choose the id, use `PUT`."))
+            .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
+            .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
+            .refuses(&written_problems)
+            .refuses(T::PROBLEMS)
+            .refuses(&[Code::ForbiddenAuthority]),
+        create::<T>,
+    );
+    let mut show_operation = Operation::get(&one, format!("show{singular}"), plural)
+        .says(format!("Show one {noun}"), format!("{} Its `ETag` is its version, for `If-Match`.", T::ABOUT))
+        .takes(time_params())
+        .answers(200, "The thing.", JSON, named(singular), shown_example::<T>())
+        .refuses(&[Code::NotFound, Code::Retired]);
+    if T::KIND == Kind::Workflow {
+        let schema = json!({"type": "string", "maxLength": 1_000_000});
+        show_operation =
+            show_operation.answers(200, "The thing.", workflows::MERMAID, schema, "stateDiagram-v2\n".into());
+    }
+    api.on(show_operation, show::<T>);
+    api.on(
+        Operation::write(Method::PUT, &one, format!("put{singular}"), plural)
+            .says(format!("Put one {noun}"), format!("Puts one {noun} on record under this id, or in the place of the one that is there, whose version `If-Match` must name. What is there already is answered with 200 and makes no revision. Fields that the service sets may be repeated if they are what they are."))
+            .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
+            .answers(200, "It is as the body says.", JSON, named(singular), shown_example::<T>())
+            .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
+            .refuses(&written_problems)
+            .refuses(T::PROBLEMS)
+            .refuses(&[Code::IdRetired, Code::NotFound, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
+            .conditional(),
+        replace::<T>,
+    );
+    api.on(
+        Operation::write(Method::PATCH, &one, format!("patch{singular}"), plural)
+            .says(format!("Change some fields of one {noun}"), "Applies a merge patch (RFC 7396): fields given take the place of what is there, `null` takes a value away, lists are replaced whole.")
+            .reads(Input { example: json!({}), ..input::<T>(&["application/merge-patch+json", JSON], named(&format!("{singular}Patch"))) })
+            .answers(200, "It is as the patch says.", JSON, named(singular), shown_example::<T>())
+            .refuses(&written_problems)
+            .refuses(T::PROBLEMS)
+            .refuses(&[Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
+            .conditional(),
+        patch::<T>,
+    );
+    api.on(
+        Operation::write(Method::DELETE, &one, format!("retire{singular}"), plural)
+            .says(format!("Retire one {noun}"), "Takes it off the record as long as nothing refers to it. Its history stays readable, and its id is never used again.")
+            .answers_nothing(204, "It is off the record.")
+            .refuses(&[Code::InUse, Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
+            .conditional(),
+        remove::<T>,
+    );
+    api.on(
+        Operation::get(format!("{one}/history"), format!("list{singular}Versions"), plural)
+            .says(format!("List the versions of one {noun}"), "Every change of it, newest first, each with the revision that made it. What was retired keeps its history.")
+            .takes([limit_param(), cursor_param(), count_param()])
+            .takes(time_params())
+            .answers(200, "A page of its history.", JSON, named("ChangePage"), super::changes::page_example())
+            .refuses(&[Code::NotFound]),
+        super::changes::history::<T>,
+    );
+}
+
+fn input<T: Exposed>(media_types: &'static [&'static str], schema: Value) -> Input {
+    Input { media_types, schema, example: T::example(), limit: BODY_LIMIT, required: true }
+}
+
+/// The parameters that say at which revision and for which day to read.
+pub(crate) fn time_params() -> [Param; 3] {
+    [
+        Param::new(
+            "revision",
+            json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": i64::MAX}),
+            "Read the register as it was at this revision.",
+        ),
+        Param::new(
+            "known_at",
+            moment(),
+            "Read the register as it was known at this moment: at the newest revision recorded by then. Not together with `revision`.",
+        ),
+        Param::new(
+            "valid_at",
+            moment(),
+            "Say where cases stand on the UTC date of this moment instead of today. A bare date is taken as well.",
+        ),
+    ]
+}
+
+/// How many items a page has at most.
+pub(crate) fn limit_param() -> Param {
+    Param::new(
+        "limit",
+        json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": MOST_ITEMS, "default": DEFAULT_ITEMS}),
+        "The most items of a page.",
+    )
+}
+
+/// Where to go on.
+pub(crate) fn cursor_param() -> Param {
+    Param::new(
+        "cursor",
+        json!({"type": "string", "maxLength": 2000}),
+        "The `next` of the page before, with the same filters, sort and times. Every page shows the revision and day of the first one.",
+    )
+}
+
+/// Whether to count.
+pub(crate) fn count_param() -> Param {
+    Param::new(
+        "count",
+        json!({"type": "boolean", "default": false}),
+        "Say in `total` how many items the whole list has.",
+    )
+}
+
+fn list_params<T: Exposed>() -> Vec<Param> {
+    let sorts =
+        <T::Record as Listing>::SORTS.iter().flat_map(|key| [key.name.to_owned(), format!("-{}", key.name)]);
+    let sorts: Vec<String> = sorts.collect();
+    let about = "The order; a minus puts the greatest first. At an earlier revision only `id` and `name`.";
+    let filters = <T::Record as Listing>::FILTERS;
+    let filters =
+        filters.iter().map(|filter| Param::new(filter.name, filter_schema(filter.takes), filter.about));
+    let mut params: Vec<Param> = filters.collect();
+    params.push(Param::new("sort", json!({"type": "string", "enum": sorts, "default": "id"}), about));
+    params.extend([limit_param(), cursor_param(), count_param()]);
+    params.extend(time_params());
+    params
+}
+
+/// A page with one item, as an example.
+pub(crate) fn page_example(item: &Value) -> Value {
+    json!({"items": [item], "next": null, "revision": 42})
+}
+
+/// Opens the revision a call asks for, or the one that its cursor is pinned to.
+pub(crate) async fn read_at(call: &Call, cursor: Option<&Cursor>) -> Result<Read, Problem> {
+    let asked = call.params.wanted()?;
+    let wanted = cursor.map_or(asked, |cursor| crate::app::Wanted::Revision(cursor.revision));
+    call.app.register.read(wanted).await.map_err(|error| store_problem(&error))
+}
+
+/// The day for which to say where cases stand, if it is not what the record says itself: one that was
+/// asked for, or today while a date that has passed could not be recorded.
+fn day(call: &Call, read: &Read) -> Result<Option<Date>, Problem> {
+    let now = call.app.register.now();
+    let overdue = read.at().newest && read.head().due_at.is_some_and(|due| due <= now);
+    Ok(call.params.valid_on()?.or(overdue.then(|| now.date())))
+}
+
+async fn list<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let sort = sort::<T>(&call)?;
+    let filters = filters::<T>(&call)?;
+    let limit = call.params.limit()?;
+    let cursor = Cursor::read(&call.path, &call.params)?;
+    let mut read = read_at(&call, cursor.as_ref()).await?;
+    if cursor.is_none() && !read.at().newest && !sort.key.at_any_revision {
+        let fault =
+            Fault::new(FaultCode::NotInList, "at an earlier revision a list is sorted by `id` or `name`");
+        return Err(refused("sort", &fault));
+    }
+    let on = match &cursor {
+        Some(cursor) => cursor.on,
+        None => day(&call, &read)?,
+    };
+    let revision = read.at().revision;
+    let after = cursor.map(|cursor| cursor.position);
+    let query = Query { on, filters, sort, after, limit };
+    let page = read.list::<T::Record>(&query).await.map_err(|error| store_problem(&error))?;
+    let total = match call.params.flag("count")? {
+        true => Some(read.count::<T::Record>(&query).await.map_err(|error| store_problem(&error))?),
+        false => None,
+    };
+    drop(read);
+    let items: Vec<String> = page.items.into_iter().map(document).collect();
+    let next =
+        page.next.map(|position: Position| Cursor { revision, on, position }.write(&call.path, &call.params));
+    let counted = total.map(|total| total.to_string());
+    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
+    let body = page_body(&items, total, next.as_deref(), revision);
+    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+}
+
+/// The document of an item, with where it stands on the day asked for.
+fn document(listed: Listed) -> String {
+    let Some(standing) = listed.standing else { return listed.filed.document };
+    match serde_json::from_str(&listed.filed.document) {
+        Ok(Value::Object(mut case)) => {
+            wire::approvals::standing(&mut case, &standing);
+            Value::Object(case).to_string()
+        }
+        _ => listed.filed.document,
+    }
+}
+
+fn sort<T: Exposed>(call: &Call) -> Result<Sort, Problem> {
+    let keys = <T::Record as Listing>::SORTS;
+    let text = call.params.text("sort").unwrap_or("id");
+    let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+    if let Some(key) = keys.iter().find(|key| key.name == name) {
+        return Ok(Sort { key, descending });
+    }
+    let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    let hint = nearest(name, names.iter().copied())
+        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let detail = format!("must be one of {}, with a minus for the greatest first{hint}", names.join(", "));
+    Err(refused("sort", &Fault::new(FaultCode::NotInList, detail)))
+}
+
+type Filters = Vec<(&'static crate::app::Filter, Vec<String>)>;
+
+fn filters<T: Exposed>(call: &Call) -> Result<Filters, Problem> {
+    let mut filters = Vec::new();
+    for filter in <T::Record as Listing>::FILTERS {
+        filters.extend(call.params.filter(filter)?.map(|values| (filter, values)));
+    }
+    Ok(filters)
+}
+
+/// What a thing that is not there is answered with.
+pub(crate) fn absent<F>(presence: Presence<F>, thing: ThingRef) -> Result<F, Problem> {
+    match presence {
+        Presence::Present(found) => Ok(found),
+        Presence::Retired => Err(problem(&Error::Retired(thing), "")),
+        Presence::Absent => Err(problem(&Error::Unknown(thing), "")),
+    }
+}
+
+async fn show<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    if T::KIND == Kind::Workflow && workflows::wants_diagram(&call) {
+        return workflows::diagram(call).await;
+    }
+    let id: ThingId = call.path("id")?;
+    let mut read = read_at(&call, None).await?;
+    let presence = read.filed::<T::Record>(id.as_str()).await.map_err(|error| store_problem(&error))?;
+    let filed = absent(presence, ThingRef::new(T::KIND, id.as_str()))?;
+    let revision = read.at().revision;
+    let on = day(&call, &read)?.filter(|_| T::KIND == Kind::Approval);
+    let Some(on) = on else {
+        let etag = strong(&read.head().epoch, filed.since);
+        return Ok(Shown { etag, media_type: JSON, body: filed.document, revision }.answer(&call.headers));
+    };
+    let standing = match crate::domain::id::ApprovalId::try_from(id.as_str()) {
+        Ok(id) => read.standing_on(&id, on).await.map_err(|error| store_problem(&error))?,
+        Err(_) => None,
+    };
+    let body = document(Listed { filed, standing });
+    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision }.answer(&call.headers))
+}
+
+/// What a body says of fields that the service sets, to be compared with what they are.
+type Claims = Map<String, Value>;
+
+/// Takes the fields that the service sets out of a body.
+fn claims<T: Exposed>(object: &mut Map<String, Value>) -> Claims {
+    T::READ_ONLY.iter().filter_map(|name| Some(((*name).to_owned(), object.shift_remove(*name)?))).collect()
+}
+
+/// Refuses a write whose body says something else of such fields than they are afterwards.
+pub(crate) fn check_claims(claims: &Claims, document: &Value) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    for (name, claimed) in
+        claims.iter().filter(|(name, claimed)| document.get(name.as_str()) != Some(claimed))
+    {
+        let is = document.get(name.as_str()).unwrap_or(&Value::Null);
+        faults.add(
+            format!("/{name}"),
+            FaultCode::ReadOnly,
+            format!("is set by the service and is {is}, not {claimed}; leave it out"),
+        );
+    }
+    faults.or(()).map_err(Error::Invalid)
+}
+
+/// The thing a body stands for, under an id.
+pub(crate) fn thing<T: wire::Document>(mut object: Map<String, Value>, id: &str) -> Result<T, Problem> {
+    if object.get("id").is_some_and(|given| given != id) {
+        let mut faults = Faults::default();
+        faults.add("/id", FaultCode::ReadOnly, format!("must be the id in the path, `{id}`, or be left out"));
+        return Err(Problem::invalid_body(&faults));
+    }
+    object.insert("id".to_owned(), id.into());
+    wire::read(&object).map_err(|faults| Problem::invalid_body(&faults))
+}
+
+/// A new id for a thing whose body names none.
+pub(crate) fn new_id(call: &Call, kind: Kind, object: &Map<String, Value>) -> Result<String, Problem> {
+    if object.contains_key("id") {
+        let mut faults = Faults::default();
+        faults.add("/id", FaultCode::ReadOnly, "the service makes the id here; to choose it, use PUT");
+        return Err(Problem::invalid_body(&faults));
+    }
+    minted(kind, call.app.register.now()).map_err(|error| problem(&error, ""))
+}
+
+async fn create<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let mut object = call.object()?;
+    let id = new_id(&call, T::KIND, &object)?;
+    let claims = claims::<T>(&mut object);
+    let thing: T = thing(object, &id)?;
+    put_thing(&call, thing, claims).await
+}
+
+async fn replace<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let id: ThingId = call.path("id")?;
+    let mut object = call.object()?;
+    let claims = claims::<T>(&mut object);
+    let thing: T = thing(object, id.as_str())?;
+    put_thing(&call, thing, claims).await
+}
+
+async fn put_thing<T: Exposed>(call: &Call, thing: T, claims: Claims) -> Result<Response, Problem> {
+    let location = format!("/v1/{}/{}", T::PATH, thing.id());
+    write(call, move |write, given| {
+        Box::pin(async move {
+            let written = put(write, &given.actor, thing, &given.precondition).await?;
+            check_claims(&claims, &written.document)?;
+            Ok(Ok(Answer::written(written, location)))
+        })
+    })
+    .await
+}
+
+async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let id: ThingId = call.path("id")?;
+    let mut change = call.object()?;
+    let claims = claims::<T>(&mut change);
+    let location = format!("/v1/{}/{id}", T::PATH);
+    write(&call, move |write, given| {
+        Box::pin(async move {
+            let thing = ThingRef::new(T::KIND, id.as_str());
+            let presence = write.current::<T::Record>(id.as_str()).await?;
+            let before = match absent(presence, thing) {
+                Ok(version) => <T as Resource>::written(&version.value).write(),
+                Err(problem) => return Ok(Err(problem)),
+            };
+            let after: T = match merged(before, Value::Object(change), id.as_str()) {
+                Ok(after) => after,
+                Err(problem) => return Ok(Err(problem)),
+            };
+            let written = put(write, &given.actor, after, &given.precondition).await?;
+            check_claims(&claims, &written.document)?;
+            Ok(Ok(Answer::written(written, location)))
+        })
+    })
+    .await
+}
+
+/// What a merge patch makes of a thing.
+fn merged<T: wire::Document>(mut document: Value, change: Value, id: &str) -> Result<T, Problem> {
+    json_patch::merge(&mut document, &change);
+    match document {
+        Value::Object(object) => thing(object, id),
+        _ => Err(Problem::new(Code::InvalidBody, "the patch must be a JSON object")),
+    }
+}
+
+async fn remove<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let id: ThingId = call.path("id")?;
+    write(&call, move |write, given| {
+        Box::pin(async move {
+            retire::<T>(write, &given.actor, id.as_str(), &given.precondition).await?;
+            Ok(Ok(Answer::empty()))
+        })
+    })
+    .await
+}

@@ -1,0 +1,236 @@
+//! JSON Schemas of values, with their limits taken from the domain itself.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::citation::{Attribution, Citation};
+use crate::domain::id::{ID_PATTERN, MAX_ID, STAGE_ID_PATTERN};
+use crate::domain::jurisdiction::{JURISDICTION_PATTERN, Jurisdiction};
+use crate::domain::number::{FRACTION_PATTERN, Figure, Units};
+use crate::domain::text::{LANGUAGE_PATTERN, Language, Name, Note, TEXT_PATTERN, URL_PATTERN, Url};
+use crate::domain::time::Precision;
+use crate::domain::vocabulary::Vocabulary;
+use crate::wire::values::{MAX_ITEMS, MAX_NAMES};
+
+/// How a field of a thing is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It must be given.
+    Required,
+    /// It may be left out.
+    Optional,
+    /// The service sets it.
+    ReadOnly,
+}
+
+/// A field of a thing, as the contract describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    name: &'static str,
+    schema: Value,
+    used: Use,
+}
+
+/// A field that must be given.
+pub(crate) fn required(name: &'static str, schema: Value, about: &str) -> Field {
+    Field { name, schema: described(schema, about), used: Use::Required }
+}
+
+/// A field that may be left out.
+pub(crate) fn optional(name: &'static str, schema: Value, about: &str) -> Field {
+    Field { name, schema: described(schema, about), used: Use::Optional }
+}
+
+/// A field that the service sets.
+pub(crate) fn read_only(name: &'static str, schema: Value, about: &str) -> Field {
+    Field { name, schema: described(schema, about), used: Use::ReadOnly }
+}
+
+fn described(mut schema: Value, about: &str) -> Value {
+    if let Value::Object(members) = &mut schema {
+        members.insert("description".to_owned(), about.into());
+    }
+    schema
+}
+
+/// An object with these fields, all of which are shown.
+pub(crate) fn shown(fields: &[Field]) -> Value {
+    let properties: Map<String, Value> =
+        fields.iter().map(|field| (field.name.to_owned(), field.schema.clone())).collect();
+    let required: Vec<&str> = fields.iter().map(|field| field.name).collect();
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+/// An object with these fields, as somebody writes it.
+pub(crate) fn written(fields: &[Field]) -> Value {
+    let writable = || fields.iter().filter(|field| field.used != Use::ReadOnly);
+    let properties: Map<String, Value> =
+        writable().map(|field| (field.name.to_owned(), field.schema.clone())).collect();
+    let required: Vec<&str> =
+        writable().filter(|field| field.used == Use::Required).map(|field| field.name).collect();
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+/// An object with some of these fields, as a merge patch: `null` takes a value away.
+pub(crate) fn patch(fields: &[Field]) -> Value {
+    let writable = fields.iter().filter(|field| field.used != Use::ReadOnly);
+    let properties: Map<String, Value> = writable
+        .map(|field| (field.name.to_owned(), json!({"description": field.schema["description"]})))
+        .collect();
+    json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+/// A reference to a named schema.
+pub(crate) fn named(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// The same, or `null` where nothing is known.
+pub(crate) fn nullable(schema: Value) -> Value {
+    match schema.get("type") {
+        Some(Value::String(kind)) if schema.get("enum").is_none() => {
+            let mut both = schema.clone();
+            both["type"] = json!([kind, "null"]);
+            both
+        }
+        _ => json!({"anyOf": [schema, {"type": "null"}]}),
+    }
+}
+
+/// Text of at most so many characters.
+pub(crate) fn text(most: usize) -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": most, "pattern": TEXT_PATTERN})
+}
+
+/// The id of a thing.
+pub(crate) fn id() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": ID_PATTERN})
+}
+
+/// The id of a stage.
+pub(crate) fn stage_id() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": STAGE_ID_PATTERN})
+}
+
+/// A word of a closed list.
+pub(crate) fn word<V: Vocabulary>() -> Value {
+    let words: Vec<&str> = V::ALL.iter().map(|word| word.as_str()).collect();
+    json!({"type": "string", "enum": words})
+}
+
+/// A country or territory.
+pub(crate) fn jurisdiction() -> Value {
+    json!({"type": "string", "minLength": 2, "maxLength": 2, "pattern": JURISDICTION_PATTERN, "enum": Jurisdiction::codes()})
+}
+
+/// An address on the web.
+pub(crate) fn url() -> Value {
+    json!({"type": "string", "minLength": 8, "maxLength": Url::MAX, "pattern": URL_PATTERN})
+}
+
+/// The tag of a language.
+pub(crate) fn language() -> Value {
+    json!({"type": "string", "minLength": 2, "maxLength": Language::MAX, "pattern": LANGUAGE_PATTERN})
+}
+
+/// Names by language.
+pub(crate) fn names() -> Value {
+    json!({
+        "type": "object",
+        "maxProperties": MAX_NAMES,
+        "propertyNames": {"pattern": LANGUAGE_PATTERN, "maxLength": Language::MAX},
+        "additionalProperties": text(Name::MAX),
+    })
+}
+
+/// A day.
+pub(crate) fn date() -> Value {
+    json!({"type": "string", "format": "date", "maxLength": 10})
+}
+
+/// A moment.
+pub(crate) fn moment() -> Value {
+    json!({"type": "string", "format": "date-time", "maxLength": 40})
+}
+
+/// A moment, or the day on which something begins or ends.
+pub(crate) fn bound() -> Value {
+    json!({"type": "string", "maxLength": 40, "anyOf": [{"format": "date-time"}, {"format": "date"}]})
+}
+
+/// A date and how exactly it is known.
+pub(crate) fn dated() -> Value {
+    shown(&[
+        required("date", date(), "The day that stands for the date."),
+        required("precision", word::<Precision>(), "How exactly it is known."),
+    ])
+}
+
+/// A number of units.
+pub(crate) fn units() -> Value {
+    json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": Units::MAX})
+}
+
+/// A fraction as a decimal string.
+pub(crate) fn fraction() -> Value {
+    json!({"type": "string", "maxLength": 11, "pattern": FRACTION_PATTERN})
+}
+
+/// A measured figure.
+pub(crate) fn figure() -> Value {
+    json!({"type": "number", "minimum": 0, "maximum": Figure::MAX, "multipleOf": 0.001})
+}
+
+/// A whole number within a range.
+pub(crate) fn count(least: i64, most: i64) -> Value {
+    json!({"type": "integer", "format": "int64", "minimum": least, "maximum": most})
+}
+
+/// A truth value.
+pub(crate) fn truth() -> Value {
+    json!({"type": "boolean"})
+}
+
+/// A list of at most so many items.
+pub(crate) fn list(items: Value, least: usize, most: usize) -> Value {
+    json!({"type": "array", "items": items, "minItems": least, "maxItems": most})
+}
+
+/// A list without repetitions.
+pub(crate) fn set(items: Value) -> Value {
+    json!({"type": "array", "items": items, "maxItems": MAX_ITEMS, "uniqueItems": true})
+}
+
+/// Pieces of evidence.
+pub(crate) fn citations(least: usize) -> Value {
+    list(named("Citation"), least, MAX_ITEMS)
+}
+
+/// One piece of evidence.
+pub(crate) fn citation() -> Value {
+    let fields = [
+        optional("source", nullable(id()), "The source it is found in. Only `own_record` needs none."),
+        required("attribution", word::<Attribution>(), "On whose word the source says so."),
+        optional(
+            "sources",
+            nullable(count(1, i64::from(Citation::MAX_SOURCES))),
+            "How many people the source says it rests on.",
+        ),
+        optional(
+            "anonymity_reason",
+            nullable(text(Note::MAX)),
+            "Why they are not named, if the source says so.",
+        ),
+        optional(
+            "note",
+            nullable(text(Note::MAX)),
+            "Anything else worth knowing about this piece of evidence.",
+        ),
+    ];
+    let mut schema = written(&fields);
+    schema["description"] = "On whose word something stands.".into();
+    schema["anyOf"] = json!([
+        {"properties": {"attribution": {"const": Attribution::OwnRecord.as_str()}}},
+        {"properties": {"source": {"type": "string"}}, "required": ["source"]},
+    ]);
+    schema
+}

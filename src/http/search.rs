@@ -1,0 +1,66 @@
+//! Searching companies and chips by any name.
+
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::conditional::{Shown, weak};
+use super::operation::{Api, Operation, Param};
+use super::page::body as page_body;
+use super::params::refused;
+use super::problem::Problem;
+use super::refusals::store_problem;
+use super::resources::{JSON, limit_param, page_example, read_at, time_params};
+use super::schema::{Field, id, named, required, text};
+use crate::domain::fault::Fault;
+use crate::domain::text::Name;
+
+/// The fields of a find.
+pub(crate) fn fields() -> Vec<Field> {
+    vec![
+        required("kind", json!({"type": "string", "enum": ["company", "chip"]}), "What was found."),
+        required("id", id(), "Its id."),
+        required("name", text(Name::MAX), "What it is called."),
+        required("matched", text(Name::MAX), "The name, alias or identifier by which it was found."),
+    ]
+}
+
+/// Adds the search.
+pub(crate) fn expose(api: &mut Api) {
+    let example = json!({"kind": "company", "id": "alibaba", "name": "Alibaba Group Holding Limited", "matched": "阿里巴巴集团"});
+    let query = Param {
+        required: true,
+        ..Param::new(
+            "q",
+            text(Name::MAX),
+            "Part of a name, alias or identifier, in any language. Capitals do not matter.",
+        )
+    };
+    api.on(
+        Operation::get("/v1/search", "search", "Search")
+            .says("Find companies and chips", "By any name, alias or identifier, in any language: first what the text is the whole of, then what begins with it.")
+            .takes([query, limit_param()])
+            .takes(time_params())
+            .answers(200, "What was found.", JSON, named("FoundPage"), page_example(&example)),
+        search,
+    );
+}
+
+async fn search(call: Call) -> Result<Response, Problem> {
+    let wanted: Option<Name> = call.params.value("q", |text| Name::try_from(text))?;
+    let Some(wanted) = wanted else {
+        return Err(refused("q", &Fault::new(crate::domain::fault::FaultCode::Missing, "must be given")));
+    };
+    let limit = call.params.limit()?;
+    call.params.valid_on()?;
+    let mut read = read_at(&call, None).await?;
+    let found = read.search(wanted.as_str(), limit).await.map_err(|error| store_problem(&error))?;
+    let revision = read.at().revision;
+    let item = |found: &crate::app::Found| -> Value {
+        json!({"kind": found.kind.to_string(), "id": found.id, "name": found.name, "matched": found.matched})
+    };
+    let items: Vec<String> = found.iter().map(|found| item(found).to_string()).collect();
+    let etag = weak(items.iter().map(String::as_str));
+    let body = page_body(&items, None, None, revision);
+    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+}

@@ -1,0 +1,167 @@
+//! What the service says of itself: health, metrics, problems, the contract and its pages.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::conditional::{Shown, weak};
+use super::operation::{Access, Api, Operation};
+use super::problem::{Code, Problem, page};
+use super::refusals::store_problem;
+use super::resources::JSON;
+use super::schema::{Field, count, named, required};
+use crate::app::Wanted;
+use crate::domain::fault::Fault;
+
+/// The fields of a problem in the catalogue.
+pub(crate) fn catalogue_fields() -> Vec<Field> {
+    let text = || json!({"type": "string", "maxLength": 1000});
+    vec![
+        required("type", text(), "The address of this page."),
+        required("title", text(), "The same for every occurrence."),
+        required("status", count(400, 599), "The status it is answered with."),
+        required("code", text(), "Stable for ever."),
+        required("about", text(), "What it means and what to do about it."),
+    ]
+}
+
+/// Adds what the service says of itself.
+pub(crate) fn expose(api: &mut Api) {
+    let health = json!({"type": "object", "properties": {"status": {"type": "string", "maxLength": 20}}, "required": ["status"]});
+    api.on(
+        Operation::get("/healthz", "showHealth", "Service")
+            .says("Whether the process lives", "Asks nothing of the register.")
+            .answers(200, "It lives.", JSON, health.clone(), json!({"status": "ok"}))
+            .access(Access::Public),
+        live,
+    );
+    api.on(
+        Operation::get("/readyz", "showReadiness", "Service")
+            .says(
+                "Whether the register can be read",
+                "Also tells the engine, the newest revision and how many writes wait.",
+            )
+            .answers(
+                200,
+                "It can.",
+                JSON,
+                ready_schema(),
+                json!({"status": "ok", "engine": "sqlite", "revision": 42, "queued": 0}),
+            )
+            .refuses(&[Code::Unavailable])
+            .access(Access::Public),
+        ready,
+    );
+    api.on(
+        Operation::get("/metrics", "showMetrics", "Service")
+            .says("Measurements", "In the OpenMetrics text format, for Prometheus.")
+            .answers(
+                200,
+                "The measurements.",
+                METRICS,
+                json!({"type": "string", "maxLength": 1_000_000}),
+                "# EOF\n".into(),
+            )
+            .access(Access::Public),
+        metrics,
+    );
+    api.on(
+        Operation::get("/openapi.json", "showContract", "Service")
+            .says("This contract", "The OpenAPI document, as it is shown at `/docs`.")
+            .answers(200, "The contract.", JSON, json!({"type": "object"}), json!({"openapi": "3.1.0"}))
+            .access(Access::Public),
+        contract,
+    );
+    api.on(
+        Operation::get("/problems/{code}", "showProblem", "Service")
+            .says("What a problem means", "The page that the `type` of a problem names.")
+            .answers(200, "What it means.", JSON, named("CatalogueEntry"), page(Code::IllegalMove))
+            .refuses(&[Code::NotFound])
+            .access(Access::Public),
+        catalogue,
+    );
+}
+
+/// The media type of the measurements.
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+fn ready_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "status": {"type": "string", "maxLength": 20},
+            "engine": {"type": "string", "maxLength": 20},
+            "revision": count(0, i64::MAX),
+            "queued": count(0, i64::MAX),
+        },
+        "required": ["status", "engine", "revision", "queued"],
+    })
+}
+
+async fn live(call: Call) -> Result<Response, Problem> {
+    let body = json!({"status": "ok"}).to_string();
+    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
+}
+
+async fn ready(call: Call) -> Result<Response, Problem> {
+    let register = &call.app.register;
+    let read = register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
+    let revision = read.at().revision;
+    let store = register.store();
+    let body =
+        json!({"status": "ok", "engine": store.engine(), "revision": revision, "queued": store.queued()})
+            .to_string();
+    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision }.answer(&call.headers))
+}
+
+async fn metrics(call: Call) -> Result<Response, Problem> {
+    let revision = match call.app.register.read(Wanted::Newest).await {
+        Ok(read) => read.at().revision,
+        Err(_) => 0,
+    };
+    let body = call.app.metrics.text(revision, call.app.register.store().queued());
+    Ok(Shown { etag: weak([body.as_str()]), media_type: METRICS, body, revision }.answer(&call.headers))
+}
+
+async fn contract(call: Call) -> Result<Response, Problem> {
+    let body = call.app.contract.to_string();
+    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
+}
+
+/// A code of the catalogue, if there is such a one.
+struct Named(Option<Code>);
+
+impl TryFrom<&str> for Named {
+    type Error = Fault;
+
+    fn try_from(text: &str) -> Result<Self, Fault> {
+        Ok(Self(Code::ALL.iter().copied().find(|code| code.as_str() == text)))
+    }
+}
+
+async fn catalogue(call: Call) -> Result<Response, Problem> {
+    let Named(code) = call.path("code")?;
+    let code = code.ok_or_else(|| Problem::new(Code::NotFound, "the catalogue has no such problem"))?;
+    let body = page(code).to_string();
+    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
+}
+
+/// The page at the root: until there is one of its own, the way to the documentation.
+pub(crate) async fn root() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/docs/"));
+    response
+}
+
+/// What a path that is none is answered with.
+pub(crate) async fn no_such_path() -> Response {
+    Problem::new(Code::NoSuchPath, "there is no such path; see /docs").into_response()
+}
+
+/// What a method that a path does not take is answered with.
+pub(crate) async fn method_not_allowed() -> Response {
+    Problem::new(Code::MethodNotAllowed, "the path does not take this method; see Allow").into_response()
+}

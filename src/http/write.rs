@@ -1,0 +1,286 @@
+//! Writes: once per idempotency key, on trial if asked, and answered only when they are on stable storage.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::call::Call;
+use super::conditional::{precondition, strong};
+use super::problem::{Code, Problem, Wrong};
+use super::refusals::{problem, store_problem};
+use crate::app::{BoxFuture, Effect, Error, Maker, Precondition, Reply, StoreError, Write, Written};
+use crate::domain::actor::Actor;
+use crate::domain::text::{Name, Reason};
+
+/// The longest idempotency key, in characters.
+pub(crate) const LONGEST_KEY: usize = 255;
+
+/// What a write answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// Its body, unless it is empty.
+    pub(crate) body: Option<Value>,
+    /// The version of the thing written, for its tag.
+    pub(crate) version: Option<i64>,
+    /// Where a thing that was created can be read.
+    pub(crate) location: Option<String>,
+    /// Whether what was written is to stay.
+    pub(crate) undo: bool,
+}
+
+impl Answer {
+    /// The answer to a thing having been written; `location` is where it can be read.
+    pub(crate) fn written(written: Written, location: String) -> Self {
+        let created = written.effect == Effect::Created;
+        Self {
+            status: if created { StatusCode::CREATED } else { StatusCode::OK },
+            body: Some(written.document),
+            version: Some(written.since),
+            location: created.then_some(location),
+            undo: false,
+        }
+    }
+
+    /// An answer with a body.
+    pub(crate) fn body(status: StatusCode, body: Value) -> Self {
+        Self { status, body: Some(body), version: None, location: None, undo: false }
+    }
+
+    /// An empty answer.
+    pub(crate) fn empty() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: None, version: None, location: None, undo: false }
+    }
+}
+
+/// What a command of a write is given.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    /// Who writes.
+    pub(crate) actor: Actor,
+    /// Which version it means to change.
+    pub(crate) precondition: Precondition,
+}
+
+/// What a command of a write ends with: an answer, a problem of its own, or an error of a use case.
+pub(crate) type Outcome = Result<Result<Answer, Problem>, Error>;
+
+/// An answer ready to be sent and to be kept.
+struct Ready {
+    status: StatusCode,
+    fields: Vec<(HeaderName, HeaderValue)>,
+    body: Vec<u8>,
+    kept: bool,
+}
+
+/// What an ordinary write says about itself.
+struct Terms {
+    actor: Actor,
+    headers: HeaderMap,
+    maker: Maker,
+    key: Option<String>,
+    digest: Vec<u8>,
+    on_trial: bool,
+}
+
+/// Runs a command as the write that a call asks for.
+pub(crate) async fn write<F>(call: &Call, command: F) -> Result<Response, Problem>
+where
+    F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send + 'static,
+{
+    let terms = Terms {
+        actor: call.actor.clone(),
+        headers: call.headers.clone(),
+        maker: maker(call)?,
+        key: idempotency_key(call)?,
+        digest: digest(call),
+        on_trial: call.params.flag("dry_run")?,
+    };
+    let ready = call.app.register.write(move |write| Box::pin(run(write, terms, command))).await;
+    Ok(ready.map_err(|error| store_problem(&error))??.response())
+}
+
+async fn run<F>(write: &mut Write, terms: Terms, command: F) -> Result<Result<Ready, Problem>, StoreError>
+where
+    F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send,
+{
+    let actor = terms.actor.name().to_owned();
+    let precondition = match precondition(&terms.headers, &write.head().epoch) {
+        Ok(precondition) => precondition,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    if let Some(key) = &terms.key {
+        if let Some(kept) = write.kept_reply(&actor, key).await? {
+            return Ok(replayed(kept, &terms.digest));
+        }
+    }
+    if terms.on_trial {
+        write.trial().await?;
+    }
+    let outcome = match command(write, Given { actor: terms.actor.clone(), precondition }).await {
+        Err(Error::Store(error)) if !matches!(error, StoreError::Future { .. }) => return Err(error),
+        outcome => outcome,
+    };
+    let ready = settle(write, &terms, outcome).await?;
+    if let Some(key) = terms.key.filter(|_| ready.kept && !terms.on_trial) {
+        write.keep_reply(&actor, &key, ready.reply(terms.digest)).await?;
+    }
+    Ok(Ok(ready))
+}
+
+/// Records or takes back what a command has done, and makes its answer ready.
+async fn settle(write: &mut Write, terms: &Terms, outcome: Outcome) -> Result<Ready, StoreError> {
+    let epoch = write.head().epoch.clone();
+    let request_id = terms.maker.request_id.as_str();
+    let ready = match outcome {
+        Ok(Ok(answer)) => {
+            if terms.on_trial || answer.undo {
+                // The rows are written all the same, so that the database has its say.
+                write.flush().await?;
+                write.undo().await?;
+            } else {
+                write.record(&terms.maker).await?;
+            }
+            Ready::answer(answer, &epoch, write.head().revision, terms.on_trial)
+        }
+        Ok(Err(problem)) => {
+            write.undo().await?;
+            Ready::problem(&problem, request_id, write.head().revision)
+        }
+        Err(error) => {
+            write.undo().await?;
+            Ready::problem(&problem(&error, &epoch), request_id, write.head().revision)
+        }
+    };
+    Ok(ready)
+}
+
+impl Ready {
+    fn answer(answer: Answer, epoch: &str, revision: i64, on_trial: bool) -> Self {
+        let mut fields = vec![field("revision", &revision.to_string())];
+        if answer.body.is_some() {
+            fields.push(field("content-type", "application/json"));
+        }
+        // A trial's version never comes to be: its tag would match nothing, or worse, another change.
+        fields.extend(
+            answer.version.filter(|_| !on_trial).map(|version| field("etag", &strong(epoch, version))),
+        );
+        fields.extend(answer.location.map(|location| field("location", &location)));
+        let body = answer.body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        Self { status: answer.status, fields, body, kept: true }
+    }
+
+    fn problem(problem: &Problem, request_id: &str, revision: i64) -> Self {
+        let mut fields = problem.header_fields();
+        fields.push(field("revision", &revision.to_string()));
+        let kept =
+            !matches!(problem.code, Code::Forbidden | Code::ForbiddenAuthority | Code::PreconditionRequired);
+        let body = problem.body(request_id).into_bytes();
+        Self { status: problem.code.status(), fields, body, kept }
+    }
+
+    fn reply(&self, request_digest: Vec<u8>) -> Reply {
+        let line = |(name, value): &(HeaderName, HeaderValue)| {
+            format!("{name}: {}\n", value.to_str().unwrap_or_default())
+        };
+        Reply {
+            request_digest,
+            status: i64::from(self.status.as_u16()),
+            headers: self.fields.iter().map(line).collect(),
+            body: self.body.clone(),
+        }
+    }
+
+    fn response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.fields);
+        response
+    }
+}
+
+fn field(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
+    let value = HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""));
+    (HeaderName::from_static(name), value)
+}
+
+/// The first answer to a request, given again byte for byte.
+fn replayed(kept: Reply, digest: &[u8]) -> Result<Ready, Problem> {
+    if kept.request_digest != digest {
+        return Err(Problem::new(Code::IdempotencyKeyReused, "the key was sent with another request before"));
+    }
+    let mut fields: Vec<(HeaderName, HeaderValue)> = kept
+        .headers
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .filter_map(|(name, value)| Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?)))
+        .collect();
+    fields.push(field("idempotency-replayed", "true"));
+    let status = u16::try_from(kept.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    Ok(Ready { status: status.unwrap_or(StatusCode::OK), fields, body: kept.body, kept: true })
+}
+
+/// Who makes the revision of a call, and why.
+pub(crate) fn maker(call: &Call) -> Result<Maker, Problem> {
+    Ok(Maker { actor: actor_name(&call.actor)?, reason: reason(call)?, request_id: call.request_id.clone() })
+}
+
+fn actor_name(actor: &Actor) -> Result<Name, Problem> {
+    Name::try_from(actor.name()).map_err(|fault| Problem::new(Code::Internal, fault.detail))
+}
+
+fn refused(name: &str, detail: String) -> Problem {
+    Problem::with_errors(Code::InvalidParameter, vec![Wrong::parameter(name, "malformed", detail)])
+}
+
+fn once<'c>(call: &'c Call, name: &str) -> Result<Option<&'c str>, Problem> {
+    let mut values = call.headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(refused(name, "is given more than once".to_owned()));
+    }
+    let text = std::str::from_utf8(value.as_bytes());
+    text.map(Some).map_err(|cause| refused(name, format!("must be UTF-8: {cause}")))
+}
+
+fn reason(call: &Call) -> Result<Option<Reason>, Problem> {
+    let text = once(call, "Change-Reason")?;
+    text.map(Reason::try_from).transpose().map_err(|fault| refused("Change-Reason", fault.detail))
+}
+
+/// The idempotency key, bare or as a quoted string.
+fn idempotency_key(call: &Call) -> Result<Option<String>, Problem> {
+    let Some(text) = once(call, "Idempotency-Key")? else { return Ok(None) };
+    if !call.operation.repeatable {
+        return Err(refused("Idempotency-Key", "is not taken here, since no secret is kept".to_owned()));
+    }
+    let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    let fits = (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits {
+        return Ok(Some(text.to_owned()));
+    }
+    Err(refused("Idempotency-Key", format!("must have 1 to {LONGEST_KEY} visible ASCII characters")))
+}
+
+/// What makes a request the same request: everything but that it is on trial.
+fn digest(call: &Call) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    add(call.operation.method.as_str().as_bytes());
+    add(call.path.as_bytes());
+    add(call.params.without("dry_run").as_bytes());
+    for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+        for value in call.headers.get_all(&name) {
+            add(value.as_bytes());
+        }
+        add(b"");
+    }
+    add(&call.body);
+    hash.finalize().to_vec()
+}
