@@ -15,7 +15,7 @@ use super::problem::{Code, Problem, Wrong};
 use super::refusals::{problem, store_problem};
 use crate::app::Error;
 use crate::domain::actor::Actor;
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::Name;
 use crate::wire::json::{Unreadable, parse};
 
@@ -67,6 +67,7 @@ impl Call {
         })?;
         let path_params =
             path_params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        check_length(&parts.headers)?;
         let params = Params::read(parts.uri.query().unwrap_or_default(), &operation)?;
         check_media_type(&operation, &parts.headers, &parts.method)?;
         let body = match &operation.input {
@@ -139,6 +140,24 @@ fn body_problem(status: StatusCode, detail: &str) -> Problem {
         StatusCode::REQUEST_TIMEOUT => Problem::new(Code::RequestTimeout, "the body did not arrive in time"),
         _ => Problem::new(Code::MalformedJson, format!("the body could not be read: {detail}")),
     }
+}
+
+/// The longest list of tags, in bytes.
+pub(crate) const LONGEST_TAGS: usize = 4096;
+
+fn check_length(headers: &HeaderMap) -> Result<(), Problem> {
+    for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+        let length: usize = headers.get_all(&name).iter().map(axum::http::HeaderValue::len).sum();
+        if length > LONGEST_TAGS {
+            let wrong = Wrong::parameter(
+                name.as_str(),
+                FaultCode::TooLong,
+                format!("must have at most {LONGEST_TAGS} bytes"),
+            );
+            return Err(Problem::with_errors(Code::InvalidParameter, vec![wrong]));
+        }
+    }
+    Ok(())
 }
 
 fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method) -> Result<(), Problem> {

@@ -26,6 +26,8 @@ use crate::domain::vocabulary::Vocabulary as _;
 
 /// The longest a request can wait for something to change, in seconds.
 const LONGEST_WAIT: i64 = 25;
+/// The longest position, in characters.
+const LONGEST_POSITION: usize = 64;
 
 /// A change as it is shown.
 fn written(entry: &Entry) -> String {
@@ -83,7 +85,8 @@ pub(crate) fn page_example() -> Value {
 
 /// Adds the feed.
 pub(crate) fn expose(api: &mut Api) {
-    let position = json!({"type": "string", "maxLength": 64, "pattern": "^([a-z0-9]+\\.)?[0-9]{1,18}$"});
+    let position =
+        json!({"type": "string", "maxLength": LONGEST_POSITION, "pattern": "^([a-z0-9]+\\.)?[0-9]{1,18}$"});
     let wait =
         json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": LONGEST_WAIT, "default": 0});
     let kinds: fn() -> Vec<&'static str> = kinds;
@@ -173,6 +176,12 @@ fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
 /// The revision after which to begin.
 fn position(call: &Call, epoch: &str, newest: i64) -> Result<i64, Problem> {
     let Some(text) = call.params.text("after") else { return Ok(0) };
+    if text.len() > LONGEST_POSITION {
+        return Err(refused(
+            "after",
+            &Fault::new(FaultCode::TooLong, format!("must have at most {LONGEST_POSITION} characters")),
+        ));
+    }
     let (of, number) = text.rsplit_once('.').map_or((None, text), |(of, number)| (Some(of), number));
     let number = number.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(|| {
         refused(

@@ -8,8 +8,21 @@ use super::schema::{
 };
 use crate::domain::company::{Company, CompanyRole};
 use crate::domain::identifier::Scheme;
-use crate::domain::text::{Name, Note, Reference};
+use crate::domain::text::{Name, Note, Reference, TEXT_PATTERN};
+use crate::domain::vocabulary::Vocabulary as _;
 use crate::wire::values::MAX_ITEMS;
+
+/// The form that the values of a scheme have.
+fn form(scheme: Scheme) -> Value {
+    let pattern = match scheme {
+        Scheme::Lei => "^[0-9A-Z]{18}[0-9]{2}$",
+        Scheme::Cik => "^[0-9]{1,10}$",
+        Scheme::Isin => "^[A-Z]{2}[0-9A-Z]{9}[0-9]$",
+        Scheme::Uscc => "^[0-9A-Z]{18}$",
+        Scheme::Ticker | Scheme::Other => TEXT_PATTERN,
+    };
+    json!({"properties": {"scheme": {"const": scheme.as_str()}, "value": {"pattern": pattern}}})
+}
 
 impl Exposed for Company {
     const PATH: &'static str = "companies";
@@ -18,7 +31,7 @@ impl Exposed for Company {
     const ABOUT: &'static str = "Companies buy, design, make and distribute chips.";
 
     fn fields() -> Vec<Field> {
-        let identifier = written(&[
+        let mut identifier = written(&[
             required("scheme", word::<Scheme>(), "Whose numbering it belongs to."),
             required(
                 "value",
@@ -31,6 +44,7 @@ impl Exposed for Company {
                 "What is known of its standing, for example `lapsed`.",
             ),
         ]);
+        identifier["anyOf"] = Scheme::ALL.iter().map(|scheme| form(*scheme)).collect();
         vec![
             read_only("id", id(), "Its id."),
             required("name", text(Name::MAX), "What it is usually called in English."),

@@ -95,17 +95,22 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Prob
 
 /// The versions that a list of tags names. Weak tags, and tags of another epoch, name none.
 fn versions(tags: &str, epoch: &str) -> Result<Vec<i64>, Problem> {
+    let malformed =
+        || refused("If-Match", "must be `*` or a list of quoted entity tags, separated by commas");
     let mut versions = Vec::new();
-    for tag in tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-        let opaque =
-            tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let Some(opaque) = opaque else {
-            return Err(refused("If-Match", "must be `*` or a list of quoted entity tags"));
-        };
-        let version = opaque.rsplit_once('-').filter(|(of, _)| *of == epoch && !tag.starts_with("W/"));
+    let mut rest = tags;
+    loop {
+        let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
+        let (opaque, after) =
+            quoted.strip_prefix('"').and_then(|quoted| quoted.split_once('"')).ok_or_else(malformed)?;
+        let version = opaque.rsplit_once('-').filter(|(of, _)| *of == epoch && !weak);
         versions.extend(version.and_then(|(_, since)| since.parse::<i64>().ok()));
+        match after.trim_start().strip_prefix(',') {
+            Some(more) => rest = more.trim_start(),
+            None if after.trim().is_empty() => return Ok(versions),
+            None => return Err(malformed()),
+        }
     }
-    Ok(versions)
 }
 
 #[cfg(test)]
@@ -132,7 +137,9 @@ mod tests {
             );
         }
         assert_eq!(precondition(&with(header::IF_MATCH, "*"), "abc").unwrap(), Precondition::Any);
-        assert!(precondition(&with(header::IF_MATCH, "abc-7"), "abc").is_err());
+        for bad in ["abc-7", "", "\"abc-7", "\"abc-7\" \"abc-8\"", "\"abc-7\","] {
+            assert!(precondition(&with(header::IF_MATCH, bad), "abc").is_err(), "{bad}");
+        }
         assert_eq!(precondition(&with(header::IF_NONE_MATCH, "*"), "abc").unwrap(), Precondition::Absent);
     }
 

@@ -80,7 +80,7 @@ fn head(kind: Value) -> Vec<Field> {
         optional("company", nullable(id()), "Questions of this company."),
         optional("chip", nullable(id()), "Questions about this chip."),
     ]);
-    let named = |name: &str| json!({"properties": {name: {"type": "string"}}, "required": [name]});
+    let named = |name: &str| json!({"properties": {name: {"not": {"type": "null"}}}, "required": [name]});
     scope["anyOf"] = json!([named("authority"), named("approval"), named("company"), named("chip")]);
     vec![
         read_only("id", id(), "Its id."),
@@ -122,18 +122,16 @@ fn parameters(kind: ConditionKind) -> Vec<Field> {
             "The calendar period (UTC) over which it counts anew; none means all time.",
         )
     };
-    let counting = || {
-        optional(
-            "counting",
-            nullable(word::<Counting>()),
-            "Which movements count. A domestic share counts what is ordered or delivered.",
-        )
-    };
+    let counting = || optional("counting", nullable(word::<Counting>()), "Which movements count.");
     match kind {
         ConditionKind::DomesticShare => vec![
             optional("minimum", nullable(fraction()), "The least share of domestic chips."),
             optional("basis", nullable(word::<ShareBasis>()), "What the share is counted in."),
-            counting(),
+            optional(
+                "counting",
+                nullable(json!({"type": "string", "enum": ["ordered", "delivered"]})),
+                "Which movements count.",
+            ),
             period(),
         ],
         ConditionKind::UnitCap => vec![
@@ -170,11 +168,7 @@ fn parameters(kind: ConditionKind) -> Vec<Field> {
             vec![required("what", word::<RequirementOf>(), "What must have been done.")]
         }
         ConditionKind::Prohibition => {
-            vec![required(
-                "activities",
-                list(word::<Activity>(), 1, Activity::ALL.len()),
-                "What is ruled out.",
-            )]
+            vec![required("activities", activities(), "What is ruled out.")]
         }
         ConditionKind::Payment => vec![
             optional("rate", nullable(fraction()), "The rate."),
@@ -183,6 +177,12 @@ fn parameters(kind: ConditionKind) -> Vec<Field> {
         ],
         ConditionKind::Other => vec![required("text", text(Note::MAX), "What it asks, in words.")],
     }
+}
+
+fn activities() -> Value {
+    let mut activities = set(word::<Activity>());
+    activities["minItems"] = 1.into();
+    activities
 }
 
 fn class() -> Value {

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::operation::{Access, Api, Operation};
+use super::call::LONGEST_TAGS;
+use super::operation::{Access, Api, Operation, Param};
 use super::problem::{Code, Problem};
 use super::resources::Exposed;
-use super::schema::{citation, count, list, named, patch, required, shown, text, written};
+use super::schema::{citation, count, jurisdictions, list, named, patch, required, shown, text, written};
 use super::write::LONGEST_KEY;
 use super::{changes, conditions, imports, keys, revisions, search, service, sources, transitions};
 use crate::domain::approval::Approval;
@@ -36,14 +37,15 @@ pub(crate) fn document(api: &Api) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": ABOUT,
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
-            "contact": {"name": "Greenlight", "url": "/docs/"},
+            "contact": {"name": "The Greenlight contributors"},
         },
-        "servers": [{"url": "/", "description": "This service."}],
+        "servers": [{"url": "/", "description": "This service, in production or wherever it runs.", "x-internal": true}],
         "tags": tags(),
         "security": [{"key": []}],
         "paths": paths,
         "components": {
             "schemas": schemas(),
+            "examples": problem_examples(),
             "securitySchemes": {
                 "key": {
                     "type": "http",
@@ -111,15 +113,13 @@ fn described(operation: &Operation) -> Value {
 
 fn parameters(operation: &Operation) -> Value {
     let mut parameters: Vec<Value> = operation.path_params().into_iter().map(path_parameter).collect();
-    parameters.extend(operation.params.iter().map(|param| {
-        json!({"name": param.name, "in": "query", "required": param.required, "description": param.about, "schema": param.schema})
-    }));
+    parameters.extend(operation.params.iter().map(query_parameter));
     let header = |name: &str, about: &str, schema: Value| json!({"name": name, "in": "header", "description": about, "schema": schema});
     if operation.method == axum::http::Method::GET {
         parameters.push(header(
             "If-None-Match",
             "Tags the caller has; if one still fits, the answer is an empty 304.",
-            json!({"type": "string", "maxLength": 2000}),
+            json!({"type": "string", "maxLength": LONGEST_TAGS}),
         ));
         return Value::Array(parameters);
     }
@@ -130,8 +130,12 @@ fn parameters(operation: &Operation) -> Value {
     }
     if operation.conditional {
         let schema =
-            json!({"type": "string", "maxLength": 2000, "pattern": r#"^(\*|"[ -!#-~]*"(, ?"[ -!#-~]*")*)$"#});
-        parameters.push(header("If-Match", "The version to change, as its `ETag` says, or `*`.", schema));
+            json!({"type": "string", "minLength": 1, "maxLength": 82, "pattern": r#"^(\*|"[!#-~]{1,80}")$"#});
+        parameters.push(header(
+            "If-Match",
+            "The version to change, as its `ETag` says, or `*`. A list of tags is taken as well.",
+            schema,
+        ));
     }
     let schema = json!({"type": "string", "minLength": 1, "maxLength": Reason::MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"});
     parameters.push(header(
@@ -140,6 +144,21 @@ fn parameters(operation: &Operation) -> Value {
         schema,
     ));
     Value::Array(parameters)
+}
+
+fn query_parameter(param: &Param) -> Value {
+    let mut parameter = json!({
+        "name": param.name,
+        "in": "query",
+        "required": param.required,
+        "description": param.about,
+        "schema": param.schema,
+    });
+    if param.schema["type"] == "array" {
+        parameter["style"] = "form".into();
+        parameter["explode"] = false.into();
+    }
+    parameter
 }
 
 fn path_parameter(name: &str) -> Value {
@@ -190,10 +209,20 @@ fn add_problem(entry: &mut Value, code: Code) {
     let so_far = entry["description"].as_str().unwrap_or_default().to_owned();
     let separator = if so_far.is_empty() { "" } else { "; " };
     entry["description"] = format!("{so_far}{separator}`{}`: {}", code.as_str(), code.title()).into();
-    let example = Problem::new(code, code.title()).body("0198f0c2a1b07c3e9d4f5a6b7c8d9e0f");
-    let example: Value = serde_json::from_str(&example).unwrap_or_default();
-    entry["content"]["application/problem+json"]["examples"][code.as_str()] =
-        json!({"summary": code.title(), "value": example});
+    let example = json!({"$ref": format!("#/components/examples/{}", code.as_str())});
+    entry["content"]["application/problem+json"]["examples"][code.as_str()] = example;
+}
+
+fn problem_examples() -> Value {
+    let example = |code: &Code| {
+        let body = Problem::new(*code, code.title()).body("0198f0c2a1b07c3e9d4f5a6b7c8d9e0f");
+        let value: Value = serde_json::from_str(&body).unwrap_or_default();
+        (
+            code.as_str().to_owned(),
+            json!({"summary": code.title(), "description": code.about(), "value": value}),
+        )
+    };
+    Value::Object(Code::ALL.iter().map(example).collect())
 }
 
 fn fields(operation: &Operation, status: u16) -> Value {
@@ -233,6 +262,7 @@ fn schemas() -> Value {
     }
     add("ConditionPatch", conditions::patch_schema());
     add("Citation", citation());
+    add("Jurisdiction", jurisdictions());
     add("SourceCheck", sources::check_schema());
     add("Transition", shown(&transitions::fields()));
     add("TransitionInput", written(&transitions::fields()));

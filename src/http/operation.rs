@@ -196,11 +196,6 @@ impl Operation {
         self
     }
 
-    /// Whether it changes something.
-    pub(crate) fn writes(&self) -> bool {
-        self.method != Method::GET
-    }
-
     /// The names of its path parameters.
     pub(crate) fn path_params(&self) -> Vec<&str> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
@@ -209,17 +204,13 @@ impl Operation {
     /// Every problem it can answer with.
     pub(crate) fn all_problems(&self) -> Vec<Code> {
         let mut all = self.problems.clone();
-        all.extend([Code::NotAcceptable, Code::Internal]);
+        all.extend([Code::InvalidParameter, Code::NotAcceptable, Code::Internal]);
         match self.access {
             Access::Public => {}
             Access::Read => all.extend([Code::Unauthenticated, Code::Unavailable]),
             Access::Write | Access::Admin => {
                 all.extend([Code::Unauthenticated, Code::Forbidden, Code::Unavailable]);
             }
-        }
-        let takes_parameters = !self.params.is_empty() || !self.path_params().is_empty() || self.writes();
-        if takes_parameters || self.access != Access::Public {
-            all.push(Code::InvalidParameter);
         }
         if self.params.iter().any(|param| param.name == "revision") {
             all.push(Code::RevisionInFuture);

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::operation::Operation;
 use super::problem::{Code, Problem, Wrong};
+use super::schema;
 use crate::app::{Filter, Takes, Wanted};
 use crate::domain::fault::{Fault, FaultCode, nearest};
 use crate::domain::id::{StageId, ThingId};
@@ -217,20 +218,22 @@ fn unknown(name: &str, known: &[&str]) -> Wrong {
     Wrong::parameter(name, FaultCode::UnknownField, format!("is no parameter here{hint}"))
 }
 
-/// A filter as the contract shows it.
+/// A filter as the contract shows it: a list of values, separated by commas.
 pub(crate) fn filter_schema(takes: Takes) -> Value {
-    use crate::domain::id::{ID_PATTERN, STAGE_ID_PATTERN};
-    let item = |pattern: &str| {
-        let item = pattern.trim_start_matches('^').trim_end_matches('$');
-        serde_json::json!({"type": "string", "maxLength": 6500, "pattern": format!("^{item}(,{item}){{0,99}}$")})
+    let item = match takes {
+        Takes::Boolean => return schema::truth(),
+        Takes::Id => schema::id(),
+        Takes::Stage => schema::stage_id(),
+        Takes::Jurisdiction => schema::jurisdiction(),
+        Takes::Date => schema::date(),
+        Takes::Text => {
+            serde_json::json!({"type": "string", "minLength": 1, "maxLength": Name::MAX, "pattern": PLAIN_PATTERN})
+        }
+        Takes::Words(words) => serde_json::json!({"type": "string", "enum": words()}),
     };
-    match takes {
-        Takes::Id => item(ID_PATTERN),
-        Takes::Stage => item(STAGE_ID_PATTERN),
-        Takes::Jurisdiction => item(&format!("({})", Jurisdiction::codes().join("|"))),
-        Takes::Date => item("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"),
-        Takes::Text => item("[^,\\s\\u0000-\\u001f\\u007f-\\u009f]{1,60}"),
-        Takes::Boolean => serde_json::json!({"type": "boolean"}),
-        Takes::Words(words) => item(&format!("({})", words().join("|"))),
-    }
+    serde_json::json!({"type": "array", "items": item, "minItems": 1, "maxItems": MOST_VALUES})
 }
+
+/// Text without commas, which separate values, and without white space at its ends.
+const PLAIN_PATTERN: &str =
+    r"^[^,\s\u0000-\u001f\u007f-\u009f]([^,\u0000-\u001f\u007f-\u009f]*[^,\s\u0000-\u001f\u007f-\u009f])?$";

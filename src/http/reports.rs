@@ -23,7 +23,7 @@ impl Exposed for Report {
             optional("chip", nullable(id()), "The chip, if one is named."),
             optional("authority", nullable(id()), "The authority, if one is named."),
         ]);
-        let named = |name: &str| json!({"properties": {name: {"type": "string"}}, "required": [name]});
+        let named = |name: &str| json!({"properties": {name: {"not": {"type": "null"}}}, "required": [name]});
         about["anyOf"] = json!([named("company"), named("chip"), named("authority")]);
         let quantity = written(&[
             required("comparator", word::<Comparator>(), "How the number stands to the truth."),

@@ -60,23 +60,41 @@ pub(crate) fn shown(fields: &[Field]) -> Value {
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
-/// An object with these fields, as somebody writes it.
+/// An object with these fields, as somebody writes it. What may be left out may also be `null`.
 pub(crate) fn written(fields: &[Field]) -> Value {
     let writable = || fields.iter().filter(|field| field.used != Use::ReadOnly);
+    let schema = |field: &Field| match field.used {
+        Use::Optional => nullable(field.schema.clone()),
+        Use::Required | Use::ReadOnly => field.schema.clone(),
+    };
     let properties: Map<String, Value> =
-        writable().map(|field| (field.name.to_owned(), field.schema.clone())).collect();
+        writable().map(|field| (field.name.to_owned(), schema(field))).collect();
     let required: Vec<&str> =
         writable().filter(|field| field.used == Use::Required).map(|field| field.name).collect();
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
-/// An object with some of these fields, as a merge patch: `null` takes a value away.
+/// An object with some of these fields, as a merge patch: `null` takes away what may be left out, and
+/// an object changes only the members it has.
 pub(crate) fn patch(fields: &[Field]) -> Value {
-    let writable = fields.iter().filter(|field| field.used != Use::ReadOnly);
-    let properties: Map<String, Value> = writable
-        .map(|field| (field.name.to_owned(), json!({"description": field.schema["description"]})))
-        .collect();
-    json!({"type": "object", "properties": properties, "additionalProperties": false})
+    partial(written(fields))
+}
+
+fn partial(mut schema: Value) -> Value {
+    let Value::Object(members) = &mut schema else { return schema };
+    members.shift_remove("required");
+    if members.contains_key("properties") {
+        members.shift_remove("anyOf");
+    }
+    if let Some(Value::Object(properties)) = members.get_mut("properties") {
+        for property in properties.values_mut() {
+            *property = partial(property.take());
+        }
+    }
+    if let Some(each) = members.get_mut("additionalProperties").filter(|each| each.is_object()) {
+        *each = nullable(each.take());
+    }
+    schema
 }
 
 /// A reference to a named schema.
@@ -85,14 +103,25 @@ pub(crate) fn named(name: &str) -> Value {
 }
 
 /// The same, or `null` where nothing is known.
-pub(crate) fn nullable(schema: Value) -> Value {
-    match schema.get("type") {
-        Some(Value::String(kind)) if schema.get("enum").is_none() => {
-            let mut both = schema.clone();
-            both["type"] = json!([kind, "null"]);
+pub(crate) fn nullable(mut schema: Value) -> Value {
+    match schema.get("type").cloned() {
+        Some(Value::Array(_)) => schema,
+        Some(Value::String(kind)) => {
+            schema["type"] = json!([kind, "null"]);
+            if let Some(Value::Array(words)) = schema.get_mut("enum") {
+                words.push(Value::Null);
+            }
+            schema
+        }
+        _ if schema.get("anyOf").is_some() => schema,
+        _ => {
+            let about = schema.get("description").cloned();
+            let mut both = json!({"anyOf": [schema, {"type": "null"}]});
+            if let Some(about) = about {
+                both["description"] = about;
+            }
             both
         }
-        _ => json!({"anyOf": [schema, {"type": "null"}]}),
     }
 }
 
@@ -119,7 +148,19 @@ pub(crate) fn word<V: Vocabulary>() -> Value {
 
 /// A country or territory.
 pub(crate) fn jurisdiction() -> Value {
-    json!({"type": "string", "minLength": 2, "maxLength": 2, "pattern": JURISDICTION_PATTERN, "enum": Jurisdiction::codes()})
+    named("Jurisdiction")
+}
+
+/// The codes of countries and territories.
+pub(crate) fn jurisdictions() -> Value {
+    json!({
+        "type": "string",
+        "description": "A country or territory: an assigned ISO 3166-1 alpha-2 code.",
+        "minLength": 2,
+        "maxLength": 2,
+        "pattern": JURISDICTION_PATTERN,
+        "enum": Jurisdiction::codes(),
+    })
 }
 
 /// An address on the web.
@@ -230,7 +271,7 @@ pub(crate) fn citation() -> Value {
     schema["description"] = "On whose word something stands.".into();
     schema["anyOf"] = json!([
         {"properties": {"attribution": {"const": Attribution::OwnRecord.as_str()}}},
-        {"properties": {"source": {"type": "string"}}, "required": ["source"]},
+        {"properties": {"source": {"not": {"type": "null"}}}, "required": ["source"]},
     ]);
     schema
 }

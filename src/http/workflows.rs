@@ -17,6 +17,12 @@ use crate::domain::text::Name;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::workflow::{Activity, Phase, Workflow};
 
+fn moves(step: Value) -> Value {
+    let mut moves = list(step, 0, Workflow::MAX_MOVES);
+    moves["uniqueItems"] = true.into();
+    moves
+}
+
 /// Mermaid.
 pub(crate) const MERMAID: &str = "text/vnd.mermaid";
 
@@ -47,11 +53,7 @@ impl Exposed for Workflow {
                 list(stage, 1, Workflow::MAX_STAGES),
                 "Its stages. One that cases have been at cannot be left out.",
             ),
-            required(
-                "moves",
-                list(step, 0, Workflow::MAX_MOVES),
-                "Its legal moves, each once, between its stages.",
-            ),
+            required("moves", moves(step), "Its legal moves, each once, between its stages."),
             required("initial", stage_id(), "The stage of a case before its first transition."),
         ]
     }

@@ -1,0 +1,287 @@
+//! Revisions: one for each command that changes something, in order, chained, whatever happens at once.
+
+use greenlight::app::{self, Error, Narrowing, Precondition, Register, StoreError, Wanted};
+use greenlight::clock::Clock;
+use greenlight::domain::actor::Actor;
+use greenlight::domain::company::Company;
+use greenlight::domain::record::{Action, Change, Revision};
+use greenlight::store;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::support::things::{
+    chip, commit, company, found, maker, newest, noon, of, post, put, retire, transition,
+};
+use crate::support::{Database, on_each_engine};
+
+on_each_engine!(
+    every_command_that_changes_something_makes_the_next_revision,
+    revisions_are_chained_by_their_digests,
+    a_revision_is_never_recorded_before_the_one_before_it,
+    what_was_known_at_a_moment_is_the_newest_revision_recorded_by_then,
+    a_thing_put_twice_in_a_command_has_one_change_and_one_version,
+    what_is_undone_leaves_nothing,
+    a_command_that_is_refused_leaves_the_others_of_its_batch_alone,
+    each_of_many_writers_at_once_gets_a_revision_of_its_own_in_order,
+    two_processes_write_to_one_register_in_turn,
+    those_who_wait_for_a_revision_are_told,
+);
+
+async fn record(register: &Register) -> (Vec<Revision>, Vec<Change>) {
+    let mut read = register.read(Wanted::Newest).await.unwrap();
+    let newest = read.at().revision;
+    let revisions = read.revisions_between(1, newest).await.unwrap();
+    (revisions, read.changes_between(1, newest, &Narrowing::default()).await.unwrap())
+}
+
+/// Asserts that the revisions are gapless, that each digest follows from the one before, and that the
+/// head is the last of them.
+async fn assert_chained(register: &Register) {
+    let (revisions, changes) = record(register).await;
+    let mut before = [0; 32];
+    let mut recorded_at = None;
+    for (number, revision) in (1..).zip(&revisions) {
+        let own = changes.iter().filter(|change| change.revision == number).cloned();
+        let own: Vec<Change> = own.collect();
+        assert!(!own.is_empty());
+        assert_eq!(
+            own.iter().map(|change| change.ordinal).collect::<Vec<_>>(),
+            (1..).take(own.len()).collect::<Vec<_>>()
+        );
+        assert_eq!(revision.number, number);
+        assert_eq!(revision.digest, store::digest(&before, revision, &own));
+        assert!(recorded_at <= Some(revision.recorded_at));
+        (before, recorded_at) = (revision.digest, Some(revision.recorded_at));
+    }
+    let head = register.read(Wanted::Newest).await.unwrap().head().clone();
+    assert_eq!(head.revision, i64::try_from(revisions.len()).unwrap());
+    assert_eq!((head.digest, Some(head.recorded_at)), (before, recorded_at));
+}
+
+async fn every_command_that_changes_something_makes_the_next_revision(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    assert_eq!(newest(&register).await, 0);
+    for (number, id) in (1..).zip(["alibaba", "tencent", "bytedance"]) {
+        assert_eq!(put(&register, company(id)).await.unwrap().since, number);
+        assert_eq!(newest(&register).await, number);
+    }
+    let read = register.write(|write| Box::pin(async { write.record(&maker()).await })).await.unwrap();
+    assert_eq!(read, None);
+    assert_eq!(newest(&register).await, 3);
+    let future = register.read(Wanted::Revision(4)).await.err().unwrap();
+    assert!(matches!(future, StoreError::Future { newest: 3 }));
+}
+
+async fn revisions_are_chained_by_their_digests(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    post(&register, transition("t", "case", "granted", "2026-01-20")).await.unwrap();
+    put(&register, company("spare")).await.unwrap();
+    retire::<Company>(&register, "spare").await.unwrap();
+    assert_chained(&register).await;
+    let (revisions, changes) = record(&register).await;
+    let last = revisions.last().unwrap();
+    let [.., change] = changes.as_slice() else { panic!("no change") };
+    assert_eq!(change.action, Action::Retired);
+    let before = &revisions[revisions.len() - 2].digest;
+    let digest = |change: Change| store::digest(before, last, &[change]);
+    assert_eq!(digest(change.clone()), last.digest);
+    assert_ne!(digest(Change { action: Action::Ended, ..change.clone() }), last.digest);
+    assert_ne!(digest(Change { before: None, ..change.clone() }), last.digest);
+}
+
+async fn a_revision_is_never_recorded_before_the_one_before_it(database: Database) {
+    let clock = Clock::standing(noon("2026-01-23"));
+    let register = database.open(&clock).await;
+    put(&register, company("alibaba")).await.unwrap();
+    clock.set(noon("2026-01-20"));
+    put(&register, company("tencent")).await.unwrap();
+    clock.set(noon("2026-01-24"));
+    put(&register, company("bytedance")).await.unwrap();
+    let (revisions, _) = record(&register).await;
+    let recorded: Vec<_> = revisions.iter().map(|revision| revision.recorded_at).collect();
+    assert_eq!(recorded, [noon("2026-01-23"), noon("2026-01-23"), noon("2026-01-24")]);
+    assert_chained(&register).await;
+}
+
+async fn what_was_known_at_a_moment_is_the_newest_revision_recorded_by_then(database: Database) {
+    let clock = Clock::standing(noon("2026-01-20"));
+    let register = database.open(&clock).await;
+    for (day, id) in [("20", "a"), ("22", "b"), ("22", "c"), ("24", "d")] {
+        clock.set(noon(&format!("2026-01-{day}")));
+        put(&register, company(id)).await.unwrap();
+    }
+    for (day, revision) in [("19", 0), ("20", 1), ("21", 1), ("22", 3), ("23", 3), ("24", 4)] {
+        let known_at = Wanted::KnownAt(noon(&format!("2026-01-{day}")));
+        let mut read = register.read(known_at).await.unwrap();
+        assert_eq!(read.at().revision, revision, "{day}");
+        assert_eq!(read.recorded_at().await.unwrap().is_some(), revision > 0);
+    }
+    let future = register.read(Wanted::KnownAt(noon("2026-01-25"))).await.err().unwrap();
+    assert!(matches!(future, StoreError::Future { newest: 4 }));
+}
+
+async fn a_thing_put_twice_in_a_command_has_one_change_and_one_version(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    put(&register, company("alibaba")).await.unwrap();
+    let named = |id: &str, name: &str| Company { name: of(name), ..company(id) };
+    let things = [
+        named("alibaba", "Ali"),
+        named("tencent", "Ten"),
+        named("alibaba", "Alibaba"),
+        named("tencent", "Tencent"),
+    ];
+    commit(&register, move |write| {
+        Box::pin(async move {
+            for thing in things {
+                app::put(write, &Actor::Operator, thing, &Precondition::Import).await?;
+                // Rows written in between are replaced, not added to.
+                write.flush().await?;
+            }
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+    let (revisions, changes) = record(&register).await;
+    assert_eq!((revisions.len(), changes.len()), (2, 3));
+    let [created, updated, second] = changes.as_slice() else { panic!("{changes:?}") };
+    assert_eq!(updated.before, created.after);
+    assert_eq!((updated.action, second.action), (Action::Updated, Action::Created));
+    assert_eq!(second.before, None);
+    let mut read = register.read(Wanted::Newest).await.unwrap();
+    for (id, name) in [("alibaba", "Alibaba"), ("tencent", "Tencent")] {
+        let version = read.thing::<Company>(id).await.unwrap().present().unwrap();
+        assert_eq!((version.value.name.as_str(), version.since), (name, 2));
+        assert_eq!(read.search(name, 10).await.unwrap().len(), 1);
+    }
+    assert_eq!(read.search("Ten", 10).await.unwrap().len(), 1, "found as a part of the name");
+    drop(read);
+    assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
+}
+
+async fn what_is_undone_leaves_nothing(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    let before = record(&register).await;
+    let late = register
+        .write(|write| {
+            Box::pin(async move {
+                let step = transition("t", "case", "granted", "2026-01-20");
+                let any = &Precondition::Import;
+                app::transitions::put(write, &Actor::Operator, step, any).await.unwrap();
+                app::put(write, &Actor::Operator, company("tencent"), any).await.unwrap();
+                write.flush().await?;
+                write.undo().await?;
+                let gone = write.current::<Company>("tencent").await?;
+                app::put(write, &Actor::Operator, chip("h20"), any).await.unwrap();
+                Ok(gone)
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(late.present(), None);
+    // What the command neither recorded nor undid is undone for it.
+    assert_eq!(record(&register).await, before);
+    put(&register, company("tencent")).await.unwrap();
+    assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
+}
+
+/// Lets the writer take a command that waits, so that all that come after it are one batch.
+async fn held(register: &Register) -> oneshot::Sender<()> {
+    let (release, released) = oneshot::channel::<()>();
+    let (begin, begun) = oneshot::channel::<()>();
+    let register = register.clone();
+    tokio::spawn(async move {
+        let wait = register.write(|_| {
+            Box::pin(async {
+                begin.send(()).unwrap();
+                released.await.unwrap();
+                Ok(())
+            })
+        });
+        wait.await
+    });
+    begun.await.unwrap();
+    release
+}
+
+async fn a_command_that_is_refused_leaves_the_others_of_its_batch_alone(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    let before = newest(&register).await;
+    let release = held(&register).await;
+    let mut writers = JoinSet::new();
+    for number in 0..60 {
+        let register = register.clone();
+        writers.spawn(async move {
+            match number % 3 {
+                0 => put(&register, company(&format!("c{number}"))).await.is_ok(),
+                1 => put(&register, Company { parent: Some(of("no")), ..company(&format!("c{number}")) })
+                    .await
+                    .is_ok(),
+                // An illegal move, found only after rows have been written.
+                _ => {
+                    let id = format!("c{number}");
+                    let refused: Result<(), Error> = commit(&register, move |write| {
+                        Box::pin(async move {
+                            let any = &Precondition::Import;
+                            app::put(write, &Actor::Operator, company(&id), any).await?;
+                            write.flush().await?;
+                            let step = transition(&id, "case", "used", "2026-01-20");
+                            app::transitions::put(write, &Actor::Operator, step, any).await?;
+                            Ok(())
+                        })
+                    })
+                    .await;
+                    refused.is_ok()
+                }
+            }
+        });
+    }
+    release.send(()).unwrap();
+    let taken = writers.join_all().await.into_iter().filter(|taken| *taken).count();
+    assert_eq!((taken, newest(&register).await), (20, before + 20));
+    assert_chained(&register).await;
+    assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
+}
+
+async fn each_of_many_writers_at_once_gets_a_revision_of_its_own_in_order(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    let mut writers = JoinSet::new();
+    for number in 0..64 {
+        let register = register.clone();
+        writers.spawn(async move { put(&register, company(&format!("c{number}"))).await.unwrap().since });
+    }
+    let mut made = writers.join_all().await;
+    made.sort_unstable();
+    assert_eq!(made, (1..=64).collect::<Vec<i64>>());
+    assert_chained(&register).await;
+}
+
+async fn two_processes_write_to_one_register_in_turn(database: Database) {
+    let clock = Clock::standing(noon("2026-01-23"));
+    let registers = [database.open(&clock).await, database.open(&clock).await];
+    let mut writers = JoinSet::new();
+    for number in 0..100 {
+        let register = registers[number % 2].clone();
+        writers.spawn(async move { put(&register, company(&format!("c{number}"))).await.unwrap().since });
+    }
+    let mut made = writers.join_all().await;
+    made.sort_unstable();
+    assert_eq!(made, (1..=100).collect::<Vec<i64>>());
+    assert_chained(&registers[0]).await;
+    assert_chained(&registers[1]).await;
+}
+
+async fn those_who_wait_for_a_revision_are_told(database: Database) {
+    let clock = Clock::standing(noon("2026-01-23"));
+    let (register, elsewhere) = (database.open(&clock).await, database.open(&clock).await);
+    let waiting = register.store().changed(0);
+    put(&register, company("alibaba")).await.unwrap();
+    waiting.await;
+    let waiting = register.store().changed(1);
+    put(&elsewhere, company("tencent")).await.unwrap();
+    register.look().await.unwrap();
+    waiting.await;
+}
