@@ -1,0 +1,217 @@
+//! `greenlight import`: lines of NDJSON on record, all or nothing, or what can be taken of them.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::json;
+
+use super::{Error, output, with_register, write};
+use crate::app::imports::{self, ATOMIC_LINES, BadLine, Cause, LINES_A_REVISION, Outcome};
+use crate::app::{Error as AppError, Maker, Register, fresh_id};
+use crate::config::{self, Config, IMPORT_MODE, IMPORT_REASON, Mode};
+use crate::domain::actor::Actor;
+use crate::domain::fault::PlacedFault;
+use crate::domain::refusal::Refusal;
+use crate::domain::text::Reason;
+
+/// How often the progress shows that something is going on.
+const BEAT: Duration = Duration::from_millis(100);
+
+#[derive(Args)]
+pub(super) struct Import {
+    /// The file to read, or `-` for standard input.
+    file: PathBuf,
+    #[arg(long = IMPORT_MODE.flag, env = IMPORT_MODE.env, default_value = IMPORT_MODE.default,
+        help = IMPORT_MODE.meaning, hide_env_values = true, hide_possible_values = true)]
+    mode: Mode,
+    #[arg(long = IMPORT_REASON.flag, env = IMPORT_REASON.env, help = IMPORT_REASON.meaning,
+        value_parser = config::reason, value_name = "TEXT", hide_env_values = true)]
+    reason: Option<Reason>,
+}
+
+impl Import {
+    pub(super) async fn run(&self, config: &Config) -> Result<(), Error> {
+        let input = self.input()?;
+        let outcome = with_register(config, async |register| {
+            let maker = maker(register, self.reason.clone())?;
+            match self.mode {
+                Mode::Atomic => self.at_once(register, maker, input).await,
+                Mode::Partial => self.bit_by_bit(register, maker, input).await,
+            }
+        })
+        .await?;
+        tell(&outcome);
+        output::result(summary(&outcome))?;
+        self.verdict(&outcome)
+    }
+
+    fn input(&self) -> Result<Box<dyn BufRead>, Error> {
+        if self.file == Path::new("-") {
+            return Ok(Box::new(BufReader::new(io::stdin())));
+        }
+        let file = File::open(&self.file).map_err(|cause| self.unreadable(cause))?;
+        Ok(Box::new(BufReader::new(file)))
+    }
+
+    fn unreadable(&self, cause: io::Error) -> Error {
+        Error::of(self.file.display(), cause)
+    }
+
+    async fn at_once(
+        &self,
+        register: &Register,
+        maker: Maker,
+        mut input: Box<dyn BufRead>,
+    ) -> Result<Outcome, Error> {
+        let mut text = Vec::new();
+        input.read_to_end(&mut text).map_err(|cause| self.unreadable(cause))?;
+        // It shows itself on a terminal only.
+        let progress = ProgressBar::new_spinner().with_message("importing");
+        progress.enable_steady_tick(BEAT);
+        let outcome = atomic(register, maker, text).await;
+        progress.finish_and_clear();
+        outcome
+    }
+
+    async fn bit_by_bit(
+        &self,
+        register: &Register,
+        maker: Maker,
+        mut input: Box<dyn BufRead>,
+    ) -> Result<Outcome, Error> {
+        // It shows itself on a terminal only.
+        let progress = ProgressBar::new_spinner();
+        let (mut outcome, mut before) = (Outcome::default(), 0);
+        loop {
+            let mut text = Vec::new();
+            let lines = some_lines(&mut input, &mut text).map_err(|cause| self.unreadable(cause))?;
+            if lines == 0 {
+                progress.finish_and_clear();
+                return Ok(outcome);
+            }
+            outcome.absorb(partial(register, maker.clone(), before, &text).await?);
+            before += lines;
+            progress.set_message(format!("{before} lines"));
+            progress.tick();
+        }
+    }
+
+    fn verdict(&self, outcome: &Outcome) -> Result<(), Error> {
+        if outcome.too_many {
+            return Err(Error::Failed(format!(
+                "there are {} lines, and one revision takes {ATOMIC_LINES}: nothing was imported; use --mode partial",
+                outcome.failed
+            )));
+        }
+        match (outcome.failed, self.mode) {
+            (0, _) => Ok(()),
+            (failed, Mode::Atomic) => {
+                Err(Error::Failed(format!("{failed} lines cannot be taken: nothing was imported")))
+            }
+            (failed, Mode::Partial) => Err(Error::Failed(format!("{failed} lines were left out"))),
+        }
+    }
+}
+
+/// The operator at the command line, as the maker of a revision.
+pub(super) fn maker(register: &Register, reason: Option<Reason>) -> Result<Maker, Error> {
+    let actor = config::name(Actor::Operator.name()).map_err(Error::Failed)?;
+    Ok(Maker { actor, reason, request_id: fresh_id(register.now()) })
+}
+
+/// Puts all lines on record in one revision, or none of them.
+pub(super) async fn atomic(register: &Register, maker: Maker, text: Vec<u8>) -> Result<Outcome, Error> {
+    write(register, move |write| {
+        Box::pin(async move {
+            let outcome = imports::atomic(write, &Actor::Operator, &text).await?;
+            if outcome.failed > 0 {
+                write.undo().await?;
+                return Ok(Outcome { created: 0, updated: 0, unchanged: 0, ..outcome });
+            }
+            write.record(&maker).await?;
+            Ok(outcome)
+        })
+    })
+    .await
+}
+
+/// Puts on record what can be taken of some lines, in one revision. `before` is how many lines came before.
+async fn partial(register: &Register, maker: Maker, before: usize, text: &[u8]) -> Result<Outcome, Error> {
+    let mut refused = Outcome::default();
+    let mut lines = Vec::new();
+    for (number, line) in imports::numbered(text) {
+        match imports::read(line) {
+            Ok(line) => lines.push((before + number, line)),
+            Err(cause) => refused.refuse(before + number, cause),
+        }
+    }
+    let mut outcome = write(register, move |write| {
+        Box::pin(async move {
+            let outcome = imports::apply(write, &Actor::Operator, lines).await?;
+            write.record(&maker).await?;
+            Ok(outcome)
+        })
+    })
+    .await?;
+    outcome.absorb(refused);
+    outcome.bad.sort_by_key(|bad| bad.line);
+    Ok(outcome)
+}
+
+/// Reads as many lines as one revision takes; how many there were.
+fn some_lines(input: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<usize> {
+    let mut lines = 0;
+    while lines < LINES_A_REVISION && input.read_until(b'\n', text)? > 0 {
+        lines += 1;
+    }
+    Ok(lines)
+}
+
+/// Tells what became of the lines, the bad ones first.
+pub(super) fn tell(outcome: &Outcome) {
+    for bad in &outcome.bad {
+        for told in told(bad) {
+            output::tell(format_args!("line {}: {told}", bad.line));
+        }
+    }
+    let more = outcome.failed - outcome.bad.len();
+    if more > 0 && !outcome.too_many {
+        output::tell(format_args!("and {more} more lines"));
+    }
+    let Outcome { created, updated, unchanged, failed, .. } = outcome;
+    output::tell(format_args!(
+        "created {created}, updated {updated}, unchanged {unchanged}, failed {failed}"
+    ));
+}
+
+/// What is wrong with a line: each fault with its pointer.
+fn told(bad: &BadLine) -> Vec<String> {
+    let placed = |faults: &[PlacedFault]| {
+        let told = |placed: &PlacedFault| match placed.pointer.as_str() {
+            "" => placed.fault.to_string(),
+            pointer => format!("{pointer}: {}", placed.fault),
+        };
+        faults.iter().map(told).collect()
+    };
+    match &bad.cause {
+        Cause::Syntax(detail) => vec![detail.clone()],
+        Cause::Faults(faults) => placed(faults),
+        Cause::Error(AppError::Refused(Refusal::Dangling(faults) | Refusal::Fixed(faults))) => {
+            placed(&faults.0)
+        }
+        Cause::Error(error) => vec![error.to_string()],
+    }
+}
+
+fn summary(outcome: &Outcome) -> serde_json::Value {
+    json!({
+        "created": outcome.created,
+        "updated": outcome.updated,
+        "unchanged": outcome.unchanged,
+        "failed": outcome.failed,
+    })
+}

@@ -1,0 +1,178 @@
+//! The command line: one file a command. Standard output carries results and nothing else.
+
+mod backup;
+mod error;
+mod export;
+mod health;
+mod import;
+mod key;
+mod log;
+mod openapi;
+mod output;
+mod sample;
+mod serve;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::{BoxFuture, Error as AppError, Register, StoreError, Write};
+use crate::clock::Clock;
+use crate::config::{Config, check_environment};
+use error::Error;
+
+/// The exit code of a command that did not do what it was asked.
+const FAILED: u8 = 1;
+/// The exit code of a command that was asked in the wrong way.
+const BAD_USAGE: u8 = 2;
+
+/// The system of record for which company may buy which AI chip, and why not.
+///
+/// Every option can be set in the environment, too. Exit codes: 0 done, 1 failed, 2 bad usage.
+#[derive(Parser)]
+#[command(name = "greenlight", version)]
+struct Arguments {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the register.
+    Serve(serve::Serve),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Put lines of NDJSON on record.
+    Import(import::Import),
+    /// Write the register as NDJSON, parents first.
+    Export(export::Export),
+    /// Copy the register to a file, and check the copy.
+    Backup(backup::Backup),
+    /// Check that nothing on record was altered.
+    Verify(verify::Verify),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask a service whether it is alive.
+    #[command(hide = true)]
+    Health(health::Health),
+}
+
+/// Does what the arguments of the process ask for.
+pub async fn run() -> ExitCode {
+    let outcome = match (check_environment(std::env::vars_os()), Arguments::try_parse()) {
+        (_, Err(asked)) if !asked.use_stderr() => {
+            output::result(asked.render().to_string().trim_end()).map(|()| ExitCode::SUCCESS)
+        }
+        (Err(wrong), _) => Err(Error::Usage(wrong.join("\nerror: "))),
+        (Ok(()), Err(wrong)) => {
+            output::tell(wrong.render().to_string().trim_end());
+            Ok(ExitCode::from(BAD_USAGE))
+        }
+        (Ok(()), Ok(arguments)) => execute(arguments).await.map(|()| ExitCode::SUCCESS),
+    };
+    outcome.unwrap_or_else(|error| {
+        output::tell(format_args!("error: {error}"));
+        ExitCode::from(error.exit_code())
+    })
+}
+
+async fn execute(arguments: Arguments) -> Result<(), Error> {
+    let Arguments { config, command } = arguments;
+    log::start(config.log_format)?;
+    match command {
+        Command::Serve(serve) => serve.run(&config).await,
+        Command::Key(key) => key.run(&config).await,
+        Command::Import(import) => import.run(&config).await,
+        Command::Export(export) => export.run(&config).await,
+        Command::Backup(backup) => backup.run(&config).await,
+        Command::Verify(verify) => verify.run(&config).await,
+        Command::Openapi => openapi::run(),
+        Command::Health(health) => health.run(),
+    }
+}
+
+/// Opens the register that the configuration names.
+async fn open(config: &Config) -> Result<Register, Error> {
+    let address = config.address().map_err(Error::Usage)?;
+    Ok(Register::open(address, Clock::system()).await?)
+}
+
+/// Does something with the register that the configuration names, and closes it whatever came of it.
+async fn with_register<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Register) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let register = open(config).await?;
+    let outcome = work(&register).await;
+    register.store().close().await;
+    outcome
+}
+
+/// Runs a use case in the writer's queue. A failure of the store fails the write as a whole.
+async fn write<T, F>(register: &Register, command: F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, AppError>> + Send + 'static,
+{
+    let outcome = register
+        .write(|write| {
+            Box::pin(async move {
+                match command(write).await {
+                    Err(AppError::Store(error)) => Err(error),
+                    outcome => Ok::<_, StoreError>(outcome),
+                }
+            })
+        })
+        .await?;
+    Ok(outcome?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SETTINGS;
+    use clap::CommandFactory as _;
+
+    /// Every option of a command and those beneath it: the command, the flag, the variable, the default.
+    fn options(command: &clap::Command, path: &str) -> Vec<[String; 4]> {
+        let own = command
+            .get_arguments()
+            .filter(|option| option.get_long().is_some_and(|long| long != "help" && long != "version"));
+        let text = |text: Option<&std::ffi::OsStr>| {
+            text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+        };
+        let mut options: Vec<[String; 4]> = own
+            .map(|option| {
+                let flag = option.get_long().unwrap_or_default().to_owned();
+                let default = option.get_default_values().first().map(|default| default.as_os_str());
+                let default = text(default.filter(|_| option.get_action().takes_values()));
+                [path.to_owned(), flag, text(option.get_env()), default]
+            })
+            .collect();
+        for inner in command.get_subcommands() {
+            let path = format!("{path} {}", inner.get_name());
+            options.extend(self::options(inner, path.trim_start()));
+        }
+        options
+    }
+
+    #[test]
+    fn every_option_is_in_the_table_of_settings_and_the_other_way_round() {
+        Arguments::command().debug_assert();
+        let mut taken = options(&Arguments::command(), "");
+        let mut listed: Vec<[String; 4]> = SETTINGS
+            .iter()
+            .map(|setting| {
+                let default = if setting.default == "false" { "" } else { setting.default };
+                [setting.command, setting.flag, setting.env, default].map(str::to_owned)
+            })
+            .collect();
+        taken.sort();
+        listed.sort();
+        assert_eq!(taken, listed);
+    }
+}

@@ -1,0 +1,130 @@
+//! `greenlight serve`: serves the register until it is told to stop.
+
+use std::fs::{File, TryLockError};
+use std::future::Future;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::backup::beside;
+use super::{Error, open, output, sample};
+use crate::app::{Address, Register, keys};
+use crate::config::{self, Config, LISTEN, PUBLIC_READ, SAMPLE};
+use crate::http;
+
+/// How often what need not be kept any longer is forgotten.
+const TIDY: Duration = Duration::from_secs(3600);
+
+#[derive(Args)]
+pub(super) struct Serve {
+    #[arg(long = LISTEN.flag, env = LISTEN.env, default_value = LISTEN.default, help = LISTEN.meaning,
+        value_name = "HOST:PORT", value_parser = config::listen, hide_env_values = true)]
+    listen: String,
+    #[arg(long = SAMPLE.flag, env = SAMPLE.env, help = SAMPLE.meaning, value_parser = config::truth,
+        action = clap::ArgAction::SetTrue, hide_env_values = true)]
+    sample: bool,
+    #[arg(long = PUBLIC_READ.flag, env = PUBLIC_READ.env, help = PUBLIC_READ.meaning,
+        value_parser = config::truth, action = clap::ArgAction::SetTrue, hide_env_values = true)]
+    public_read: bool,
+}
+
+impl Serve {
+    pub(super) async fn run(&self, config: &Config) -> Result<(), Error> {
+        let address = config.address().map_err(Error::Usage)?;
+        // Held as long as the service runs.
+        let _alone = match &address {
+            Address::Sqlite(file) => Some(alone(file)?),
+            Address::Postgres(_) => None,
+        };
+        let listener = self.bind()?;
+        let stop = told_to_stop()?;
+        let register = open(config).await?;
+        let outcome = self.attend(&register, listener, stop).await;
+        register.store().close().await;
+        outcome
+    }
+
+    fn bind(&self) -> Result<TcpListener, Error> {
+        let bound = TcpListener::bind(&self.listen).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        });
+        bound.map_err(|cause| Error::of(format_args!("cannot listen on {}", self.listen), cause))
+    }
+
+    async fn attend(
+        &self,
+        register: &Register,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Error> {
+        register.come_to_life().await?;
+        if self.sample {
+            sample::load(register).await?;
+        }
+        let first = keys::first(register).await?;
+        let address = listener.local_addr().map_err(|cause| Error::of("the listener", cause))?;
+        output::tell(format_args!("listening on http://{address}"));
+        if let Some(secret) = first {
+            let secret = secret.reveal();
+            output::tell(format_args!(
+                "open http://{address}/docs; the first admin key, shown this once, is\n\n    {secret}\n"
+            ));
+        }
+        let chores = chores(register);
+        let router = http::router(register, http::Options { public_read: self.public_read });
+        let served = http::serve(listener, router, stop).await;
+        drop(chores);
+        served.map_err(|cause| Error::of("the service", cause))
+    }
+}
+
+/// Makes sure that nothing else serves the file, as long as what is returned lives.
+fn alone(file: &Path) -> Result<File, Error> {
+    // One file has one lock, whichever way leads to it.
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let path = beside(&file, "-serve.lock");
+    let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = opened.map_err(|cause| Error::of(path.display(), cause))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::of(file.display(), "another `greenlight serve` has this register"))
+        }
+        Err(TryLockError::Error(cause)) => Err(Error::of(path.display(), cause)),
+    }
+}
+
+/// Resolves once the process is asked to end.
+fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+    let listen = |kind| signal(kind).map_err(|cause| Error::of("cannot listen for signals", cause));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+}
+
+/// What is done beside serving, until it is dropped.
+fn chores(register: &Register) -> JoinSet<()> {
+    let mut chores = JoinSet::new();
+    let timekeeper = register.clone();
+    chores.spawn(async move { timekeeper.keep_time().await });
+    let register = register.clone();
+    chores.spawn(async move {
+        loop {
+            if let Err(error) = register.tidy().await {
+                tracing::warn!(%error, "could not forget old replies");
+            }
+            register.store().clock().pause(TIDY).await;
+        }
+    });
+    chores
+}

@@ -1,0 +1,70 @@
+//! `greenlight verify`: whether anything on record was altered.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Error, open, output};
+use crate::app::{Address, Findings, Register, Wanted};
+use crate::clock::Clock;
+use crate::config::Config;
+
+/// What a SQLite file begins with.
+const MARK: [u8; 16] = *b"SQLite format 3\0";
+
+#[derive(Args)]
+pub(super) struct Verify {
+    /// The file of a register, such as a backup; the register of `--database` if not given.
+    file: Option<PathBuf>,
+}
+
+impl Verify {
+    pub(super) async fn run(&self, config: &Config) -> Result<(), Error> {
+        let register = match &self.file {
+            Some(file) => open_file(file).await?,
+            None => open(config).await?,
+        };
+        let checked = check(&register).await;
+        register.store().close().await;
+        let summary = checked?;
+        output::result(summary)
+    }
+}
+
+/// Opens a file that is a register already: a file that is missing, empty or something else is not made one.
+pub(super) async fn open_file(file: &Path) -> Result<Register, Error> {
+    let mut mark = [0; MARK.len()];
+    let begins = File::open(file).and_then(|mut opened| opened.read_exact(&mut mark));
+    begins.map_err(|cause| Error::of(file.display(), cause))?;
+    if mark != MARK {
+        return Err(Error::of(file.display(), "this is no register"));
+    }
+    Ok(Register::open(Address::Sqlite(file.to_owned()), Clock::system()).await?)
+}
+
+/// Checks a register: what was checked, or a failure once the faults have been told.
+pub(super) async fn check(register: &Register) -> Result<String, Error> {
+    let Findings { revisions, versions, faults } = register.store().verify().await?;
+    let summary = format!("{revisions} revisions and {versions} versions checked, {} faults", faults.len());
+    if faults.is_empty() {
+        let head = register.read(Wanted::Newest).await?.head().clone();
+        return Ok(format!("{summary}; revision {} has digest {}", head.revision, hexadecimal(&head.digest)));
+    }
+    for fault in &faults {
+        output::tell(fault);
+    }
+    output::result(summary)?;
+    Err(Error::Failed("the register is not what was recorded".to_owned()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

@@ -1,0 +1,83 @@
+//! Backups.
+
+use std::path::{Path, PathBuf};
+
+use crate::program::{Service, export, import_sample, on, program, run, sqlite};
+use crate::support::Database;
+
+/// The files in a folder.
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn backup(database: &Database, file: &Path) -> crate::program::Ran {
+    run(&mut on(database, &["backup", file.to_str().unwrap()]))
+}
+
+#[tokio::test]
+async fn a_backup_is_one_file_that_says_what_the_register_says() {
+    let database = Database::sqlite().await;
+    import_sample(&database);
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    let ran = backup(&database, &copy).ended(0);
+    assert!(ran.out.starts_with("1 revisions and 438 versions checked, 0 faults"), "{ran:?}");
+    assert_eq!(ran.err, "");
+    assert_eq!(files(folder.path()), ["copy.db"]);
+    let verified = run(&mut program(&["verify", copy.to_str().unwrap()])).ended(0);
+    assert_eq!(verified.out, ran.out);
+    let exported = run(&mut program(&["export", "--database", &sqlite(&copy)])).ended(0);
+    assert_eq!(exported.out, export(&database));
+}
+
+#[tokio::test]
+async fn a_backup_can_be_taken_while_the_service_runs() {
+    let database = Database::sqlite().await;
+    let service = Service::start(&database, &["--sample"]);
+    let folder = tempfile::tempdir().unwrap();
+    backup(&database, &folder.path().join("copy.db")).ended(0);
+    service.stop();
+    assert_eq!(files(folder.path()), ["copy.db"]);
+}
+
+#[tokio::test]
+async fn what_is_there_already_is_left_alone() {
+    let database = Database::sqlite().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| -> PathBuf { folder.path().join(name) };
+    std::fs::write(file("copy.db"), "precious").unwrap();
+    backup(&database, &file("copy.db")).ended(1);
+    std::fs::write(file("other.db.part"), "precious").unwrap();
+    backup(&database, &file("other.db")).ended(1);
+    backup(&database, &file("nowhere/copy.db")).ended(1);
+    assert_eq!(files(folder.path()), ["copy.db", "other.db.part"]);
+    for name in ["copy.db", "other.db.part"] {
+        assert_eq!(std::fs::read_to_string(file(name)).unwrap(), "precious");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_register_is_not_made_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [("empty", ""), ("text", "a text that is long enough to be a header")] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        run(&mut program(&["verify", file.to_str().unwrap()])).ended(1);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
+    }
+    assert_eq!(files(folder.path()), ["empty", "text"]);
+}
+
+#[tokio::test]
+async fn on_a_shared_server_the_tools_of_the_server_are_named() {
+    let Some(database) = Database::postgres().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let ran = backup(&database, &folder.path().join("copy.db")).ended(1);
+    assert!(ran.err.contains("pg_dump"), "{ran:?}");
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}

@@ -1,0 +1,135 @@
+//! Import and export.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::program::{export, fed, import_sample, on, run};
+use crate::support::{Database, on_each_engine};
+
+on_each_engine!(
+    an_export_imported_elsewhere_is_exported_the_same,
+    an_export_can_go_to_a_file,
+    bad_lines_are_all_told_and_leave_nothing,
+    lines_that_are_refused_leave_nothing,
+    a_partial_import_takes_what_it_can,
+    a_long_import_must_be_partial,
+    the_reason_is_kept,
+);
+
+fn company(id: &str) -> String {
+    json!({"kind": "company", "id": id, "name": id, "jurisdiction": "CN"}).to_string()
+}
+
+fn summary(out: &str) -> Value {
+    assert_eq!(out.lines().count(), 1, "{out}");
+    serde_json::from_str(out).unwrap()
+}
+
+fn revisions(database: &Database) -> String {
+    run(&mut on(database, &["verify"])).ended(0).out.split(' ').next().unwrap().to_owned()
+}
+
+async fn an_export_imported_elsewhere_is_exported_the_same(database: Database) {
+    import_sample(&database);
+    let lines = export(&database);
+    assert_eq!(lines.lines().count(), 438);
+    for other in [database.another().await, Database::sqlite().await] {
+        let ran = fed(&mut on(&other, &["import", "-"]), &lines).ended(0);
+        let counts = json!({"created": 438, "updated": 0, "unchanged": 0, "failed": 0});
+        assert_eq!(summary(&ran.out), counts);
+        assert_eq!(export(&other), lines);
+    }
+    let again = fed(&mut on(&database, &["import", "-"]), &lines).ended(0);
+    assert_eq!(summary(&again.out), json!({"created": 0, "updated": 0, "unchanged": 438, "failed": 0}));
+    assert_eq!(again.err, "created 0, updated 0, unchanged 438, failed 0\n");
+    assert_eq!(revisions(&database), "1");
+}
+
+async fn an_export_can_go_to_a_file(database: Database) {
+    import_sample(&database);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("register.ndjson");
+    std::fs::write(&file, "an older export\n").unwrap();
+    let ran = run(&mut on(&database, &["export", file.to_str().unwrap()])).ended(0);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "exported 438 lines at revision 1\n"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), export(&database));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let ran = run(&mut on(&database, &["import", file.to_str().unwrap()])).ended(0);
+    assert_eq!(summary(&ran.out)["unchanged"], 438);
+}
+
+async fn bad_lines_are_all_told_and_leave_nothing(database: Database) {
+    let text = [
+        company("alibaba"),
+        "{".to_owned(),
+        String::new(),
+        json!({"kind": "company", "id": "Tencent", "name": "", "jurisdiction": "CN"}).to_string(),
+        "[]".to_owned(),
+    ]
+    .join("\n");
+    let ran = fed(&mut on(&database, &["import", "-"]), &text).ended(1);
+    assert_eq!(summary(&ran.out), json!({"created": 0, "updated": 0, "unchanged": 0, "failed": 3}));
+    let told: Vec<&str> = ran.err.lines().collect();
+    let beginnings = [
+        "line 2: EOF",
+        "line 4: /id: must be a slug",
+        "line 4: /name: must not be empty",
+        "line 5: a line must be a JSON object",
+        "created 0, updated 0, unchanged 0, failed 3",
+        "error: 3 lines cannot be taken: nothing was imported",
+    ];
+    assert_eq!(told.len(), beginnings.len(), "{told:?}");
+    for (told, begins) in told.iter().zip(beginnings) {
+        assert!(told.starts_with(begins), "{told} does not begin with {begins}");
+    }
+    assert_eq!((export(&database).as_str(), revisions(&database).as_str()), ("", "0"));
+}
+
+async fn lines_that_are_refused_leave_nothing(database: Database) {
+    let child = json!({
+        "kind": "company", "id": "t-head", "name": "T-Head", "jurisdiction": "CN", "parent": "alibabba"
+    });
+    let text = format!("{}\n{child}\n", company("alibaba"));
+    let ran = fed(&mut on(&database, &["import", "-"]), &text).ended(1);
+    assert!(ran.err.starts_with("line 2: /parent: company `alibabba` is not on record\n"), "{ran:?}");
+    assert_eq!((export(&database).as_str(), revisions(&database).as_str()), ("", "0"));
+}
+
+async fn a_partial_import_takes_what_it_can(database: Database) {
+    let mut text = String::new();
+    for number in 1..=2500 {
+        match number {
+            7 => text.push_str("{}\n"),
+            1500 => text.push('\n'),
+            2001 => text.push_str("no line\r\n"),
+            _ => writeln!(text, "{}", company(&format!("company-{number:04}"))).unwrap(),
+        }
+    }
+    let import = ["import", "-", "--mode", "partial"];
+    let ran = fed(&mut on(&database, &import), &text).ended(1);
+    assert_eq!(summary(&ran.out), json!({"created": 2497, "updated": 0, "unchanged": 0, "failed": 2}));
+    let lines: Vec<&str> = ran.err.lines().filter_map(|line| line.split(':').next()).collect();
+    let expected = ["line 7", "line 2001", "created 2497, updated 0, unchanged 0, failed 2", "error"];
+    assert_eq!(lines, expected);
+    assert_eq!((export(&database).lines().count(), revisions(&database).as_str()), (2497, "3"));
+    let good = text.lines().filter(|line| line.contains("company")).collect::<Vec<_>>().join("\n");
+    let ran = fed(&mut on(&database, &import), &good).ended(0);
+    assert_eq!(summary(&ran.out)["unchanged"], 2497);
+    assert_eq!(revisions(&database), "3");
+}
+
+async fn a_long_import_must_be_partial(database: Database) {
+    let text = format!("{}\n", company("alibaba")).repeat(10_001);
+    let ran = fed(&mut on(&database, &["import", "-"]), &text).ended(1);
+    assert!(ran.err.contains("--mode partial"), "{ran:?}");
+    assert_eq!(export(&database), "");
+}
+
+async fn the_reason_is_kept(database: Database) {
+    let import = ["import", "-", "--reason", "from the desk's list"];
+    fed(&mut on(&database, &import), &company("alibaba")).ended(0);
+    let service = crate::program::Service::start(&database, &["--public-read"]);
+    let answer = service.get("/v1/revisions/1", None);
+    assert!(answer.contains("\"from the desk's list\"") && answer.contains("\"operator\""), "{answer}");
+}

@@ -1,0 +1,110 @@
+//! Serving.
+
+use std::net::TcpListener;
+
+use crate::program::{SAMPLE, Service, fed, import_sample, on, program, run};
+use crate::support::{Database, on_each_engine};
+
+on_each_engine!(
+    the_first_admin_key_is_shown_once,
+    the_sample_is_loaded_into_an_empty_register_only,
+    lines_can_be_imported_while_the_service_runs,
+    a_service_is_asked_for_its_health,
+    a_service_that_cannot_listen_says_so,
+);
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap()
+}
+
+async fn the_first_admin_key_is_shown_once(database: Database) {
+    let service = Service::start(&database, &[]);
+    let secret = service.says(|line| line.trim().starts_with("gl_"));
+    assert_eq!(status(&service.get("/v1/keys", Some(secret.trim()))), "200");
+    assert_eq!(status(&service.get("/v1/companies", None)), "401");
+    service.stop();
+    let service = Service::start(&database, &["--public-read"]);
+    assert_eq!(status(&service.get("/v1/companies", None)), "200");
+    assert!(!service.greeting.contains("gl_"));
+    assert!(!service.stop().contains("gl_"));
+}
+
+async fn the_sample_is_loaded_into_an_empty_register_only(database: Database) {
+    let service = Service::start(&database, &["--sample", "--public-read"]);
+    assert!(service.greeting.contains("loaded the sample register: 438 things"), "{}", service.greeting);
+    assert!(service.get("/v1/revisions/1", None).contains("\"the sample register\""));
+    service.stop();
+    let service = Service::start(&database, &["--sample", "--public-read"]);
+    assert!(service.greeting.contains("the sample is left out"), "{}", service.greeting);
+    assert_eq!(status(&service.get("/v1/revisions/2", None)), "404");
+}
+
+async fn lines_can_be_imported_while_the_service_runs(database: Database) {
+    let service = Service::start(&database, &["--public-read"]);
+    assert_eq!(status(&service.get("/v1/companies/alibaba", None)), "404");
+    import_sample(&database);
+    assert_eq!(status(&service.get("/v1/companies/alibaba", None)), "200");
+    let ran = fed(&mut on(&database, &["import", "-", "--mode", "partial"]), &SAMPLE.concat()).ended(0);
+    assert!(ran.out.contains("\"unchanged\":438"), "{ran:?}");
+    service.stop();
+    run(&mut on(&database, &["verify"])).ended(0);
+}
+
+async fn a_service_is_asked_for_its_health(database: Database) {
+    let service = Service::start(&database, &[]);
+    let health =
+        |path: &str| run(&mut program(&["health", "--url", &format!("http://{}{path}", service.host)]));
+    let ran = health("/healthz").ended(0);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
+    let ran = health("/v1/companies").ended(1);
+    assert!(ran.err.contains("401"), "{ran:?}");
+}
+
+async fn a_service_that_cannot_listen_says_so(database: Database) {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ran = run(&mut on(&database, &["serve", "--listen", &address])).ended(1);
+    assert!(ran.err.starts_with(&format!("error: cannot listen on {address}: ")), "{ran:?}");
+    assert!(!ran.err.contains("gl_"));
+}
+
+mod sqlite_alone {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_second_service_on_one_file_is_refused() {
+        let database = Database::sqlite().await;
+        let first = Service::start(&database, &[]);
+        let ran = run(&mut on(&database, &["serve", "--listen", "127.0.0.1:0"])).ended(1);
+        assert!(ran.err.contains("another `greenlight serve` has this register"), "{ran:?}");
+        first.stop();
+        Service::start(&database, &[]).stop();
+    }
+
+    #[tokio::test]
+    async fn nor_by_another_name() {
+        let database = Database::sqlite().await;
+        let greenlight::app::Address::Sqlite(file) = database.address() else { panic!("no file") };
+        let alias = file.with_file_name("alias.db");
+        std::os::unix::fs::symlink(&file, &alias).unwrap();
+        let _first = Service::start(&database, &[]);
+        let address = crate::program::sqlite(&alias);
+        let ran = run(&mut program(&["serve", "--listen", "127.0.0.1:0", "--database", &address])).ended(1);
+        assert!(ran.err.contains("another `greenlight serve`"), "{ran:?}");
+    }
+}
+
+mod postgres_shared {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn several_services_share_one_database() {
+        let Some(database) = Database::postgres().await else { return };
+        let (one, other) =
+            (Service::start(&database, &["--public-read"]), Service::start(&database, &["--public-read"]));
+        import_sample(&database);
+        for service in [&one, &other] {
+            assert_eq!(status(&service.get("/v1/companies/alibaba", None)), "200");
+        }
+    }
+}
