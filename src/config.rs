@@ -285,7 +285,7 @@ fn detail(fault: Fault) -> String {
 
 fn word<E: ValueEnum>(text: &str) -> Result<E, String> {
     let values: Vec<_> = E::value_variants().iter().filter_map(E::to_possible_value).collect();
-    let words: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+    let words: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
     E::from_str(text, false).map_err(|_word| format!("must be one of {}", words.join(", ")))
 }
 

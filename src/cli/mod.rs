@@ -148,7 +148,7 @@ mod tests {
         let mut options: Vec<[String; 4]> = own
             .map(|option| {
                 let flag = option.get_long().unwrap_or_default().to_owned();
-                let default = option.get_default_values().first().map(|default| default.as_os_str());
+                let default = option.get_default_values().first().map(clap::builder::OsStr::as_os_str);
                 let default = text(default.filter(|_| option.get_action().takes_values()));
                 [path.to_owned(), flag, text(option.get_env()), default]
             })

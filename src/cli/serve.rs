@@ -17,7 +17,7 @@ use crate::config::{self, Config, LISTEN, PUBLIC_READ, SAMPLE};
 use crate::http;
 
 /// How often what need not be kept any longer is forgotten.
-const TIDY: Duration = Duration::from_secs(3600);
+const TIDY: Duration = Duration::from_hours(1);
 
 #[derive(Args)]
 pub(super) struct Serve {

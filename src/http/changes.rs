@@ -218,9 +218,10 @@ pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem>
     if changes.is_empty() && below.is_none() {
         return Err(problem(&Error::Unknown(thing), ""));
     }
-    let total = match call.params.flag("count")? {
-        true => Some(read.history_count(&thing).await.map_err(|error| store_problem(&error))?),
-        false => None,
+    let total = if call.params.flag("count")? {
+        Some(read.history_count(&thing).await.map_err(|error| store_problem(&error))?)
+    } else {
+        None
     };
     let more = changes.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::problem::{Code, Problem, Wrong};
 use crate::app::Precondition;
+use crate::wire::values::hexadecimal;
 
 /// The tag of a version of a thing: strong, from the epoch and the revision that opened it.
 pub(crate) fn strong(epoch: &str, since: i64) -> String {
@@ -21,8 +22,7 @@ pub(crate) fn weak<'t>(shown: impl IntoIterator<Item = &'t str>) -> String {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text.as_bytes());
     }
-    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("W/\"{hex}\"")
+    format!("W/\"{:.32}\"", hexadecimal(&hash.finalize()))
 }
 
 /// An answer to a read.

@@ -115,39 +115,8 @@ fn tail() -> Vec<Field> {
 }
 
 fn parameters(kind: ConditionKind) -> Vec<Field> {
-    let period = || {
-        optional(
-            "period",
-            nullable(word::<Period>()),
-            "The calendar period (UTC) over which it counts anew; none means all time.",
-        )
-    };
-    let counting = || optional("counting", nullable(word::<Counting>()), "Which movements count.");
     match kind {
-        ConditionKind::DomesticShare => vec![
-            optional("minimum", nullable(fraction()), "The least share of domestic chips."),
-            optional("basis", nullable(word::<ShareBasis>()), "What the share is counted in."),
-            optional(
-                "counting",
-                nullable(json!({"type": "string", "enum": ["ordered", "delivered"]})),
-                "Which movements count.",
-            ),
-            period(),
-        ],
-        ConditionKind::UnitCap => vec![
-            optional("maximum", nullable(units()), "The greatest number of units."),
-            counting(),
-            optional("chips", set(id()), "The chips that share the cap; none means the chip asked about."),
-            period(),
-        ],
-        ConditionKind::RelativeCap => vec![
-            optional("maximum_share", nullable(fraction()), "The greatest share of the reference."),
-            optional(
-                "reference_units",
-                nullable(count(1, Units::MAX)),
-                "The reference, as tools last counted it.",
-            ),
-        ],
+        ConditionKind::DomesticShare | ConditionKind::UnitCap | ConditionKind::RelativeCap => limits(kind),
         ConditionKind::SpecificationLimit => vec![
             required("metric", word::<Metric>(), "The figure that is limited."),
             optional("below", nullable(figure()), "What it must be below."),
@@ -176,6 +145,44 @@ fn parameters(kind: ConditionKind) -> Vec<Field> {
             required("form", word::<PaymentForm>(), "Its legal form."),
         ],
         ConditionKind::Other => vec![required("text", text(Note::MAX), "What it asks, in words.")],
+    }
+}
+
+/// The parameters of limits on numbers of chips.
+fn limits(kind: ConditionKind) -> Vec<Field> {
+    let period = || {
+        optional(
+            "period",
+            nullable(word::<Period>()),
+            "The calendar period (UTC) over which it counts anew; none means all time.",
+        )
+    };
+    let counting = || optional("counting", nullable(word::<Counting>()), "Which movements count.");
+    match kind {
+        ConditionKind::DomesticShare => vec![
+            optional("minimum", nullable(fraction()), "The least share of domestic chips."),
+            optional("basis", nullable(word::<ShareBasis>()), "What the share is counted in."),
+            optional(
+                "counting",
+                nullable(json!({"type": "string", "enum": ["ordered", "delivered"]})),
+                "Which movements count.",
+            ),
+            period(),
+        ],
+        ConditionKind::UnitCap => vec![
+            optional("maximum", nullable(units()), "The greatest number of units."),
+            counting(),
+            optional("chips", set(id()), "The chips that share the cap; none means the chip asked about."),
+            period(),
+        ],
+        _ => vec![
+            optional("maximum_share", nullable(fraction()), "The greatest share of the reference."),
+            optional(
+                "reference_units",
+                nullable(count(1, Units::MAX)),
+                "The reference, as tools last counted it.",
+            ),
+        ],
     }
 }
 

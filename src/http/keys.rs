@@ -129,9 +129,10 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let after = Cursor::read(&call.path, &call.params)?.map(|cursor| cursor.position.id).unwrap_or_default();
     let mut read = call.app.register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
     let mut found = read.keys(&after, limit + 1).await.map_err(|error| store_problem(&error))?;
-    let total = match call.params.flag("count")? {
-        true => Some(read.key_count().await.map_err(|error| store_problem(&error))?),
-        false => None,
+    let total = if call.params.flag("count")? {
+        Some(read.key_count().await.map_err(|error| store_problem(&error))?)
+    } else {
+        None
     };
     let revision = read.at().revision;
     drop(read);

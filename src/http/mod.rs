@@ -148,7 +148,6 @@ pub fn problem_table() -> String {
 }
 
 /// The routes of the service, with everything around them.
-#[must_use]
 pub fn router(register: &Register, options: Options) -> Router {
     let api = api();
     let app = App {

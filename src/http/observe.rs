@@ -146,9 +146,11 @@ fn finish(response: &mut Response, id: &Name) {
 
 /// What a panic is answered with; what it said goes to the log.
 pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let text = cause.downcast_ref::<String>().cloned();
-    let text = text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-    tracing::error!(panic = text.unwrap_or_default(), "a request panicked");
+    let text = match cause.downcast::<String>() {
+        Ok(text) => *text,
+        Err(cause) => cause.downcast_ref::<&str>().map_or_else(String::new, |text| (*text).to_owned()),
+    };
+    tracing::error!(panic = text, "a request panicked");
     Problem::new(Code::Internal, "the service failed on this request").into_response()
 }
 

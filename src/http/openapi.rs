@@ -191,7 +191,7 @@ fn responses(operation: &Operation) -> Value {
     }
     for code in operation.all_problems() {
         let status = code.status().as_u16().to_string();
-        let entry = responses.entry(status).or_insert_with(|| problem_response());
+        let entry = responses.entry(status).or_insert_with(problem_response);
         add_problem(entry, code);
     }
     Value::Object(responses)

@@ -8,6 +8,7 @@ use super::params::Params;
 use super::problem::{Code, Problem};
 use crate::app::Position;
 use crate::domain::time::Date;
+use crate::wire::values::hexadecimal;
 
 /// The form of a cursor; one of another form came from somewhere else.
 const FORM: u8 = 1;
@@ -26,8 +27,7 @@ pub(crate) struct Cursor {
 type Fields = (u8, String, i64, Option<String>, String, String);
 
 fn fit(path: &str, params: &Params) -> String {
-    let digest = Sha256::digest(format!("{path}?{}", params.deciding()));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:.16}", hexadecimal(&Sha256::digest(format!("{path}?{}", params.deciding()))))
 }
 
 impl Cursor {

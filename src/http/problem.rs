@@ -136,7 +136,7 @@ pub(crate) struct Wrong {
 
 impl Wrong {
     /// A fault of a parameter.
-    pub(crate) fn parameter(name: &str, code: impl ToString, detail: impl Into<String>) -> Self {
+    pub(crate) fn parameter(name: &str, code: impl std::fmt::Display, detail: impl Into<String>) -> Self {
         Self {
             place: "parameter",
             at: name.into(),

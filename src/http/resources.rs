@@ -74,11 +74,20 @@ pub(crate) fn shown_example<T: Exposed>() -> Value {
 
 /// Adds the operations of a kind.
 pub(crate) fn expose<T: Exposed>(api: &mut Api) {
+    expose_collection::<T>(api);
+    expose_one::<T>(api);
+    expose_changes::<T>(api);
+    expose_past::<T>(api);
+}
+
+/// The problems of every body that stands for a thing.
+const WRITTEN: [Code; 3] = [Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference];
+
+/// The list, and adding to it.
+fn expose_collection<T: Exposed>(api: &mut Api) {
     let collection = format!("/v1/{}", T::PATH);
-    let one = format!("{collection}/{{id}}");
     let (singular, plural) = (T::SINGULAR, T::PLURAL);
     let noun = T::KIND.to_string();
-    let written_problems = [Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference];
     api.on(
         Operation::get(&collection, format!("list{plural}"), plural)
             .says(
@@ -103,11 +112,18 @@ pub(crate) fn expose<T: Exposed>(api: &mut Api) {
             .says(format!("Add one {noun}"), format!("Puts one {noun} on record under an id that the service makes. To choose the id, use `PUT`."))
             .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
-            .refuses(&written_problems)
+            .refuses(&WRITTEN)
             .refuses(T::PROBLEMS)
             .refuses(&[Code::ForbiddenAuthority]),
         create::<T>,
     );
+}
+
+/// One thing.
+fn expose_one<T: Exposed>(api: &mut Api) {
+    let one = format!("/v1/{}/{{id}}", T::PATH);
+    let (singular, plural) = (T::SINGULAR, T::PLURAL);
+    let noun = T::KIND.to_string();
     let mut show_operation = Operation::get(&one, format!("show{singular}"), plural)
         .says(format!("Show one {noun}"), format!("{} Its `ETag` is its version, for `If-Match`.", T::ABOUT))
         .takes(time_params())
@@ -119,13 +135,20 @@ pub(crate) fn expose<T: Exposed>(api: &mut Api) {
             show_operation.answers(200, "The thing.", workflows::MERMAID, schema, "stateDiagram-v2\n".into());
     }
     api.on(show_operation, show::<T>);
+}
+
+/// Replacing and patching one thing.
+fn expose_changes<T: Exposed>(api: &mut Api) {
+    let one = format!("/v1/{}/{{id}}", T::PATH);
+    let (singular, plural) = (T::SINGULAR, T::PLURAL);
+    let noun = T::KIND.to_string();
     api.on(
         Operation::write(Method::PUT, &one, format!("put{singular}"), plural)
             .says(format!("Put one {noun}"), format!("Puts one {noun} on record under this id, or in the place of the one that is there, whose version `If-Match` must name. What is there already is answered with 200 and makes no revision. Fields that the service sets may be repeated if they are what they are."))
             .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
             .answers(200, "It is as the body says.", JSON, named(singular), shown_example::<T>())
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
-            .refuses(&written_problems)
+            .refuses(&WRITTEN)
             .refuses(T::PROBLEMS)
             .refuses(&[Code::IdRetired, Code::NotFound, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
             .conditional(),
@@ -136,12 +159,19 @@ pub(crate) fn expose<T: Exposed>(api: &mut Api) {
             .says(format!("Change some fields of one {noun}"), "Applies a merge patch (RFC 7396): fields given take the place of what is there, `null` takes a value away, lists are replaced whole.")
             .reads(Input { example: json!({}), ..input::<T>(&["application/merge-patch+json", JSON], named(&format!("{singular}Patch"))) })
             .answers(200, "It is as the patch says.", JSON, named(singular), shown_example::<T>())
-            .refuses(&written_problems)
+            .refuses(&WRITTEN)
             .refuses(T::PROBLEMS)
             .refuses(&[Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
             .conditional(),
         patch::<T>,
     );
+}
+
+/// Retiring one thing, and its history.
+fn expose_past<T: Exposed>(api: &mut Api) {
+    let one = format!("/v1/{}/{{id}}", T::PATH);
+    let (singular, plural) = (T::SINGULAR, T::PLURAL);
+    let noun = T::KIND.to_string();
     api.on(
         Operation::write(Method::DELETE, &one, format!("retire{singular}"), plural)
             .says(format!("Retire one {noun}"), "Takes it off the record as long as nothing refers to it. Its history stays readable, and its id is never used again.")
@@ -267,9 +297,10 @@ async fn list<T: Exposed>(call: Call) -> Result<Response, Problem> {
     let after = cursor.map(|cursor| cursor.position);
     let query = Query { on, filters, sort, after, limit };
     let page = read.list::<T::Record>(&query).await.map_err(|error| store_problem(&error))?;
-    let total = match call.params.flag("count")? {
-        true => Some(read.count::<T::Record>(&query).await.map_err(|error| store_problem(&error))?),
-        false => None,
+    let total = if call.params.flag("count")? {
+        Some(read.count::<T::Record>(&query).await.map_err(|error| store_problem(&error))?)
+    } else {
+        None
     };
     drop(read);
     let items: Vec<String> = page.items.into_iter().map(document).collect();
@@ -434,7 +465,7 @@ async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
                 Ok(version) => <T as Resource>::written(&version.value).write(),
                 Err(problem) => return Ok(Err(problem)),
             };
-            let after: T = match merged(before, Value::Object(change), id.as_str()) {
+            let after: T = match merged(before, &Value::Object(change), id.as_str()) {
                 Ok(after) => after,
                 Err(problem) => return Ok(Err(problem)),
             };
@@ -447,8 +478,8 @@ async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
 }
 
 /// What a merge patch makes of a thing.
-fn merged<T: wire::Document>(mut document: Value, change: Value, id: &str) -> Result<T, Problem> {
-    json_patch::merge(&mut document, &change);
+fn merged<T: wire::Document>(mut document: Value, change: &Value, id: &str) -> Result<T, Problem> {
+    json_patch::merge(&mut document, change);
     match document {
         Value::Object(object) => thing(object, id),
         _ => Err(Problem::new(Code::InvalidBody, "the patch must be a JSON object")),

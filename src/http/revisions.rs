@@ -17,6 +17,7 @@ use crate::app::{Narrowing, Position, Takes, feed};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::record::Revision;
 use crate::domain::text::{Name, Reason};
+use crate::wire::values::hexadecimal;
 
 /// The fields of a revision.
 pub(crate) fn fields() -> Vec<Field> {
@@ -50,7 +51,7 @@ fn example() -> Value {
 }
 
 fn written(revision: &Revision) -> Value {
-    let digest: String = revision.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = hexadecimal(&revision.digest);
     json!({
         "number": revision.number,
         "recorded_at": revision.recorded_at.to_string(),
@@ -97,9 +98,10 @@ async fn list_all(call: Call) -> Result<Response, Problem> {
     let revision = read.at().revision;
     let below = cursor.and_then(|cursor| cursor.position.key.parse().ok());
     let mut found = read.revisions(&actors, below, limit + 1).await.map_err(|error| store_problem(&error))?;
-    let total = match call.params.flag("count")? {
-        true => Some(read.revision_count(&actors).await.map_err(|error| store_problem(&error))?),
-        false => None,
+    let total = if call.params.flag("count")? {
+        Some(read.revision_count(&actors).await.map_err(|error| store_problem(&error))?)
+    } else {
+        None
     };
     drop(read);
     let most = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -233,12 +233,16 @@ pub(crate) fn truth() -> Value {
 
 /// A list of at most so many items.
 pub(crate) fn list(items: Value, least: usize, most: usize) -> Value {
-    json!({"type": "array", "items": items, "minItems": least, "maxItems": most})
+    let mut list = json!({"type": "array", "minItems": least, "maxItems": most});
+    list["items"] = items;
+    list
 }
 
 /// A list without repetitions.
 pub(crate) fn set(items: Value) -> Value {
-    json!({"type": "array", "items": items, "maxItems": MAX_ITEMS, "uniqueItems": true})
+    let mut set = list(items, 0, MAX_ITEMS);
+    set["uniqueItems"] = true.into();
+    set
 }
 
 /// Pieces of evidence.

@@ -26,13 +26,13 @@ pub async fn serve(
     listener.set_nonblocking(true)?;
     let handle: Handle<SocketAddr> = Handle::new();
     let stopping = handle.clone();
-    let stopper = tokio::spawn(async move {
+    let stop_task = tokio::spawn(async move {
         stop.await;
         stopping.graceful_shutdown(Some(STOP_WITHIN));
     });
     let mut server = axum_server::from_tcp(listener)?.handle(handle);
     server.http_builder().http1().header_read_timeout(HEAD_DEADLINE);
-    let served = server.serve(router.into_make_service()).await;
-    stopper.abort();
-    served
+    let outcome = server.serve(router.into_make_service()).await;
+    stop_task.abort();
+    outcome
 }

@@ -70,7 +70,6 @@ pub(crate) fn shown_example() -> Value {
 /// Adds the operations on transitions.
 pub(crate) fn expose(api: &mut Api) {
     let collection = "/v1/approvals/{id}/transitions";
-    let one = "/v1/approvals/{id}/transitions/{transition}";
     let shown = || named("Transition");
     let filters = [
         Param::new(
@@ -98,6 +97,12 @@ pub(crate) fn expose(api: &mut Api) {
             .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NotFound, Code::Retired, Code::IllegalMove, Code::NoSuchReference, Code::ForbiddenAuthority]),
         create,
     );
+    expose_one(api);
+}
+
+fn expose_one(api: &mut Api) {
+    let one = "/v1/approvals/{id}/transitions/{transition}";
+    let shown = || named("Transition");
     api.on(
         Operation::get(one, "showTransition", "Approvals")
             .says("Show one transition", "Its `ETag` is its version, for `If-Match`.")

@@ -112,10 +112,10 @@ where
         Ok(precondition) => precondition,
         Err(problem) => return Ok(Err(problem)),
     };
-    if let Some(key) = &terms.key {
-        if let Some(kept) = write.kept_reply(&actor, key).await? {
-            return Ok(replayed(kept, &terms.digest));
-        }
+    if let Some(key) = &terms.key
+        && let Some(kept) = write.kept_reply(&actor, key).await?
+    {
+        return Ok(replayed(kept, &terms.digest));
     }
     if terms.on_trial {
         write.trial().await?;

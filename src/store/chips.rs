@@ -22,7 +22,8 @@ impl Stored for Chip {
     }
 
     fn parts(&self) -> Vec<Part> {
-        let names = std::iter::once(&self.name).chain(&self.aliases).map(|name| name.as_str());
+        let names =
+            std::iter::once(&self.name).chain(&self.aliases).map(super::super::domain::text::Name::as_str);
         labels(Self::TABLE.name, self.id.as_str(), names)
     }
 }

@@ -4,6 +4,7 @@ use super::labels::labels;
 use super::list::{Filter, Listing, SortKey, Takes, words};
 use super::table::{Cells, Part, Stored, Table};
 use crate::domain::company::{Company, CompanyRole};
+use crate::domain::vocabulary::Vocabulary as _;
 
 impl Stored for Company {
     const TABLE: Table = Table {
@@ -14,7 +15,7 @@ impl Stored for Company {
 
     fn cells(&self) -> Cells {
         // Each role between spaces, so that a filter can look for ` buyer `.
-        let roles: String = self.roles.iter().map(|role| format!(" {role} ")).collect();
+        let roles: String = self.roles.iter().flat_map(|role| [" ", role.as_str(), " "]).collect();
         Cells(vec![
             self.name.as_str().into(),
             self.jurisdiction.as_str().into(),
@@ -27,7 +28,7 @@ impl Stored for Company {
         let names = std::iter::once(&self.name)
             .chain(self.names.values())
             .chain(&self.aliases)
-            .map(|name| name.as_str());
+            .map(super::super::domain::text::Name::as_str);
         let identifiers = self.identifiers.iter().map(|identifier| identifier.value().as_str());
         labels(Self::TABLE.name, self.id.as_str(), names.chain(identifiers))
     }

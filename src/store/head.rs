@@ -5,6 +5,7 @@ use super::error::Error;
 use super::statement::{Connection, Statement};
 use super::write::Write;
 use crate::domain::time::Moment;
+use crate::wire::values::hexadecimal;
 
 /// The columns of the head row.
 pub(super) const HEAD: &str =
@@ -73,7 +74,7 @@ pub(super) async fn begin(connection: &mut Connection, now: Moment) -> Result<()
 pub(super) fn epoch() -> Result<String, Error> {
     let mut bytes = [0; 6];
     getrandom::fill(&mut bytes).map_err(|cause| Error::Unfit(format!("no randomness to be had: {cause}")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(&bytes))
 }
 
 impl Write {

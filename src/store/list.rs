@@ -178,6 +178,7 @@ pub trait Listing: Stored {
 
     /// What the list reads from, under the name `t`. Where a case stands is asked for a day if one is given.
     #[doc(hidden)]
+    #[must_use]
     fn source(statement: Clause, _at: At, _on: Option<Date>) -> Clause {
         Clause(statement.0.push(Self::TABLE.name).push(" t"))
     }

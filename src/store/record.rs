@@ -130,7 +130,7 @@ impl Narrowing {
         if !self.kinds.is_empty() {
             statement = statement
                 .push(" AND c.kind IN (")
-                .bind_all(self.kinds.iter().map(|kind| kind.to_string()))
+                .bind_all(self.kinds.iter().map(ToString::to_string))
                 .push(")");
         }
         for any in &self.touching {

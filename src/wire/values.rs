@@ -179,6 +179,13 @@ pub fn shown<T: Display>(value: Option<&T>) -> Value {
     value.map_or(Value::Null, |value| Value::String(value.to_string()))
 }
 
+/// Bytes in hexadecimal digits.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// A list of texts.
 pub fn listed<T: Display>(values: &[T]) -> Value {
     values.iter().map(|value| Value::String(value.to_string())).collect()

@@ -12,7 +12,7 @@ use greenlight::app::Address;
 use crate::support::Database;
 
 /// How long a service may take to say something that it must say.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The parts of the sample register, parents first.
 pub(crate) const SAMPLE: [&str; 9] = [
