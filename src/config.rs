@@ -233,8 +233,13 @@ fn check_variable(name: &str, value: OsString) -> Result<(), String> {
         return Ok(());
     }
     let Some(setting) = SETTINGS.iter().find(|setting| setting.env == name) else {
-        let near = nearest(name, SETTINGS.iter().map(|setting| setting.env));
-        let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        // The prefix is common to all, and would make any two names look alike.
+        let own = |name: &'static str| name.strip_prefix(PREFIX).unwrap_or(name);
+        let near = nearest(
+            name.strip_prefix(PREFIX).unwrap_or(name),
+            SETTINGS.iter().map(|setting| own(setting.env)),
+        );
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean {PREFIX}{near}?"));
         return Err(format!("{name} is no variable of this program{hint}"));
     };
     let value = value.into_string().map_err(|_value| format!("{name} must be UTF-8"))?;

@@ -89,9 +89,11 @@ impl Engine {
     }
 
     async fn open_postgres(url: &str, now: Moment) -> Result<Self, Error> {
-        let writer = PgConnectOptions::from_str(url)?
-            .application_name("greenlight")
-            .options([("lock_timeout", "30s"), ("statement_timeout", "60s")]);
+        let writer = PgConnectOptions::from_str(url)?.application_name("greenlight").options([
+            ("client_min_messages", "error"),
+            ("lock_timeout", "30s"),
+            ("statement_timeout", "60s"),
+        ]);
         let mut first = writer.connect().await?;
         check_postgres(&mut first).await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;

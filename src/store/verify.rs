@@ -210,7 +210,8 @@ impl Read {
         findings: &mut Findings,
     ) -> Result<(), Error> {
         let thing = version.value.thing_ref();
-        if version.value.write() != filed.document {
+        let written = version.value.write().to_string();
+        if written != filed.document {
             findings.add(format!("{thing} at revision {} is not written as it is read", filed.since));
         }
         let mut statement = Statement::new(

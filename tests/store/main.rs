@@ -1,7 +1,9 @@
 //! The store and the use cases over it, on each engine.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::type_complexity, clippy::similar_names, reason = "rows are read as they come")]
 
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
 mod support;
 
 mod lists;

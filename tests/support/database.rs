@@ -26,7 +26,7 @@ pub(crate) struct Database(Arc<Kept>);
 
 enum Kept {
     Sqlite(TempDir),
-    Postgres { server: PgConnectOptions, name: String },
+    Postgres { server: Box<PgConnectOptions>, name: String },
 }
 
 impl Database {
@@ -51,14 +51,14 @@ impl Database {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("greenlight_test_{}_{number}", std::process::id());
         create(&mut server.connect().await.unwrap(), &name, template).await.unwrap();
-        Self(Arc::new(Kept::Postgres { server, name }))
+        Self(Arc::new(Kept::Postgres { server: Box::new(server), name }))
     }
 
     /// A database on the same engine that nothing has been put into, not even tables.
     pub(crate) async fn empty(&self) -> Self {
         match &*self.0 {
             Kept::Sqlite(_) => Self(Arc::new(Kept::Sqlite(tempfile::tempdir().unwrap()))),
-            Kept::Postgres { server, .. } => Self::made(server.clone(), None).await,
+            Kept::Postgres { server, .. } => Self::made((**server).clone(), None).await,
         }
     }
 
@@ -121,7 +121,7 @@ async fn sqlite_template() -> Vec<u8> {
 async fn postgres_template(server: &PgConnectOptions) -> String {
     let migrations = sqlx::migrate!("migrations/postgres");
     let digest = migrations.iter().flat_map(|migration| migration.checksum.iter().take(4));
-    let digest: String = digest.map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = digest.fold(String::new(), |digest, byte| digest + &byte.to_string());
     let name = format!("greenlight_template_{digest}");
     let mut connection = server.connect().await.unwrap();
     let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(TEMPLATE_LOCK);
