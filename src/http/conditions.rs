@@ -25,7 +25,7 @@ impl Exposed for Condition {
 
     fn fields() -> Vec<Field> {
         let kinds = ConditionKind::ALL.iter().copied();
-        let mut all: Vec<Field> = head(json!({"type": "string"}));
+        let mut all: Vec<Field> = head(word::<ConditionKind>());
         all.extend(kinds.flat_map(parameters));
         all.extend(tail());
         all
