@@ -122,7 +122,7 @@ fn next_change(spans: &[Span], today: Date) -> Option<Moment> {
 }
 
 /// Refuses a workflow for an authority if its cases have been at stages that it lacks, or went ways that
-/// it does not allow.
+/// it does not allow; or if reports name such stages.
 pub(super) async fn check_cases(
     write: &mut Write,
     authority: &AuthorityId,
@@ -130,7 +130,7 @@ pub(super) async fn check_cases(
     workflow: &Workflow,
 ) -> Result<(), Error> {
     if !gone.is_empty() {
-        let at = write.cases_ever_at(authority, gone).await?;
+        let at = write.stages_used(authority, gone).await?;
         if !at.is_empty() {
             let (mut stages, mut by): (Vec<StageId>, Vec<ThingRef>) = at.into_iter().unzip();
             stages.dedup();

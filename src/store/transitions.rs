@@ -9,6 +9,7 @@ use crate::domain::id::{ApprovalId, AuthorityId, StageId};
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::timeline::{Acceptance, Accepted, Timeline};
 use crate::domain::transition::Transition;
+use crate::domain::vocabulary::Vocabulary as _;
 
 impl Stored for Transition {
     const TABLE: Table = Table {
@@ -77,28 +78,32 @@ impl Write {
         Ok(Timeline::new(accepted))
     }
 
-    /// Which of these stages cases under an authority have ever been at, and some of the cases.
+    /// Which of these stages of an authority's workflow are used: cases there have been at them, or reports
+    /// name them; each with some of those cases and reports.
     ///
     /// # Errors
     ///
     /// [`Error::Database`].
-    pub async fn cases_ever_at(
+    pub async fn stages_used(
         &mut self,
         authority: &AuthorityId,
         stages: &[StageId],
     ) -> Result<Vec<(StageId, ThingRef)>, Error> {
         self.flush().await?;
+        let any = |statement: Statement| statement.bind_all(stages.iter().map(StageId::as_str)).push(")");
         let statement = Statement::new(
-            "SELECT DISTINCT s.stage, s.approval FROM stage_span s JOIN approval a ON a.id = s.approval
+            "SELECT s.stage, 'approval' AS kind, s.approval AS id FROM stage_span s JOIN approval a ON a.id = s.approval
              WHERE a.until IS NULL AND a.authority = ",
         );
-        let statement = statement.bind(authority.as_str()).push(" AND s.stage IN (");
-        let statement = statement
-            .bind_all(stages.iter().map(StageId::as_str))
-            .push(") ORDER BY s.stage, s.approval LIMIT 100");
-        let rows: Vec<(String, String)> = self.connection().fetch_all(statement).await?;
-        let row = |(stage, approval): (String, String)| {
-            Some((StageId::try_from(stage.as_str()).ok()?, ThingRef::new(Kind::Approval, approval)))
+        let statement = any(statement.bind(authority.as_str()).push(" AND s.stage IN ("));
+        let statement = statement.push(
+            " UNION SELECT r.stage, 'report', r.id FROM report r WHERE r.until IS NULL AND r.authority = ",
+        );
+        let statement = any(statement.bind(authority.as_str()).push(" AND r.stage IN ("));
+        let statement = statement.push(" ORDER BY stage, kind, id LIMIT 100");
+        let rows: Vec<(String, String, String)> = self.connection().fetch_all(statement).await?;
+        let row = |(stage, kind, id): (String, String, String)| {
+            Some((StageId::try_from(stage.as_str()).ok()?, ThingRef::new(Kind::named(&kind)?, id)))
         };
         Ok(rows.into_iter().filter_map(row).collect())
     }

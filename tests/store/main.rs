@@ -10,4 +10,6 @@ mod lists;
 mod opening;
 mod revisions;
 mod schema;
+mod standings;
 mod things;
+mod workflows;
