@@ -92,6 +92,10 @@ ids! {
     ReportId by slug;
     /// A condition.
     ConditionId by slug;
+    /// A movement.
+    MovementId by slug;
+    /// A determination.
+    DeterminationId by slug;
     /// An API key.
     KeyId by slug;
 }
