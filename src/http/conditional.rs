@@ -15,6 +15,11 @@ pub(crate) fn strong(epoch: &str, since: i64) -> String {
     format!("\"{epoch}-{since}\"")
 }
 
+/// The tag of a version of a thing that is shown with something worked out, which the mark stands for.
+pub(crate) fn marked(epoch: &str, since: i64, mark: Option<&str>) -> String {
+    mark.map_or_else(|| strong(epoch, since), |mark| format!("\"{epoch}-{since}+{mark}\""))
+}
+
 /// The tag of a list or a computed answer: weak, from what it shows.
 pub(crate) fn weak<'t>(shown: impl IntoIterator<Item = &'t str>) -> String {
     let mut hash = Sha256::new();
@@ -103,6 +108,8 @@ fn versions(tags: &str, epoch: &str) -> Result<Vec<i64>, Problem> {
         let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
         let (opaque, after) =
             quoted.strip_prefix('"').and_then(|quoted| quoted.split_once('"')).ok_or_else(malformed)?;
+        // What is worked out is no part of the version, so any mark will do.
+        let opaque = opaque.split_once('+').map_or(opaque, |(version, _)| version);
         let version = opaque.rsplit_once('-').filter(|(of, _)| *of == epoch && !weak);
         versions.extend(version.and_then(|(_, since)| since.parse::<i64>().ok()));
         match after.trim_start().strip_prefix(',') {
@@ -128,6 +135,7 @@ mod tests {
         for (value, wanted) in [
             ("\"abc-7\"", vec![7]),
             ("\"abc-7\", \"abc-9\"", vec![7, 9]),
+            ("\"abc-7+2026-01\"", vec![7]),
             ("W/\"abc-7\"", vec![]),
             ("\"other-7\"", vec![]),
         ] {

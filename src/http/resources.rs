@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::conditional::{Shown, strong, weak};
+use super::conditional::{Shown, marked, weak};
 use super::operation::{Api, Input, Operation, Param};
 use super::page::{Cursor, body as page_body};
 use super::params::{DEFAULT_ITEMS, MOST_ITEMS, filter_schema, refused};
@@ -15,7 +15,8 @@ use super::schema::{Field, moment, named};
 use super::workflows;
 use super::write::{Answer, write};
 use crate::app::{
-    Error, Listed, Listing, Position, Presence, Query, Read, Resource, Sort, minted, put, retire,
+    Error, Listed, Listing, Position, Presence, Query, Read, Resource, Sort, Write, Written, minted, put,
+    retire,
 };
 use crate::domain::fault::{Fault, FaultCode, Faults, nearest};
 use crate::domain::id::ThingId;
@@ -63,6 +64,42 @@ pub(crate) trait Exposed: Resource<Record: Listing> {
     fn complete(document: Value) -> Value {
         document
     }
+
+    /// What the service works out from one for a day and shows with it, but never stores.
+    const COMPUTED: Option<fn(&Value, Date) -> Computed> = None;
+}
+
+/// A member that the service works out and never stores.
+pub(crate) struct Computed {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it is.
+    pub(crate) value: Value,
+    /// A word for the tag of the thing, another one whenever the value is another for the same version.
+    pub(crate) mark: &'static str,
+}
+
+/// Adds what the service works out for a day to a document, and says how the tag tells of it.
+fn compute<T: Exposed>(document: &mut Value, on: Date) -> Option<&'static str> {
+    let Computed { name, value, mark } = T::COMPUTED?(document, on);
+    document[name] = value;
+    Some(mark)
+}
+
+/// The same for a document that is text.
+fn computed<T: Exposed>(document: String, on: Date) -> (String, Option<&'static str>) {
+    if T::COMPUTED.is_none() {
+        return (document, None);
+    }
+    let Ok(mut value) = serde_json::from_str(&document) else { return (document, None) };
+    let mark = compute::<T>(&mut value, on);
+    (value.to_string(), mark)
+}
+
+/// The answer to a thing having been written, with what the service works out for it today.
+fn finished<T: Exposed>(write: &Write, mut written: Written, location: String) -> Answer {
+    let mark = compute::<T>(&mut written.document, write.now().date());
+    Answer { mark, ..Answer::written(written, location) }
 }
 
 /// The example of a kind as it is shown: every field, with the id of the example.
@@ -303,7 +340,9 @@ async fn list<T: Exposed>(call: Call) -> Result<Response, Problem> {
         None
     };
     drop(read);
-    let items: Vec<String> = page.items.into_iter().map(document).collect();
+    let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
+    let shown = |listed| computed::<T>(document(listed), today).0;
+    let items: Vec<String> = page.items.into_iter().map(shown).collect();
     let next =
         page.next.map(|position: Position| Cursor { revision, on, position }.write(&call.path, &call.params));
     let counted = total.map(|total| total.to_string());
@@ -368,8 +407,10 @@ async fn show<T: Exposed>(call: Call) -> Result<Response, Problem> {
     let revision = read.at().revision;
     let on = day(&call, &read)?.filter(|_| T::KIND == Kind::Approval);
     let Some(on) = on else {
-        let etag = strong(&read.head().epoch, filed.since);
-        return Ok(Shown { etag, media_type: JSON, body: filed.document, revision }.answer(&call.headers));
+        let today = call.params.valid_on()?.unwrap_or_else(|| call.app.register.now().date());
+        let (body, mark) = computed::<T>(filed.document, today);
+        let etag = marked(&read.head().epoch, filed.since, mark);
+        return Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers));
     };
     let standing = match crate::domain::id::ApprovalId::try_from(id.as_str()) {
         Ok(id) => read.standing_on(&id, on).await.map_err(|error| store_problem(&error))?,
@@ -388,8 +429,9 @@ fn claims<T: Exposed>(object: &mut Map<String, Value>) -> Claims {
 }
 
 /// Refuses a write whose body says something else of such fields than they are afterwards.
-pub(crate) fn check_claims(claims: &Claims, document: &Value) -> Result<(), Error> {
+pub(crate) fn check_claims(claims: &Claims, document: Option<&Value>) -> Result<(), Error> {
     let mut faults = Faults::default();
+    let document = document.unwrap_or(&Value::Null);
     for (name, claimed) in
         claims.iter().filter(|(name, claimed)| document.get(name.as_str()) != Some(claimed))
     {
@@ -445,8 +487,9 @@ async fn put_thing<T: Exposed>(call: &Call, thing: T, claims: Claims) -> Result<
     write(call, move |write, given| {
         Box::pin(async move {
             let written = put(write, &given.actor, thing, &given.precondition).await?;
-            check_claims(&claims, &written.document)?;
-            Ok(Ok(Answer::written(written, location)))
+            let answer = finished::<T>(write, written, location);
+            check_claims(&claims, answer.body.as_ref())?;
+            Ok(Ok(answer))
         })
     })
     .await
@@ -470,8 +513,9 @@ async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
                 Err(problem) => return Ok(Err(problem)),
             };
             let written = put(write, &given.actor, after, &given.precondition).await?;
-            check_claims(&claims, &written.document)?;
-            Ok(Ok(Answer::written(written, location)))
+            let answer = finished::<T>(write, written, location);
+            check_claims(&claims, answer.body.as_ref())?;
+            Ok(Ok(answer))
         })
     })
     .await

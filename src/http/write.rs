@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::call::Call;
-use super::conditional::{precondition, strong};
+use super::conditional::{marked, precondition};
 use super::problem::{Code, Problem, Wrong};
 use super::refusals::{problem, store_problem};
 use crate::app::{BoxFuture, Effect, Error, Maker, Precondition, Reply, StoreError, Write, Written};
@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     pub(crate) body: Option<Value>,
     /// The version of the thing written, for its tag.
     pub(crate) version: Option<i64>,
+    /// What the tag says of what is shown with the thing.
+    pub(crate) mark: Option<&'static str>,
     /// Where a thing that was created can be read.
     pub(crate) location: Option<String>,
     /// Whether what was written is to stay.
@@ -40,6 +42,7 @@ impl Answer {
             status: if created { StatusCode::CREATED } else { StatusCode::OK },
             body: Some(written.document),
             version: Some(written.since),
+            mark: None,
             location: created.then_some(location),
             undo: false,
         }
@@ -47,12 +50,19 @@ impl Answer {
 
     /// An answer with a body.
     pub(crate) fn body(status: StatusCode, body: Value) -> Self {
-        Self { status, body: Some(body), version: None, location: None, undo: false }
+        Self { status, body: Some(body), version: None, mark: None, location: None, undo: false }
     }
 
     /// An empty answer.
     pub(crate) fn empty() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: None, version: None, location: None, undo: false }
+        Self {
+            status: StatusCode::NO_CONTENT,
+            body: None,
+            version: None,
+            mark: None,
+            location: None,
+            undo: false,
+        }
     }
 }
 
@@ -166,7 +176,10 @@ impl Ready {
         }
         // A trial's version never comes to be: its tag would match nothing, or worse, another change.
         fields.extend(
-            answer.version.filter(|_| !on_trial).map(|version| field("etag", &strong(epoch, version))),
+            answer
+                .version
+                .filter(|_| !on_trial)
+                .map(|version| field("etag", &marked(epoch, version, answer.mark))),
         );
         fields.extend(answer.location.map(|location| field("location", &location)));
         let body = answer.body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
