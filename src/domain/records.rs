@@ -1,0 +1,264 @@
+//! Everything that judgements need, in memory, found by the ids they ask for.
+//!
+//! Records are loaded once, at one revision and for one valid moment: where a case stands and what a calendar
+//! period adds up to are those of that moment. Every pair of a company and a chip can then be judged on them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::approval::Approval;
+use super::authority::{Authority, Gate};
+use super::chip::Chip;
+use super::citation::Citation;
+use super::company::Company;
+use super::condition::{Condition, Period, Scope};
+use super::holding::Totals;
+use super::id::{ApprovalId, AuthorityId, ChipId, CompanyId, ConditionId, SourceId, StageId, WorkflowId};
+use super::jurisdiction::Jurisdiction;
+use super::source::Source;
+use super::time::Date;
+use super::workflow::{Stage, Workflow};
+
+/// An approval and where it stands at the valid moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseOn {
+    /// The approval.
+    pub approval: Approval,
+    /// The stage in effect.
+    pub stage: StageId,
+    /// The date it took effect; `None` for the stage a case begins in.
+    pub since: Option<Date>,
+    /// Whether an open report names another stage.
+    pub disputed: bool,
+    /// What the transition that entered the stage rests on; empty for the stage a case begins in.
+    pub evidence: Vec<Citation>,
+}
+
+/// What the movements of a company and a chip add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// All of them.
+    pub all: Totals,
+    /// Those that name an approval, by approval.
+    pub by_approval: BTreeMap<ApprovalId, Totals>,
+    /// Those that name none.
+    pub unattributed: Totals,
+    /// Those of the calendar period (UTC) in which the valid moment lies, by the length of the period.
+    pub by_period: BTreeMap<Period, Totals>,
+}
+
+impl Holding {
+    /// The totals of the period in which the valid moment lies; all there are where no period is named.
+    #[must_use]
+    pub fn totals(&self, period: Option<Period>) -> Totals {
+        match period {
+            None => self.all,
+            Some(period) => self.by_period.get(&period).copied().unwrap_or_default(),
+        }
+    }
+
+    /// The totals that count against an approval: its own movements, and those that name no approval.
+    /// `None` beyond what a total can hold.
+    #[must_use]
+    pub fn against(&self, approval: &ApprovalId) -> Option<Totals> {
+        self.by_approval.get(approval).copied().unwrap_or_default().plus(self.unattributed)
+    }
+}
+
+/// The part of a scope that names the fewest questions, by which a condition is found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Narrowest {
+    Approval(ApprovalId),
+    Pair(CompanyId, ChipId),
+    Company(CompanyId),
+    Chip(ChipId),
+    Authority(AuthorityId),
+}
+
+impl Narrowest {
+    fn of(scope: &Scope) -> Option<Self> {
+        let approval = scope.approval.clone().map(Self::Approval);
+        let holder = match (&scope.company, &scope.chip) {
+            (Some(company), Some(chip)) => Some(Self::Pair(company.clone(), chip.clone())),
+            (Some(company), None) => Some(Self::Company(company.clone())),
+            (None, Some(chip)) => Some(Self::Chip(chip.clone())),
+            (None, None) => None,
+        };
+        approval.or(holder).or_else(|| scope.authority.clone().map(Self::Authority))
+    }
+}
+
+/// Everything that judgements need.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    companies: BTreeMap<CompanyId, Company>,
+    chips: BTreeMap<ChipId, Chip>,
+    authorities: BTreeMap<AuthorityId, Authority>,
+    guards: HashMap<(Gate, Jurisdiction), BTreeSet<AuthorityId>>,
+    workflows: HashMap<WorkflowId, Workflow>,
+    sources: HashMap<SourceId, Source>,
+    cases: HashMap<CompanyId, HashMap<ChipId, BTreeMap<ApprovalId, CaseOn>>>,
+    superseded: BTreeSet<ApprovalId>,
+    conditions: BTreeMap<ConditionId, Condition>,
+    governing: HashMap<Narrowest, BTreeSet<ConditionId>>,
+    holdings: HashMap<CompanyId, BTreeMap<ChipId, Holding>>,
+}
+
+/// The records as far as they bear on one company and one chip.
+#[derive(Clone, Copy, Debug)]
+pub struct Dossier<'a> {
+    /// All records.
+    pub records: &'a Records,
+    /// The company that asks.
+    pub company: &'a Company,
+    /// The chip it asks about.
+    pub chip: &'a Chip,
+}
+
+impl Records {
+    /// Adds a company.
+    pub fn insert_company(&mut self, company: Company) {
+        self.companies.insert(company.id.clone(), company);
+    }
+
+    /// Adds a chip.
+    pub fn insert_chip(&mut self, chip: Chip) {
+        self.chips.insert(chip.id.clone(), chip);
+    }
+
+    /// Adds an authority.
+    pub fn insert_authority(&mut self, authority: Authority) {
+        let gate = (authority.gate, authority.jurisdiction);
+        self.guards.entry(gate).or_default().insert(authority.id.clone());
+        self.authorities.insert(authority.id.clone(), authority);
+    }
+
+    /// Adds a workflow.
+    pub fn insert_workflow(&mut self, workflow: Workflow) {
+        self.workflows.insert(workflow.id.clone(), workflow);
+    }
+
+    /// Adds a source. A source that is cited and not here counts as past its freshness limit.
+    pub fn insert_source(&mut self, source: Source) {
+        self.sources.insert(source.id.clone(), source);
+    }
+
+    /// Adds a case, current or over. An approval it supersedes does not count from then on.
+    pub fn insert_case(&mut self, case: CaseOn) {
+        let approval = &case.approval;
+        self.superseded.extend(approval.supersedes.clone());
+        self.cases
+            .entry(approval.company.clone())
+            .or_default()
+            .entry(approval.chip.clone())
+            .or_default()
+            .insert(approval.id.clone(), case);
+    }
+
+    /// Adds a condition, whether or not it is in force.
+    pub fn insert_condition(&mut self, condition: Condition) {
+        if let Some(narrowest) = Narrowest::of(&condition.scope) {
+            self.governing.entry(narrowest).or_default().insert(condition.id.clone());
+        }
+        self.conditions.insert(condition.id.clone(), condition);
+    }
+
+    /// Adds what the movements of a company and a chip add up to.
+    pub fn insert_holding(&mut self, company: CompanyId, chip: ChipId, holding: Holding) {
+        self.holdings.entry(company).or_default().insert(chip, holding);
+    }
+
+    /// The records as far as they bear on a company and a chip, both of them on record.
+    #[must_use]
+    pub fn dossier(&self, company: &CompanyId, chip: &ChipId) -> Option<Dossier<'_>> {
+        Some(Dossier { records: self, company: self.companies.get(company)?, chip: self.chips.get(chip)? })
+    }
+
+    /// Every company, by id.
+    pub fn companies(&self) -> impl Iterator<Item = &Company> {
+        self.companies.values()
+    }
+
+    /// Every chip, by id.
+    pub fn chips(&self) -> impl Iterator<Item = &Chip> {
+        self.chips.values()
+    }
+
+    /// The chip with this id.
+    #[must_use]
+    pub fn chip(&self, id: &ChipId) -> Option<&Chip> {
+        self.chips.get(id)
+    }
+
+    /// The authority with this id.
+    #[must_use]
+    pub fn authority(&self, id: &AuthorityId) -> Option<&Authority> {
+        self.authorities.get(id)
+    }
+
+    /// The condition with this id.
+    #[must_use]
+    pub fn condition(&self, id: &ConditionId) -> Option<&Condition> {
+        self.conditions.get(id)
+    }
+
+    /// The source with this id.
+    #[must_use]
+    pub fn source(&self, id: &SourceId) -> Option<&Source> {
+        self.sources.get(id)
+    }
+
+    /// The authorities that guard a gate of a jurisdiction, by id.
+    pub fn guards(&self, gate: Gate, jurisdiction: Jurisdiction) -> impl Iterator<Item = &AuthorityId> {
+        self.guards.get(&(gate, jurisdiction)).into_iter().flatten()
+    }
+
+    /// Whether another approval on record takes the place of this one.
+    #[must_use]
+    pub fn is_superseded(&self, approval: &ApprovalId) -> bool {
+        self.superseded.contains(approval)
+    }
+
+    /// The workflow a case goes through.
+    #[must_use]
+    pub fn workflow_of(&self, case: &CaseOn) -> Option<&Workflow> {
+        self.workflows.get(&self.authority(&case.approval.authority)?.workflow)
+    }
+
+    /// The stage a case is at.
+    #[must_use]
+    pub fn stage_of(&self, case: &CaseOn) -> Option<&Stage> {
+        self.workflow_of(case)?.stage(&case.stage)
+    }
+
+    /// The chips a company has movements of, by id, and what those add up to.
+    pub fn holdings(&self, company: &CompanyId) -> impl Iterator<Item = (&ChipId, &Holding)> {
+        self.holdings.get(company).into_iter().flatten()
+    }
+}
+
+impl<'a> Dossier<'a> {
+    /// The cases of the pair, by id.
+    pub fn cases(&self) -> impl Iterator<Item = &'a CaseOn> + use<'a> {
+        let of_company = self.records.cases.get(&self.company.id);
+        of_company.and_then(|cases| cases.get(&self.chip.id)).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The case of the pair with this id.
+    #[must_use]
+    pub fn case(&self, id: &ApprovalId) -> Option<&'a CaseOn> {
+        self.records.cases.get(&self.company.id)?.get(&self.chip.id)?.get(id)
+    }
+
+    /// What the pair's movements add up to; `None` if there are none.
+    #[must_use]
+    pub fn holding(&self) -> Option<&'a Holding> {
+        self.records.holdings.get(&self.company.id)?.get(&self.chip.id)
+    }
+
+    /// Whether a scope leaves room for the pair; whom else it names is not looked at.
+    #[must_use]
+    pub fn is_within(&self, scope: &Scope) -> bool {
+        scope.company.as_ref().is_none_or(|company| *company == self.company.id)
+            && scope.chip.as_ref().is_none_or(|chip| *chip == self.chip.id)
+    }
+}
