@@ -8,6 +8,7 @@ use crate::domain::approval::Case;
 use crate::domain::condition::Condition;
 use crate::domain::id::AuthorityId;
 use crate::domain::thing::ThingRef;
+use crate::domain::time::Moment;
 use crate::store::Write;
 
 impl Resource for Condition {
@@ -40,9 +41,13 @@ impl Resource for Condition {
 
     async fn settle(write: &mut Write, _before: Option<&Self>, after: Option<&Self>) -> Result<(), Error> {
         let now = write.now();
-        let bounds = after.map(|condition| [condition.in_force_from, condition.in_force_until]);
-        for bound in bounds.into_iter().flatten().flatten().filter(|bound| *bound > now) {
-            write.falls_due(bound);
+        let Some(condition) = after else { return Ok(()) };
+        let met = condition.met_on.map(Moment::start_of);
+        let period =
+            condition.terms.period().and_then(|period| period.next(now.date())).map(Moment::start_of);
+        let dates = [condition.in_force_from, condition.in_force_until, met, period];
+        for date in dates.into_iter().flatten().filter(|date| *date > now) {
+            write.falls_due(date);
         }
         Ok(())
     }

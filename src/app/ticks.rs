@@ -37,6 +37,9 @@ async fn flip(write: &mut Write) -> Result<(), Error> {
             settle_case(write, &id, Action::TookEffect).await?;
         }
     }
+    for id in write.conditions_turning(after.date(), now.date()).await? {
+        pass(write, &ThingRef::new(Kind::Condition, id), Action::TookEffect).await?;
+    }
     for passed in write.bounds_passed(after, now).await? {
         pass(write, &passed.thing, action(passed.bound)).await?;
     }

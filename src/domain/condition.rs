@@ -145,6 +145,15 @@ impl Terms {
         }
     }
 
+    /// The period over which they count anew, if they do.
+    #[must_use]
+    pub fn period(&self) -> Option<Period> {
+        match self {
+            Self::DomesticShare { period, .. } | Self::UnitCap { period, .. } => *period,
+            _ => None,
+        }
+    }
+
     /// The JSON pointers of the parameters that nobody has set.
     #[must_use]
     pub fn unset(&self) -> Vec<String> {

@@ -44,17 +44,19 @@ impl Source {
         faults
     }
 
-    /// The moment from which the source is past its freshness limit; `None` if it has no limit or was never checked.
+    /// The moment from which the source is past its freshness limit; `None` if it has no limit. One that was
+    /// never checked has been past its limit all along.
     #[must_use]
     pub fn stale_at(&self) -> Option<Moment> {
         let days = i64::from(self.check_every_days?);
-        Some(self.last_checked_at?.plus_seconds(days * SECONDS_A_DAY))
+        let checked = |at: Moment| at.plus_seconds(days * SECONDS_A_DAY);
+        Some(self.last_checked_at.map_or_else(Moment::epoch, checked))
     }
 
-    /// Whether the source is past its own limit. One that has a limit and was never checked is.
+    /// Whether the source is past its own limit.
     #[must_use]
     pub fn is_stale(&self, at: Moment) -> bool {
-        self.check_every_days.is_some() && self.stale_at().is_none_or(|stale_at| stale_at <= at)
+        self.stale_at().is_some_and(|stale_at| stale_at <= at)
     }
 
     /// The source after somebody looked at it; an older look never takes back a newer one.

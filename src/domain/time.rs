@@ -99,6 +99,15 @@ impl Date {
     pub fn tomorrow(self) -> Option<Self> {
         self.0.tomorrow().ok().map(Self)
     }
+
+    /// The first day of the next run of so many months, which divide a year; `None` if it lies beyond the
+    /// calendar's end.
+    #[must_use]
+    pub fn next_run_of(self, months: i8) -> Option<Self> {
+        let month = (self.0.month() - 1) / months * months + months + 1;
+        let (year, month) = if month > 12 { (self.0.year() + 1, 1) } else { (self.0.year(), month) };
+        civil::Date::new(year, month, 1).ok().map(Self)
+    }
 }
 
 impl TryFrom<&str> for Date {
@@ -179,6 +188,23 @@ mod tests {
         assert!(Date::try_from("2026-01-23T08:00:00Z").is_err());
         assert!(Date::try_from("2026-02-30").is_err());
         assert!(Date::try_from("20260123").is_err());
+    }
+
+    #[test]
+    fn a_run_of_months_begins_with_the_year() {
+        for (day, months, next) in [
+            ("2026-01-31", 1, "2026-02-01"),
+            ("2026-12-01", 1, "2027-01-01"),
+            ("2026-03-31", 3, "2026-04-01"),
+            ("2026-04-01", 3, "2026-07-01"),
+            ("2026-11-24", 3, "2027-01-01"),
+            ("2026-01-01", 12, "2027-01-01"),
+            ("2026-12-31", 12, "2027-01-01"),
+        ] {
+            let day = Date::try_from(day).unwrap();
+            assert_eq!(day.next_run_of(months).map(|next| next.to_string()).as_deref(), Some(next), "{day}");
+        }
+        assert_eq!(Date::try_from("9999-12-31").unwrap().next_run_of(12), None);
     }
 
     #[test]

@@ -19,6 +19,8 @@ impl Stored for Condition {
             "status",
             "in_force_from",
             "in_force_until",
+            "met_on",
+            "period",
         ],
     };
 
@@ -34,6 +36,8 @@ impl Stored for Condition {
             self.status.as_str().into(),
             self.in_force_from.into(),
             self.in_force_until.into(),
+            self.met_on.as_ref().map(ToString::to_string).into(),
+            self.terms.period().map(|period| period.to_string()).into(),
         ])
     }
 }

@@ -4,8 +4,10 @@ use super::column::Stamp;
 use super::error::Error;
 use super::statement::Statement;
 use super::write::Write;
+use crate::domain::condition::Period;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::{Date, Moment};
+use crate::domain::vocabulary::Vocabulary as _;
 
 /// The bounds of things that are moments: table, column.
 const BOUNDS: [(Kind, &str, &str); 5] = [
@@ -46,6 +48,25 @@ impl Write {
         Ok(passed)
     }
 
+    /// The conditions that are met on a day after one and by another, or of which a new period begins then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn conditions_turning(&mut self, after: Date, by: Date) -> Result<Vec<String>, Error> {
+        let begun = |period: &Period| period.next(after).is_some_and(|next| next <= by);
+        let begun: Vec<&'static str> =
+            Period::ALL.iter().filter(|period| begun(period)).map(|period| period.as_str()).collect();
+        let statement = Statement::new("SELECT id FROM condition WHERE until IS NULL AND (met_on > ");
+        let statement = statement.bind(after.to_string()).push(" AND met_on <= ").bind(by.to_string());
+        let statement = match begun.as_slice() {
+            [] => statement,
+            begun => statement.push(" OR period IN (").bind_all(begun.iter().copied()).push(")"),
+        };
+        let rows: Vec<(String,)> = self.connection().fetch_all(statement.push(") ORDER BY id")).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
     /// The open reports dated after one day and by another: company, chip and authority.
     ///
     /// # Errors
@@ -80,11 +101,19 @@ impl Write {
         }
         for days in [
             "SELECT min(valid_from) FROM stage_span WHERE until IS NULL AND valid_from > ",
+            "SELECT min(met_on) FROM condition WHERE until IS NULL AND met_on > ",
             "SELECT min(on_date) FROM report WHERE until IS NULL AND status = 'open' AND stage IS NOT NULL AND on_date > ",
         ] {
             let statement = Statement::new(days).bind(after.date().to_string());
             let (found,): (Option<String>,) = self.connection().fetch_one(statement).await?;
             earliest(found.and_then(|date| Date::try_from(date.as_str()).ok()).map(Moment::start_of));
+        }
+        let periods = Statement::new(
+            "SELECT DISTINCT period FROM condition WHERE until IS NULL AND period IS NOT NULL",
+        );
+        for (period,) in self.connection().fetch_all::<(String,)>(periods).await? {
+            let next = Period::named(&period).and_then(|period| period.next(after.date()));
+            earliest(next.map(Moment::start_of));
         }
         Ok(next)
     }

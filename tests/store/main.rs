@@ -3,7 +3,6 @@
 #![expect(clippy::type_complexity, clippy::similar_names, reason = "rows are read as they come")]
 
 #[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "other tests use more of it")]
 mod support;
 
 mod lists;
@@ -12,4 +11,5 @@ mod revisions;
 mod schema;
 mod standings;
 mod things;
+mod time;
 mod workflows;

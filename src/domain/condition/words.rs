@@ -1,5 +1,6 @@
 //! The words that conditions are written in.
 
+use crate::domain::time::Date;
 use crate::domain::vocabulary::vocabulary;
 
 vocabulary! {
@@ -167,5 +168,23 @@ vocabulary! {
         ImportDuty = "import_duty",
         /// A fee.
         Fee = "fee",
+    }
+}
+
+impl Period {
+    /// How many months it has.
+    #[must_use]
+    pub fn months(self) -> i8 {
+        match self {
+            Self::Month => 1,
+            Self::Quarter => 3,
+            Self::Year => 12,
+        }
+    }
+
+    /// The first day of the next one; `None` if it lies beyond the calendar's end.
+    #[must_use]
+    pub fn next(self, day: Date) -> Option<Date> {
+        day.next_run_of(self.months())
     }
 }
