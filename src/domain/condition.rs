@@ -251,6 +251,14 @@ impl Condition {
         faults
     }
 
+    /// Whether the condition counts at a moment.
+    #[must_use]
+    pub fn is_in_force(&self, at: Moment) -> bool {
+        self.status == ConditionStatus::InForce
+            && self.in_force_from.is_none_or(|from| from <= at)
+            && self.in_force_until.is_none_or(|until| at < until)
+    }
+
     fn check_unknown(&self, faults: &mut Faults) {
         let unset = self.terms.unset();
         if self.unknown.is_none() && !unset.is_empty() {

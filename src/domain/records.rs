@@ -98,8 +98,9 @@ pub struct Records {
     sources: HashMap<SourceId, Source>,
     cases: HashMap<CompanyId, HashMap<ChipId, BTreeMap<ApprovalId, CaseOn>>>,
     superseded: BTreeSet<ApprovalId>,
-    conditions: BTreeMap<ConditionId, Condition>,
-    governing: HashMap<Narrowest, BTreeSet<ConditionId>>,
+    conditions: Vec<Condition>,
+    places: HashMap<ConditionId, usize>,
+    governing: HashMap<Narrowest, Vec<usize>>,
     holdings: HashMap<CompanyId, BTreeMap<ChipId, Holding>>,
 }
 
@@ -154,12 +155,24 @@ impl Records {
             .insert(approval.id.clone(), case);
     }
 
-    /// Adds a condition, whether or not it is in force.
+    /// The case with this id, to assume something of it.
+    pub(super) fn case_mut(
+        &mut self,
+        company: &CompanyId,
+        chip: &ChipId,
+        id: &ApprovalId,
+    ) -> Option<&mut CaseOn> {
+        self.cases.get_mut(company)?.get_mut(chip)?.get_mut(id)
+    }
+
+    /// Adds a condition, whether or not it is in force. Each is added once.
     pub fn insert_condition(&mut self, condition: Condition) {
+        let place = self.conditions.len();
         if let Some(narrowest) = Narrowest::of(&condition.scope) {
-            self.governing.entry(narrowest).or_default().insert(condition.id.clone());
+            self.governing.entry(narrowest).or_default().push(place);
         }
-        self.conditions.insert(condition.id.clone(), condition);
+        self.places.insert(condition.id.clone(), place);
+        self.conditions.push(condition);
     }
 
     /// Adds what the movements of a company and a chip add up to.
@@ -198,7 +211,22 @@ impl Records {
     /// The condition with this id.
     #[must_use]
     pub fn condition(&self, id: &ConditionId) -> Option<&Condition> {
-        self.conditions.get(id)
+        self.conditions.get(*self.places.get(id)?)
+    }
+
+    /// The condition with this id, to assume something of it. Its id and scope stay as they are.
+    pub(super) fn condition_mut(&mut self, id: &ConditionId) -> Option<&mut Condition> {
+        self.conditions.get_mut(*self.places.get(id)?)
+    }
+
+    /// The conditions whose scope names this approval.
+    pub fn conditions_on(&self, approval: &ApprovalId) -> impl Iterator<Item = &Condition> + use<'_> {
+        self.found_by(&Narrowest::Approval(approval.clone()))
+    }
+
+    fn found_by(&self, narrowest: &Narrowest) -> impl Iterator<Item = &Condition> + use<'_> {
+        let places = self.governing.get(narrowest);
+        places.into_iter().flatten().filter_map(|place| self.conditions.get(*place))
     }
 
     /// The source with this id.
@@ -253,6 +281,23 @@ impl<'a> Dossier<'a> {
     #[must_use]
     pub fn holding(&self) -> Option<&'a Holding> {
         self.records.holdings.get(&self.company.id)?.get(&self.chip.id)
+    }
+
+    /// The conditions whose scope names no approval and leaves room for the pair and for one of these authorities.
+    pub fn conditions<'q>(
+        &self,
+        authorities: impl Iterator<Item = &'q AuthorityId>,
+    ) -> impl Iterator<Item = &'a Condition> {
+        let (company, chip) = (&self.company.id, &self.chip.id);
+        let records = self.records;
+        [
+            Narrowest::Pair(company.clone(), chip.clone()),
+            Narrowest::Company(company.clone()),
+            Narrowest::Chip(chip.clone()),
+        ]
+        .into_iter()
+        .chain(authorities.cloned().map(Narrowest::Authority))
+        .flat_map(move |narrowest| records.found_by(&narrowest))
     }
 
     /// Whether a scope leaves room for the pair; whom else it names is not looked at.

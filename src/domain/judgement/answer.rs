@@ -5,7 +5,7 @@ use crate::domain::citation::Citation;
 use crate::domain::condition::{ConditionKind, ConditionStatus, Force};
 use crate::domain::id::{ApprovalId, AuthorityId, ConditionId, SourceId, StageId};
 use crate::domain::jurisdiction::Jurisdiction;
-use crate::domain::thing::ThingRef;
+use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Date;
 use crate::domain::vocabulary::vocabulary;
 use crate::domain::workflow::Phase;
@@ -99,6 +99,19 @@ pub struct Reason {
     pub evidence: Vec<Citation>,
     /// What would change it, for a person.
     pub remedy: String,
+}
+
+impl Reason {
+    /// What reasons are ordered by: effect, gates before conditions, then what they are about.
+    pub(super) fn rank(&self) -> impl Ord + '_ {
+        let subject = self.subject.as_ref();
+        let place = match (subject.map(|thing| thing.kind), self.gate) {
+            (Some(Kind::Condition), _) | (_, None) => 2,
+            (_, Some(Gate::Import)) => 1,
+            (_, Some(Gate::Export)) => 0,
+        };
+        (self.effect, place, subject.map(|thing| &thing.id), &self.authority, self.code)
+    }
 }
 
 /// How a gate stands: one finding for each approval that counts there, or one without an approval.

@@ -1,9 +1,15 @@
 //! Assumptions: facts that a what-if puts in the place of those on record.
 
-use crate::domain::condition::ConditionStatus;
+use crate::domain::condition::{Condition, ConditionKind, ConditionStatus, Terms};
+use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::id::{ApprovalId, ConditionId, StageId};
 use crate::domain::number::{Fraction, Units};
+use crate::domain::records::{Dossier, Records};
 use crate::domain::time::Date;
+
+use super::answer::{Answer, Verdict};
+use super::judge;
+use super::question::Question;
 
 /// One fact assumed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,4 +41,164 @@ pub enum Change {
     MetOn(Date),
     /// Whether the condition counts.
     Status(ConditionStatus),
+}
+
+impl Change {
+    /// The field of an assumption that says so.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Minimum(_) => "minimum",
+            Self::Maximum(_) => "maximum",
+            Self::MetOn(_) => "met_on",
+            Self::Status(_) => "status",
+        }
+    }
+
+    fn fits(self, kind: ConditionKind) -> bool {
+        match self {
+            Self::Minimum(_) => kind == ConditionKind::DomesticShare,
+            Self::Maximum(_) => kind == ConditionKind::UnitCap,
+            Self::MetOn(_) => matches!(kind, ConditionKind::Requirement | ConditionKind::Other),
+            Self::Status(_) => true,
+        }
+    }
+
+    fn apply(self, condition: &mut Condition) {
+        match (self, &mut condition.terms) {
+            (Self::Minimum(share), Terms::DomesticShare { minimum, .. }) => *minimum = Some(share),
+            (Self::Maximum(units), Terms::UnitCap { maximum, .. }) => *maximum = Some(units),
+            (Self::MetOn(day), _) => condition.met_on = Some(day),
+            (Self::Status(status), _) => condition.status = status,
+            // A parameter that the kind does not have was refused before.
+            (Self::Minimum(_) | Self::Maximum(_), _) => {}
+        }
+    }
+}
+
+impl Assumption {
+    /// Whether both say something of the same fact.
+    fn concerns_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Stage { approval: one, .. }, Self::Stage { approval: other, .. }) => one == other,
+            (
+                Self::Condition { condition: one, change: this },
+                Self::Condition { condition: other, change: that },
+            ) => one == other && this.field() == that.field(),
+            _ => false,
+        }
+    }
+
+    fn check(&self, dossier: &Dossier<'_>, pointer: &str, faults: &mut Faults) {
+        match self {
+            Self::Stage { approval, stage } => {
+                let Some(case) = dossier.case(approval) else {
+                    return faults.add(
+                        format!("{pointer}/approval"),
+                        FaultCode::NoSuchThing,
+                        format!("no approval `{approval}` of this company and chip is on record"),
+                    );
+                };
+                let workflow = dossier.records.workflow_of(case);
+                if workflow.is_none_or(|workflow| workflow.stage(stage).is_none()) {
+                    faults.add(
+                        format!("{pointer}/stage"),
+                        FaultCode::NoSuchThing,
+                        format!("the workflow of the approval has no stage `{stage}`"),
+                    );
+                }
+            }
+            Self::Condition { condition, change } => {
+                let known = dossier.records.condition(condition);
+                let Some(known) = known.filter(|known| dossier.is_within(&known.scope)) else {
+                    return faults.add(
+                        format!("{pointer}/condition"),
+                        FaultCode::NoSuchThing,
+                        format!(
+                            "no condition `{condition}` that can govern this company and chip is on record"
+                        ),
+                    );
+                };
+                let (kind, field) = (known.terms.kind(), change.field());
+                if !change.fits(kind) {
+                    faults.add(
+                        format!("{pointer}/{field}"),
+                        FaultCode::Inconsistent,
+                        format!("a `{kind}` has no `{field}` to assume"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn apply(&self, records: &mut Records, question: &Question) {
+        match self {
+            Self::Stage { approval, stage } => {
+                if let Some(case) = records.case_mut(&question.company, &question.chip, approval) {
+                    case.stage = stage.clone();
+                    case.since = Some(question.valid_at.date());
+                    case.disputed = false;
+                    case.evidence = Vec::new();
+                }
+            }
+            Self::Condition { condition, change } => {
+                if let Some(condition) = records.condition_mut(condition) {
+                    change.apply(condition);
+                }
+            }
+        }
+    }
+}
+
+/// The answer to a what-if.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supposed {
+    /// The answer with everything assumed.
+    pub answer: Answer,
+    /// The verdict with nothing assumed.
+    pub without: Verdict,
+    /// For each assumption, whether the verdict would be another without it alone.
+    pub decided: Vec<bool>,
+}
+
+/// The answer to a question with facts assumed, and which of them decided.
+///
+/// # Errors
+///
+/// [`Faults`] at `/assume/…` for assumptions about what is not on record for the pair, about a parameter that the
+/// condition's kind does not have, about a stage that the workflow lacks, and for two about the same fact.
+pub fn suppose(
+    dossier: &Dossier<'_>,
+    question: &Question,
+    assumptions: &[Assumption],
+) -> Result<Supposed, Faults> {
+    let mut faults = Faults::default();
+    for (index, assumption) in assumptions.iter().enumerate() {
+        let pointer = format!("/assume/{index}");
+        assumption.check(dossier, &pointer, &mut faults);
+        let earlier = assumptions.iter().take(index);
+        if earlier.into_iter().any(|earlier| earlier.concerns_the_same_as(assumption)) {
+            faults.add(pointer, FaultCode::Repeated, "something is assumed of this already");
+        }
+    }
+    faults.or(())?;
+    let answer = judge_with(dossier, question, assumptions.iter());
+    let decided = (0..assumptions.len()).map(|left_out| {
+        let others = assumptions.iter().enumerate().filter(|(index, _)| *index != left_out);
+        let others = judge_with(dossier, question, others.map(|(_, assumption)| assumption));
+        others.verdict != answer.verdict
+    });
+    Ok(Supposed { decided: decided.collect(), without: judge(dossier, question).verdict, answer })
+}
+
+fn judge_with<'q>(
+    dossier: &Dossier<'_>,
+    question: &Question,
+    assumptions: impl Iterator<Item = &'q Assumption>,
+) -> Answer {
+    let mut records = dossier.records.clone();
+    for assumption in assumptions {
+        assumption.apply(&mut records, question);
+    }
+    judge(&Dossier { records: &records, ..*dossier }, question)
 }

@@ -1,0 +1,87 @@
+//! Conditions: what each in scope comes to, and what that does to the verdict.
+
+use crate::domain::condition::{Condition, Force};
+use crate::domain::id::AuthorityId;
+use crate::domain::records::CaseOn;
+use crate::domain::thing::{Kind, ThingRef};
+
+use super::answer::{Effect, Evaluation, Outcome, Reason, ReasonCode};
+use super::matter::Matter;
+use super::terms::{Finding, found};
+
+/// The conditions in scope of a question in which these approvals count, by id, in force or not.
+pub(super) fn governing<'a>(matter: &Matter<'a>, counting: &[&CaseOn]) -> Vec<&'a Condition> {
+    let records = matter.dossier.records;
+    let mut governing: Vec<&Condition> = counting
+        .iter()
+        .flat_map(|case| records.conditions_on(&case.approval.id))
+        .chain(matter.dossier.conditions(matter.authorities()))
+        .filter(|condition| matter.governs(&condition.scope, counting))
+        .collect();
+    governing.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    governing
+}
+
+/// What a condition in scope comes to, and the reason it gives, if it gives one.
+pub(super) fn judged(matter: &Matter<'_>, condition: &Condition) -> (Evaluation, Option<Reason>) {
+    let in_force = condition.is_in_force(matter.question.valid_at);
+    let finding = if in_force {
+        found(matter, condition)
+    } else {
+        Finding::not_applicable(format!("It is not in force at the time asked about: {}.", condition.status))
+    };
+    let evaluation = Evaluation {
+        condition: condition.id.clone(),
+        kind: condition.terms.kind(),
+        force: condition.force,
+        status: condition.status,
+        outcome: finding.outcome,
+        detail: finding.detail.clone(),
+    };
+    let reason = consequence(condition.force, &finding)
+        .map(|(code, effect)| told(matter, condition, (code, effect), finding));
+    (evaluation, reason)
+}
+
+/// The reason a finding gives and its effect: what does not bind yet may come to bind, so it leaves open.
+fn consequence(force: Force, finding: &Finding) -> Option<(ReasonCode, Effect)> {
+    let code = match finding.outcome {
+        // A payment is always met and always told.
+        Outcome::Met => return finding.code.map(|code| (code, Effect::Advises)),
+        Outcome::NotApplicable => return None,
+        Outcome::Unmet => finding.code.unwrap_or(ReasonCode::ConditionUnmet),
+        Outcome::Unknown => finding.code.unwrap_or(ReasonCode::ConditionUnknown),
+    };
+    let effect = match (force, finding.outcome) {
+        (Force::Encouraged, _) => Effect::Advises,
+        (Force::Required, Outcome::Unmet) => Effect::Blocks,
+        (Force::Required | Force::MayBeRequired, _) => Effect::LeavesOpen,
+    };
+    Some((code, effect))
+}
+
+fn told(
+    matter: &Matter<'_>,
+    condition: &Condition,
+    (code, effect): (ReasonCode, Effect),
+    finding: Finding,
+) -> Reason {
+    let authority = authority_of(matter, condition);
+    Reason {
+        code,
+        effect,
+        gate: authority.and_then(|authority| matter.gate_of(authority)),
+        authority: authority.cloned(),
+        subject: Some(ThingRef::new(Kind::Condition, condition.id.as_str())),
+        detail: finding.detail,
+        evidence: condition.citations.clone(),
+        remedy: finding.remedy,
+    }
+}
+
+/// The authority that a condition's scope names, itself or by the approval.
+pub(super) fn authority_of<'a>(matter: &Matter<'a>, condition: &'a Condition) -> Option<&'a AuthorityId> {
+    let scope = &condition.scope;
+    let by_approval = || matter.dossier.case(scope.approval.as_ref()?).map(|case| &case.approval.authority);
+    scope.authority.as_ref().or_else(by_approval)
+}

@@ -1,0 +1,14 @@
+//! Freshness: which of the sources an answer rests on are past their limit.
+
+use std::collections::BTreeSet;
+
+use crate::domain::citation::Citation;
+use crate::domain::id::SourceId;
+
+use super::matter::Matter;
+
+/// The stale sources among those cited, by id.
+pub(super) fn stale<'a>(matter: &Matter<'_>, evidence: impl Iterator<Item = &'a Citation>) -> Vec<SourceId> {
+    let cited: BTreeSet<&SourceId> = evidence.filter_map(Citation::source).collect();
+    cited.into_iter().filter(|source| matter.is_stale(source)).cloned().collect()
+}

@@ -1,0 +1,194 @@
+//! The gates: which cases count at each, and whether where they stand permits the activity.
+
+use std::collections::BTreeMap;
+
+use crate::domain::citation::Citation;
+use crate::domain::id::AuthorityId;
+use crate::domain::records::CaseOn;
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::time::{Date, Moment};
+use crate::domain::workflow::Phase;
+
+use super::answer::{Effect, GateFinding, Reason, ReasonCode};
+use super::exporters::choose;
+use super::matter::{Crossing, Matter};
+use super::standing;
+
+/// How all gates stand.
+#[derive(Default)]
+pub(super) struct Passage<'a> {
+    pub(super) findings: Vec<GateFinding>,
+    pub(super) reasons: Vec<Reason>,
+    /// The open approvals that count in the question.
+    pub(super) counting: Vec<&'a CaseOn>,
+    /// What the findings rest on.
+    pub(super) evidence: Vec<&'a [Citation]>,
+}
+
+impl<'a> Passage<'a> {
+    /// How the gates of a question stand.
+    pub(super) fn of(matter: &Matter<'a>) -> Self {
+        let mut passage = Self::default();
+        for crossing in &matter.crossings {
+            passage.cross(matter, crossing);
+        }
+        passage
+    }
+
+    fn cross(&mut self, matter: &Matter<'a>, crossing: &Crossing<'a>) {
+        if crossing.authorities.is_empty() {
+            return self.miss(crossing, None, no_authority(crossing));
+        }
+        let records = matter.dossier.records;
+        let (open, closed): (Vec<&CaseOn>, Vec<&CaseOn>) = matter
+            .dossier
+            .cases()
+            .filter(|case| crossing.authorities.contains(&&case.approval.authority))
+            .filter(|case| !records.is_superseded(&case.approval.id))
+            .partition(|case| is_open(matter, case));
+        if open.is_empty() {
+            let asked = matter.question.exporter.as_ref();
+            let concerned = closed.into_iter().filter(|case| {
+                case.approval.exporter.is_none()
+                    || asked.is_none()
+                    || case.approval.exporter.as_ref() == asked
+            });
+            return match latest(matter, concerned) {
+                Some(case) => self.end(matter, crossing, case),
+                None => self.miss(crossing, None, no_record(matter, crossing, None)),
+            };
+        }
+        let mut by_authority: BTreeMap<&AuthorityId, Vec<&CaseOn>> = BTreeMap::new();
+        for case in open {
+            by_authority.entry(&case.approval.authority).or_default().push(case);
+        }
+        for (authority, cases) in by_authority {
+            let choice = choose(matter, &cases);
+            for case in choice.cases {
+                self.count(matter, crossing, case);
+            }
+            let Some(exporter) = choice.missing else { continue };
+            let own = closed.iter().copied().filter(|case| {
+                case.approval.authority == *authority && case.approval.exporter.as_ref() == Some(exporter)
+            });
+            match latest(matter, own) {
+                Some(case) => self.end(matter, crossing, case),
+                None => {
+                    self.miss(crossing, Some(authority), no_record(matter, crossing, Some(authority)));
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, matter: &Matter<'a>, crossing: &Crossing<'a>, case: &'a CaseOn) {
+        self.findings.push(found(matter, crossing, case));
+        self.reasons.extend(standing::reasons(matter, case));
+        self.counting.push(case);
+        self.evidence.push(&case.evidence);
+    }
+
+    fn end(&mut self, matter: &Matter<'a>, crossing: &Crossing<'a>, case: &'a CaseOn) {
+        self.findings.push(found(matter, crossing, case));
+        self.reasons.push(over(matter, case));
+        self.evidence.push(&case.evidence);
+    }
+
+    fn miss(&mut self, crossing: &Crossing<'a>, authority: Option<&AuthorityId>, reason: Reason) {
+        self.findings.push(GateFinding {
+            gate: crossing.gate,
+            jurisdiction: crossing.jurisdiction,
+            authority: authority.cloned(),
+            approval: None,
+            stage: None,
+            phase: None,
+            since: None,
+            disputed: false,
+        });
+        self.reasons.push(reason);
+    }
+}
+
+fn found(matter: &Matter<'_>, crossing: &Crossing<'_>, case: &CaseOn) -> GateFinding {
+    GateFinding {
+        gate: crossing.gate,
+        jurisdiction: crossing.jurisdiction,
+        authority: Some(case.approval.authority.clone()),
+        approval: Some(case.approval.id.clone()),
+        stage: Some(case.stage.clone()),
+        phase: matter.dossier.records.stage_of(case).map(|stage| stage.phase),
+        since: case.since,
+        disputed: case.disputed,
+    }
+}
+
+fn has_ended(matter: &Matter<'_>, case: &CaseOn) -> bool {
+    matter.dossier.records.stage_of(case).is_some_and(|stage| stage.phase == Phase::Ended)
+}
+
+fn has_expired(matter: &Matter<'_>, case: &CaseOn) -> bool {
+    case.approval.valid_until.is_some_and(|until| until <= matter.question.valid_at)
+}
+
+fn is_open(matter: &Matter<'_>, case: &CaseOn) -> bool {
+    !has_ended(matter, case) && !has_expired(matter, case)
+}
+
+/// The case that was over last: by the day it ended or expired, then by id.
+fn latest<'a>(matter: &Matter<'_>, closed: impl Iterator<Item = &'a CaseOn>) -> Option<&'a CaseOn> {
+    let over_on = |case: &CaseOn| -> Option<Date> {
+        let expired = case.approval.valid_until.filter(|_| has_expired(matter, case));
+        let ended = case.since.filter(|_| has_ended(matter, case));
+        // What had ended already does not end again when its validity runs out.
+        ended.or(expired.map(Moment::date))
+    };
+    closed.max_by_key(|case| (over_on(case), &case.approval.id))
+}
+
+fn over(matter: &Matter<'_>, case: &CaseOn) -> Reason {
+    let (code, detail) = if has_ended(matter, case) {
+        (
+            ReasonCode::ApprovalEnded,
+            format!("The last case at this gate is over; it ended at `{}`.", case.stage),
+        )
+    } else {
+        let until = case.approval.valid_until.map(|until| until.to_string()).unwrap_or_default();
+        (ReasonCode::ApprovalExpired, format!("The last approval at this gate was valid until {until}."))
+    };
+    let authority = &case.approval.authority;
+    let remedy = format!("A case filed anew with `{authority}` that reaches a permitting stage.");
+    standing::about(matter, case, (code, Effect::Blocks), (detail, remedy))
+}
+
+fn no_authority(crossing: &Crossing<'_>) -> Reason {
+    let Crossing { gate, jurisdiction, .. } = crossing;
+    Reason {
+        code: ReasonCode::NoAuthority,
+        effect: Effect::LeavesOpen,
+        gate: Some(*gate),
+        authority: None,
+        subject: None,
+        detail: format!("No authority of {jurisdiction} for {gate} is on record."),
+        evidence: Vec::new(),
+        remedy: format!("Put the authority of {jurisdiction} for {gate} on record, and the case there."),
+    }
+}
+
+fn no_record(matter: &Matter<'_>, crossing: &Crossing<'_>, authority: Option<&AuthorityId>) -> Reason {
+    let Crossing { gate, jurisdiction, .. } = crossing;
+    let (company, chip) = (&matter.dossier.company.id, &matter.dossier.chip.id);
+    let exporter = matter.question.exporter.as_ref();
+    let from = exporter.map(|exporter| format!(" from `{exporter}`")).unwrap_or_default();
+    let at = authority.map(|authority| format!(" at `{authority}`")).unwrap_or_default();
+    Reason {
+        code: ReasonCode::NoRecord,
+        effect: Effect::LeavesOpen,
+        gate: Some(*gate),
+        authority: authority.cloned(),
+        subject: authority.and(exporter).map(|exporter| ThingRef::new(Kind::Company, exporter.as_str())),
+        detail: format!(
+            "No case of `{company}` for `{chip}`{from} is on record{at} for {gate} ({jurisdiction})."
+        ),
+        evidence: Vec::new(),
+        remedy: format!("Put the case for {gate} ({jurisdiction}) on record, with the stage it has reached."),
+    }
+}

@@ -1,0 +1,217 @@
+//! Limits: caps, shares and authorised quantities, as far as they are known.
+
+use crate::domain::approval::{Comparator, Quantity, QuantityRole};
+use crate::domain::condition::{Condition, Counting, Force, Period, Terms};
+use crate::domain::id::ChipId;
+use crate::domain::number::{Fraction, Units};
+use crate::domain::records::{CaseOn, Holding};
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::workflow::Activity;
+
+use super::answer::{Effect, Outcome, Reason, ReasonCode};
+use super::bound::Bound;
+use super::matter::Matter;
+use super::shares::{Sharing, share};
+use super::standing;
+use super::tally::Tally;
+use super::terms::Finding;
+
+/// What can be said of a limit.
+pub(super) enum Measured {
+    /// It is known.
+    Known(Bound),
+    /// It has no number, or what it counts is not known; the text says which.
+    Open(String),
+    /// It does not bear on the question; the text says why.
+    Apart(String),
+}
+
+/// A known limit and what sets it.
+pub(super) struct Limit {
+    pub(super) subject: ThingRef,
+    pub(super) bound: Bound,
+}
+
+/// The room that limits leave together.
+#[derive(Clone, Copy)]
+pub(super) struct Room<'a> {
+    least: i128,
+    most: i128,
+    /// The limit that sets it.
+    pub(super) limit: &'a Limit,
+}
+
+impl Room<'_> {
+    /// The greatest number of units that no limit stands in the way of; zero if no number fits them all.
+    pub(super) fn most(self) -> i128 {
+        if self.least > self.most { 0 } else { self.most }
+    }
+}
+
+/// The room that limits leave together; `None` if they leave any number of units.
+pub(super) fn room_of(limits: &[Limit]) -> Option<Room<'_>> {
+    let least = limits.iter().map(|limit| limit.bound.least()).max()?;
+    let bounded = limits.iter().filter_map(|limit| Some((limit.bound.most()?, limit)));
+    let (most, limit) = bounded.min_by_key(|(most, limit)| (*most, &limit.subject))?;
+    Some(Room { least, most, limit })
+}
+
+/// The required limits in force that are known, among conditions in scope and the approvals that count.
+pub(super) fn known(
+    matter: &Matter<'_>,
+    conditions: &[&Condition],
+    counting: &[&CaseOn],
+    activity: Activity,
+) -> Vec<Limit> {
+    let of_conditions = conditions
+        .iter()
+        .filter(|condition| condition.force == Force::Required)
+        .filter(|condition| condition.is_in_force(matter.question.valid_at))
+        .filter_map(|condition| match measure(matter, condition, activity)? {
+            Measured::Known(bound) => {
+                Some(Limit { subject: ThingRef::new(Kind::Condition, condition.id.as_str()), bound })
+            }
+            Measured::Open(_) | Measured::Apart(_) => None,
+        });
+    let of_approvals = counting.iter().flat_map(|case| {
+        allowances(matter, case, activity).into_iter().map(|(_, bound)| Limit {
+            subject: ThingRef::new(Kind::Approval, case.approval.id.as_str()),
+            bound,
+        })
+    });
+    of_conditions.chain(of_approvals).collect()
+}
+
+/// What a condition that limits comes to.
+pub(super) fn found(matter: &Matter<'_>, condition: &Condition) -> Finding {
+    match measure(matter, condition, matter.question.activity) {
+        None => Finding::not_applicable("It limits nothing that is counted."),
+        Some(Measured::Apart(why)) => Finding::not_applicable(why),
+        Some(Measured::Open(why)) => {
+            Finding::new(Outcome::Unknown, why, "Record the limit once it is set, and what it counts.")
+        }
+        Some(Measured::Known(bound)) => {
+            let units = i128::from(matter.question.units.get());
+            if bound.admits(units) {
+                return Finding::new(Outcome::Met, bound.told(units), "");
+            }
+            Finding::new(Outcome::Unmet, bound.told(units), bound.remedy()).because(ReasonCode::OverLimit)
+        }
+    }
+}
+
+/// The authorised quantities of an approval that the question would break.
+pub(super) fn authorised(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
+    let units = i128::from(matter.question.units.get());
+    allowances(matter, case, matter.question.activity)
+        .into_iter()
+        .filter(|(_, bound)| !bound.admits(units))
+        .map(|(quantity, bound)| Reason {
+            evidence: quantity.citations.clone(),
+            ..standing::about(
+                matter,
+                case,
+                (ReasonCode::OverLimit, Effect::Blocks),
+                (bound.told(units), bound.remedy()),
+            )
+        })
+        .collect()
+}
+
+/// The quantities an approval authorises, as limits on what is shipped under it. Preparing ships nothing.
+fn allowances<'a>(matter: &Matter<'_>, case: &'a CaseOn, activity: Activity) -> Vec<(&'a Quantity, Bound)> {
+    if activity == Activity::Prepare {
+        return Vec::new();
+    }
+    let authorised = case.approval.quantities.iter().filter(|it| it.role == QuantityRole::Authorised);
+    let limits = authorised.filter_map(|quantity| {
+        let most = match quantity.comparator {
+            Comparator::Exact | Comparator::UpTo => quantity.units.get(),
+            Comparator::LessThan => quantity.units.get() - 1,
+            Comparator::About | Comparator::MoreThan | Comparator::AtLeast => return None,
+        };
+        Some((quantity, i128::from(most)))
+    });
+    let counted = matter.dossier.holding().map(|holding| holding.against(&case.approval.id));
+    let tally = match counted {
+        None => Tally::default(),
+        Some(Some(totals)) => Tally::of(totals, Counting::Shipped, activity),
+        // More than can be counted is more than anything allows.
+        Some(None) => Tally { base: i128::from(i64::MAX), free: 0 },
+    };
+    limits.map(|(quantity, most)| (quantity, Bound::cap(tally, most))).collect()
+}
+
+/// What can be said of the limit a condition sets on an activity; `None` for kinds that count nothing.
+pub(super) fn measure(matter: &Matter<'_>, condition: &Condition, activity: Activity) -> Option<Measured> {
+    let limits = matches!(
+        condition.terms,
+        Terms::DomesticShare { .. } | Terms::UnitCap { .. } | Terms::RelativeCap { .. }
+    );
+    if limits && activity == Activity::Prepare {
+        return Some(Measured::Apart("Limits do not govern preparing an order.".to_owned()));
+    }
+    match &condition.terms {
+        Terms::UnitCap { maximum, counting, chips, period } => {
+            Some(unit_cap(matter, (*maximum, *counting, *period), chips, activity))
+        }
+        Terms::RelativeCap { maximum_share, reference_units } => {
+            Some(relative_cap(matter, *maximum_share, *reference_units, activity))
+        }
+        Terms::DomesticShare { minimum, basis, counting, period } => {
+            let (Some(minimum), Some(basis), Some(counting)) = (*minimum, *basis, *counting) else {
+                return Some(unset("the share of domestic chips or how it is counted"));
+            };
+            let sharing = Sharing { minimum, basis, counting, period: *period };
+            Some(share(matter, condition, sharing, activity))
+        }
+        _ => None,
+    }
+}
+
+fn unset(what: &str) -> Measured {
+    Measured::Open(format!("Nobody has set {what}."))
+}
+
+/// A cap on the company's own units of the chips that share it: the chip asked, if none are named.
+fn unit_cap(
+    matter: &Matter<'_>,
+    (maximum, counting, period): (Option<Units>, Option<Counting>, Option<Period>),
+    chips: &[ChipId],
+    activity: Activity,
+) -> Measured {
+    let asked = &matter.dossier.chip.id;
+    if !chips.is_empty() && !chips.contains(asked) {
+        return Measured::Apart(format!("`{asked}` is not among the chips that share the cap."));
+    }
+    let (Some(maximum), Some(counting)) = (maximum, counting) else {
+        return unset("the greatest number or how it is counted");
+    };
+    let tally = |holding: &Holding| Tally::of(holding.totals(period), counting, activity);
+    let own = matter.dossier.holding().map(tally).unwrap_or_default();
+    let shared: i128 = matter
+        .dossier
+        .records
+        .holdings(&matter.dossier.company.id)
+        .filter(|(chip, _)| *chip != asked && chips.contains(chip))
+        .map(|(_, holding)| tally(holding).base)
+        .sum();
+    let tally = Tally { base: own.base + shared, ..own };
+    Measured::Known(Bound::cap(tally, i128::from(maximum.get())))
+}
+
+/// A cap that is a share of a reference comes to a whole number of units, rounded down.
+fn relative_cap(
+    matter: &Matter<'_>,
+    maximum_share: Option<Fraction>,
+    reference_units: Option<Units>,
+    activity: Activity,
+) -> Measured {
+    let (Some(share), Some(reference)) = (maximum_share, reference_units) else {
+        return unset("the greatest share or counted what it is a share of");
+    };
+    let (part, whole) = share.ratio();
+    let maximum = part * i128::from(reference.get()) / whole;
+    let totals = matter.dossier.holding().map(|holding| holding.all).unwrap_or_default();
+    Measured::Known(Bound::cap(Tally::of(totals, Counting::Shipped, activity), maximum))
+}

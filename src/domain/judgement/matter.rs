@@ -1,0 +1,80 @@
+//! What every part of a judgement looks at: the dossier, the question, and the gates it leads through.
+
+use crate::domain::authority::Gate;
+use crate::domain::citation::Citation;
+use crate::domain::condition::Scope;
+use crate::domain::id::{ApprovalId, AuthorityId, SourceId};
+use crate::domain::jurisdiction::Jurisdiction;
+use crate::domain::records::{CaseOn, Dossier};
+use crate::domain::time::Date;
+
+use super::question::Question;
+
+/// A gate that the chip passes, and the authorities on record that guard it.
+pub(super) struct Crossing<'a> {
+    pub(super) gate: Gate,
+    pub(super) jurisdiction: Jurisdiction,
+    pub(super) authorities: Vec<&'a AuthorityId>,
+}
+
+/// A question, together with what it is judged on.
+pub(super) struct Matter<'a> {
+    pub(super) dossier: Dossier<'a>,
+    pub(super) question: &'a Question,
+    pub(super) crossings: Vec<Crossing<'a>>,
+}
+
+impl<'a> Matter<'a> {
+    /// The matter of a question. A chip designed where it goes is domestic there and passes no gate; any other
+    /// passes the export gate of its origin and the import gate of its destination.
+    pub(super) fn new(dossier: Dossier<'a>, question: &'a Question) -> Self {
+        let origin = dossier.chip.origin;
+        let destination = question.destination.unwrap_or(dossier.company.jurisdiction);
+        let crossing = |gate, jurisdiction| Crossing {
+            gate,
+            jurisdiction,
+            authorities: dossier.records.guards(gate, jurisdiction).collect(),
+        };
+        let crossings = if origin == destination {
+            Vec::new()
+        } else {
+            vec![crossing(Gate::Export, origin), crossing(Gate::Import, destination)]
+        };
+        Self { dossier, question, crossings }
+    }
+
+    /// The authorities that are asked, whether or not they have a case of the pair.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = &'a AuthorityId> {
+        self.crossings.iter().flat_map(|crossing| crossing.authorities.iter().copied())
+    }
+
+    /// Whether a scope governs the question, in which these approvals count: every part it names must match.
+    pub(super) fn governs(&self, scope: &Scope, counting: &[&CaseOn]) -> bool {
+        let counts = |approval: &ApprovalId| counting.iter().any(|case| case.approval.id == *approval);
+        self.dossier.is_within(scope)
+            && scope.approval.as_ref().is_none_or(counts)
+            && scope.authority.as_ref().is_none_or(|authority| self.gate_of(authority).is_some())
+    }
+
+    /// The UTC date of the valid moment, which dates in the world are compared with.
+    pub(super) fn today(&self) -> Date {
+        self.question.valid_at.date()
+    }
+
+    /// The gate that an authority guards in this question.
+    pub(super) fn gate_of(&self, authority: &AuthorityId) -> Option<Gate> {
+        let guarded = |crossing: &&Crossing<'a>| crossing.authorities.contains(&authority);
+        self.crossings.iter().find(guarded).map(|crossing| crossing.gate)
+    }
+
+    /// Whether a source is past its freshness limit; one that is not on record is, since nobody can tell.
+    pub(super) fn is_stale(&self, source: &SourceId) -> bool {
+        self.dossier.records.source(source).is_none_or(|source| source.is_stale(self.question.valid_at))
+    }
+
+    /// Whether there is evidence, all of it from stale sources. Our own record has no source and is fresh.
+    pub(super) fn rests_on_stale(&self, evidence: &[Citation]) -> bool {
+        !evidence.is_empty()
+            && evidence.iter().all(|citation| citation.source().is_some_and(|source| self.is_stale(source)))
+    }
+}

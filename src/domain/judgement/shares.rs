@@ -1,0 +1,95 @@
+//! The share of domestic chips in all that a company buys.
+
+use std::collections::BTreeMap;
+
+use crate::domain::chip::Chip;
+use crate::domain::condition::{Condition, Counting, Period, ShareBasis};
+use crate::domain::id::ChipId;
+use crate::domain::jurisdiction::Jurisdiction;
+use crate::domain::number::Fraction;
+use crate::domain::workflow::Activity;
+
+use super::bound::{Bound, Mix};
+use super::conditions::authority_of;
+use super::limits::Measured;
+use super::matter::Matter;
+use super::tally::Tally;
+
+/// The parameters of a share that are all set.
+#[derive(Clone, Copy)]
+pub(super) struct Sharing {
+    pub(super) minimum: Fraction,
+    pub(super) basis: ShareBasis,
+    pub(super) counting: Counting,
+    pub(super) period: Option<Period>,
+}
+
+/// What can be said of a least share, over all chips that the company has movements of, and the one asked.
+pub(super) fn share(
+    matter: &Matter<'_>,
+    condition: &Condition,
+    sharing: Sharing,
+    activity: Activity,
+) -> Measured {
+    let held = matter.dossier.records.holdings(&matter.dossier.company.id);
+    let tally = |totals| Tally::of(totals, sharing.counting, activity);
+    let mut tallies: BTreeMap<&ChipId, Tally> =
+        held.map(|(chip, holding)| (chip, tally(holding.totals(sharing.period)))).collect();
+    tallies.entry(&matter.dossier.chip.id).or_default();
+    let mix = match mix(matter, &tallies, home(matter, condition), sharing.basis) {
+        Ok(mix) => mix,
+        Err(why) => return Measured::Open(why),
+    };
+    Bound::share(mix, sharing.minimum).map_or_else(
+        || Measured::Open("The sums are beyond what can be compared.".to_owned()),
+        Measured::Known,
+    )
+}
+
+/// Whose chips are domestic: those of the authority's jurisdiction, or of the company's if no authority is named.
+fn home(matter: &Matter<'_>, condition: &Condition) -> Jurisdiction {
+    let authority = authority_of(matter, condition).and_then(|id| matter.dossier.records.authority(id));
+    authority.map_or(matter.dossier.company.jurisdiction, |authority| authority.jurisdiction)
+}
+
+fn mix(
+    matter: &Matter<'_>,
+    tallies: &BTreeMap<&ChipId, Tally>,
+    home: Jurisdiction,
+    basis: ShareBasis,
+) -> Result<Mix, String> {
+    let asked = matter.dossier.chip;
+    let beyond = || "The sums are beyond what can be compared.".to_owned();
+    let mut mix = Mix { weight: weight(asked, basis)?, is_domestic: asked.origin == home, ..Mix::default() };
+    for (id, tally) in tallies {
+        if **id == asked.id {
+            mix.free = tally.free;
+        }
+        // More cancelled or returned than there was counts as nothing, not as less.
+        let count = tally.base.max(0);
+        if count == 0 {
+            continue;
+        }
+        let chip = matter.dossier.records.chip(id);
+        let chip =
+            chip.ok_or_else(|| format!("Nothing is on record of `{id}`, which counts in the share."))?;
+        let weighed = count.checked_mul(weight(chip, basis)?).ok_or_else(beyond)?;
+        mix.total = mix.total.checked_add(weighed).ok_or_else(beyond)?;
+        if chip.origin == home {
+            mix.domestic += weighed;
+        }
+    }
+    Ok(mix)
+}
+
+/// What a unit of a chip counts for: one, or its total processing performance.
+fn weight(chip: &Chip, basis: ShareBasis) -> Result<i128, String> {
+    match basis {
+        ShareBasis::Units => Ok(1),
+        ShareBasis::Performance => {
+            chip.specification.tpp.map(|tpp| i128::from(tpp.thousandths())).ok_or_else(|| {
+                format!("The performance of `{}` is not known, and it counts in the share.", chip.id)
+            })
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Where an open case stands, and whether that permits the activity.
+
+use std::collections::BTreeSet;
+
+use crate::domain::id::StageId;
+use crate::domain::records::CaseOn;
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::workflow::{Activity, Workflow};
+
+use super::answer::{Effect, Reason, ReasonCode};
+use super::matter::Matter;
+
+/// A reason that rests on a case.
+pub(super) fn about(
+    matter: &Matter<'_>,
+    case: &CaseOn,
+    (code, effect): (ReasonCode, Effect),
+    (detail, remedy): (String, String),
+) -> Reason {
+    let authority = &case.approval.authority;
+    Reason {
+        code,
+        effect,
+        gate: matter.gate_of(authority),
+        authority: Some(authority.clone()),
+        subject: Some(ThingRef::new(Kind::Approval, case.approval.id.as_str())),
+        detail,
+        evidence: case.evidence.clone(),
+        remedy,
+    }
+}
+
+/// What an open case says for or against the activity by where it stands.
+pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let mut tell = |what, words| reasons.push(about(matter, case, what, words));
+    let activity = matter.question.activity;
+    if let Some(from) = case.approval.valid_from.filter(|from| matter.question.valid_at < *from) {
+        tell(
+            (ReasonCode::NotYetValid, Effect::Blocks),
+            (format!("The approval is valid from {from} on."), format!("Ask for a time from {from} on.")),
+        );
+    }
+    // A stage the workflow does not have cannot be said to permit anything.
+    if !matter.dossier.records.stage_of(case).is_some_and(|stage| stage.permits.contains(&activity)) {
+        tell(
+            (ReasonCode::StageDoesNotPermit, Effect::Blocks),
+            (format!("`{}` does not permit to {activity}.", case.stage), way_out(matter, case)),
+        );
+    } else if matter.rests_on_stale(&case.evidence) {
+        tell(
+            (ReasonCode::SourceStale, Effect::LeavesOpen),
+            (
+                format!("That the case is at `{}` rests on sources past their freshness limit.", case.stage),
+                "Check one of the sources again.".to_owned(),
+            ),
+        );
+    }
+    if case.disputed {
+        tell(
+            (ReasonCode::Disputed, Effect::Advises),
+            (
+                format!("An open report names another stage than `{}`.", case.stage),
+                "Accept what the report says as a transition, or settle the report.".to_owned(),
+            ),
+        );
+    }
+    reasons
+}
+
+fn way_out(matter: &Matter<'_>, case: &CaseOn) -> String {
+    let activity = matter.question.activity;
+    let workflow = matter.dossier.records.workflow_of(case);
+    let stages = workflow.map(|workflow| permitting(workflow, &case.stage, activity)).unwrap_or_default();
+    if stages.is_empty() {
+        return format!(
+            "No stage that permits to {activity} can be reached from `{}`; a case filed anew may reach one.",
+            case.stage
+        );
+    }
+    let stages: Vec<String> = stages.into_iter().map(|stage| format!("`{stage}`")).collect();
+    format!("The case must reach a stage that permits to {activity}: {}.", stages.join(", "))
+}
+
+/// The stages that permit an activity and can be reached from a stage, in the order of the workflow.
+fn permitting<'a>(workflow: &'a Workflow, from: &'a StageId, activity: Activity) -> Vec<&'a StageId> {
+    let mut reached = BTreeSet::from([from]);
+    let mut ahead = vec![from];
+    while let Some(stage) = ahead.pop() {
+        ahead.extend(workflow.successors(stage).filter(|next| reached.insert(next)));
+    }
+    let permitting = workflow.stages.iter().filter(|stage| stage.permits.contains(&activity));
+    permitting.map(|stage| &stage.id).filter(|id| reached.contains(id)).collect()
+}
