@@ -13,6 +13,8 @@ pub struct Units(i64);
 impl Units {
     /// The most units one record can speak of.
     pub const MAX: i64 = 1_000_000_000_000;
+    /// One chip.
+    pub const ONE: Self = Self(1);
 
     /// The count.
     #[must_use]

@@ -1,14 +1,15 @@
 //! From what a use case refuses to what the service answers.
 
 use axum::http::header;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::conditional::strong;
 use super::problem::{Code, Problem, Wrong};
 use crate::app::{Error, StoreError};
 use crate::domain::actor::Denied;
 use crate::domain::refusal::{IllegalMove, Refusal};
-use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::thing::ThingRef;
+use crate::wire::values::{href, linked};
 
 /// The problem that a use case's error is, in a register of this epoch.
 pub(crate) fn problem(error: &Error, epoch: &str) -> Problem {
@@ -17,7 +18,7 @@ pub(crate) fn problem(error: &Error, epoch: &str) -> Problem {
         Error::Unknown(thing) => Problem::new(Code::NotFound, format!("{thing} is not on record")),
         Error::UnknownKey(id) => Problem::new(Code::NotFound, format!("there is no key `{id}`")),
         Error::Retired(thing) => Problem::new(Code::Retired, format!("{thing} was retired"))
-            .field(header::LINK, &format!("<{}/history>; rel=\"version-history\"", path(thing))),
+            .field(header::LINK, &format!("<{}/history>; rel=\"version-history\"", href(thing))),
         Error::Refused(refusal) => refused(refusal),
         Error::Stale { current } => Problem::new(
             Code::StaleVersion,
@@ -96,24 +97,5 @@ fn legal(problem: Problem, illegal: &IllegalMove) -> Problem {
 }
 
 fn links(things: &[ThingRef]) -> Value {
-    things
-        .iter()
-        .map(|thing| json!({"kind": thing.kind.to_string(), "id": thing.id, "href": path(thing)}))
-        .collect()
-}
-
-/// Where a thing can be read. A transition is found through the feed, since its path needs its case.
-fn path(thing: &ThingRef) -> String {
-    let collection = match thing.kind {
-        Kind::Workflow => "workflows",
-        Kind::Authority => "authorities",
-        Kind::Company => "companies",
-        Kind::Chip => "chips",
-        Kind::Source => "sources",
-        Kind::Approval => "approvals",
-        Kind::Transition => "transitions",
-        Kind::Report => "reports",
-        Kind::Condition => "conditions",
-    };
-    format!("/v1/{collection}/{}", thing.id)
+    things.iter().map(|thing| linked(Some(thing))).collect()
 }

@@ -152,6 +152,11 @@ impl<'a> Fields<'a> {
         self.faults.0.push(fault.at(member(&self.pointer, name)));
     }
 
+    /// Records a fault of this object as a whole.
+    pub fn refuse_whole(&mut self, fault: Fault) {
+        self.faults.0.push(fault.at(self.pointer.clone()));
+    }
+
     /// Records the faults that a whole thing has, placed relative to this object.
     pub fn refuse_all(&mut self, faults: Faults) {
         for placed in faults.0 {

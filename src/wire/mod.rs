@@ -9,6 +9,7 @@ pub mod chips;
 pub mod citations;
 pub mod companies;
 pub mod conditions;
+pub mod determinations;
 pub mod fields;
 pub mod json;
 pub mod lines;

@@ -9,6 +9,7 @@ use super::fields::Place;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::number::Figure;
 use crate::domain::text::{Language, Name, Names};
+use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::{Date, Dated, Moment};
 
 /// The most names a thing can have, by language.
@@ -177,6 +178,32 @@ fn bound(place: Place<'_, '_>, of_date: fn(Date) -> Moment) -> Option<Moment> {
 #[must_use]
 pub fn shown<T: Display>(value: Option<&T>) -> Value {
     value.map_or(Value::Null, |value| Value::String(value.to_string()))
+}
+
+/// Where a thing can be read. A transition is found through the feed, since its path needs its case.
+#[must_use]
+pub fn href(thing: &ThingRef) -> String {
+    let collection = match thing.kind {
+        Kind::Workflow => "workflows",
+        Kind::Authority => "authorities",
+        Kind::Company => "companies",
+        Kind::Chip => "chips",
+        Kind::Source => "sources",
+        Kind::Approval => "approvals",
+        Kind::Transition => "transitions",
+        Kind::Report => "reports",
+        Kind::Condition => "conditions",
+    };
+    format!("/v1/{collection}/{}", thing.id)
+}
+
+/// A thing by kind, id and where it can be read, or `null` where there is none.
+#[must_use]
+pub fn linked(thing: Option<&ThingRef>) -> Value {
+    thing.map_or(
+        Value::Null,
+        |thing| json!({"kind": thing.kind.to_string(), "id": thing.id, "href": href(thing)}),
+    )
 }
 
 /// Bytes in hexadecimal digits.
