@@ -84,6 +84,11 @@ fn refused(refusal: &Refusal) -> Problem {
             detail,
             ..Problem::with_errors(Code::Fixed, faults.0.iter().map(Wrong::from).collect())
         },
+        Refusal::ExternalRefTaken { by, differences } => {
+            let errors = differences.0.iter().map(Wrong::from).collect();
+            let by = links(std::slice::from_ref(by));
+            Problem { detail, ..Problem::with_errors(Code::ExternalRefConflict, errors) }.member("by", by)
+        }
     }
 }
 
@@ -114,6 +119,7 @@ fn path(thing: &ThingRef) -> String {
         Kind::Transition => "transitions",
         Kind::Report => "reports",
         Kind::Condition => "conditions",
+        Kind::Movement => "movements",
     };
     format!("/v1/{collection}/{}", thing.id)
 }

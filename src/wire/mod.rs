@@ -12,6 +12,7 @@ pub mod conditions;
 pub mod fields;
 pub mod json;
 pub mod lines;
+pub mod movements;
 pub mod reports;
 pub mod sources;
 pub mod transitions;
