@@ -15,7 +15,8 @@ use super::schema::{Field, moment, named};
 use super::workflows;
 use super::write::{Answer, write};
 use crate::app::{
-    Error, Listed, Listing, Position, Presence, Query, Read, Resource, Sort, minted, put, retire,
+    Error, Filter, Listed, Listing, Position, Presence, Query, Read, Resource, Sort, Stored, minted, put,
+    retire,
 };
 use crate::domain::fault::{Fault, FaultCode, Faults, nearest};
 use crate::domain::id::ThingId;
@@ -97,7 +98,7 @@ fn expose_collection<T: Exposed>(api: &mut Api) {
                     T::ABOUT
                 ),
             )
-            .takes(list_params::<T>())
+            .takes(list_params::<T::Record>())
             .answers(
                 200,
                 "A page of the list.",
@@ -105,7 +106,7 @@ fn expose_collection<T: Exposed>(api: &mut Api) {
                 named(&format!("{singular}Page")),
                 page_example(&shown_example::<T>()),
             ),
-        list::<T>,
+        list::<T::Record>,
     );
     api.on(
         Operation::write(Method::POST, &collection, format!("create{singular}"), plural)
@@ -134,7 +135,7 @@ fn expose_one<T: Exposed>(api: &mut Api) {
         show_operation =
             show_operation.answers(200, "The thing.", workflows::MERMAID, schema, "stateDiagram-v2\n".into());
     }
-    api.on(show_operation, show::<T>);
+    api.on(show_operation, show::<T::Record>);
 }
 
 /// Replacing and patching one thing.
@@ -243,15 +244,17 @@ pub(crate) fn count_param() -> Param {
     )
 }
 
-fn list_params<T: Exposed>() -> Vec<Param> {
-    let sorts =
-        <T::Record as Listing>::SORTS.iter().flat_map(|key| [key.name.to_owned(), format!("-{}", key.name)]);
+/// The parameters of filters.
+pub(crate) fn filter_params(filters: &'static [Filter]) -> Vec<Param> {
+    filters.iter().map(|filter| Param::new(filter.name, filter_schema(filter.takes), filter.about)).collect()
+}
+
+/// The parameters of a list.
+pub(crate) fn list_params<R: Listing>() -> Vec<Param> {
+    let sorts = R::SORTS.iter().flat_map(|key| [key.name.to_owned(), format!("-{}", key.name)]);
     let sorts: Vec<String> = sorts.collect();
     let about = "The order; a minus puts the greatest first. At an earlier revision only `id` and `name`.";
-    let filters = <T::Record as Listing>::FILTERS;
-    let filters =
-        filters.iter().map(|filter| Param::new(filter.name, filter_schema(filter.takes), filter.about));
-    let mut params: Vec<Param> = filters.collect();
+    let mut params = filter_params(R::FILTERS);
     params.push(Param::new("sort", json!({"type": "string", "enum": sorts, "default": "id"}), about));
     params.extend([limit_param(), cursor_param(), count_param()]);
     params.extend(time_params());
@@ -278,9 +281,10 @@ fn day(call: &Call, read: &Read) -> Result<Option<Date>, Problem> {
     Ok(call.params.valid_on()?.or(overdue.then(|| now.date())))
 }
 
-async fn list<T: Exposed>(call: Call) -> Result<Response, Problem> {
-    let sort = sort::<T>(&call)?;
-    let filters = filters::<T>(&call)?;
+/// Shows a page of a list.
+pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
+    let sort = sort::<R>(&call)?;
+    let filters = filters(&call, R::FILTERS)?;
     let limit = call.params.limit()?;
     let cursor = Cursor::read(&call.path, &call.params)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
@@ -296,9 +300,9 @@ async fn list<T: Exposed>(call: Call) -> Result<Response, Problem> {
     let revision = read.at().revision;
     let after = cursor.map(|cursor| cursor.position);
     let query = Query { on, filters, sort, after, limit };
-    let page = read.list::<T::Record>(&query).await.map_err(|error| store_problem(&error))?;
+    let page = read.list::<R>(&query).await.map_err(|error| store_problem(&error))?;
     let total = if call.params.flag("count")? {
-        Some(read.count::<T::Record>(&query).await.map_err(|error| store_problem(&error))?)
+        Some(read.count::<R>(&query).await.map_err(|error| store_problem(&error))?)
     } else {
         None
     };
@@ -324,8 +328,8 @@ fn document(listed: Listed) -> String {
     }
 }
 
-fn sort<T: Exposed>(call: &Call) -> Result<Sort, Problem> {
-    let keys = <T::Record as Listing>::SORTS;
+fn sort<R: Listing>(call: &Call) -> Result<Sort, Problem> {
+    let keys = R::SORTS;
     let text = call.params.text("sort").unwrap_or("id");
     let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
     if let Some(key) = keys.iter().find(|key| key.name == name) {
@@ -338,11 +342,13 @@ fn sort<T: Exposed>(call: &Call) -> Result<Sort, Problem> {
     Err(refused("sort", &Fault::new(FaultCode::NotInList, detail)))
 }
 
-type Filters = Vec<(&'static crate::app::Filter, Vec<String>)>;
+/// Filters and their values.
+pub(crate) type Filters = Vec<(&'static Filter, Vec<String>)>;
 
-fn filters<T: Exposed>(call: &Call) -> Result<Filters, Problem> {
+/// Those of some filters that a call gives, with their values.
+pub(crate) fn filters(call: &Call, known: &'static [Filter]) -> Result<Filters, Problem> {
     let mut filters = Vec::new();
-    for filter in <T::Record as Listing>::FILTERS {
+    for filter in known {
         filters.extend(call.params.filter(filter)?.map(|values| (filter, values)));
     }
     Ok(filters)
@@ -357,16 +363,17 @@ pub(crate) fn absent<F>(presence: Presence<F>, thing: ThingRef) -> Result<F, Pro
     }
 }
 
-async fn show<T: Exposed>(call: Call) -> Result<Response, Problem> {
-    if T::KIND == Kind::Workflow && workflows::wants_diagram(&call) {
+/// Shows one thing.
+pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
+    if R::KIND == Kind::Workflow && workflows::wants_diagram(&call) {
         return workflows::diagram(call).await;
     }
     let id: ThingId = call.path("id")?;
     let mut read = read_at(&call, None).await?;
-    let presence = read.filed::<T::Record>(id.as_str()).await.map_err(|error| store_problem(&error))?;
-    let filed = absent(presence, ThingRef::new(T::KIND, id.as_str()))?;
+    let presence = read.filed::<R>(id.as_str()).await.map_err(|error| store_problem(&error))?;
+    let filed = absent(presence, ThingRef::new(R::KIND, id.as_str()))?;
     let revision = read.at().revision;
-    let on = day(&call, &read)?.filter(|_| T::KIND == Kind::Approval);
+    let on = day(&call, &read)?.filter(|_| R::KIND == Kind::Approval);
     let Some(on) = on else {
         let etag = strong(&read.head().epoch, filed.since);
         return Ok(Shown { etag, media_type: JSON, body: filed.document, revision }.answer(&call.headers));
