@@ -1,7 +1,7 @@
 //! Importing lines: all or nothing, or what can be taken of them.
 
 use super::things::{Effect, Precondition, Written};
-use super::{Error, put, transitions};
+use super::{Error, movements, put, transitions};
 use crate::domain::actor::Actor;
 use crate::domain::fault::PlacedFault;
 use crate::store::Write;
@@ -129,6 +129,7 @@ async fn one(write: &mut Write, actor: &Actor, line: Line) -> Result<Written, Er
         Line::Transition(thing) => transitions::put(write, actor, thing, whatever).await,
         Line::Report(thing) => put(write, actor, thing, whatever).await,
         Line::Condition(thing) => put(write, actor, thing, whatever).await,
+        Line::Movement(thing) => movements::put(write, actor, thing).await,
     }
 }
 

@@ -15,6 +15,7 @@ pub mod exports;
 pub mod feed;
 pub mod imports;
 pub mod keys;
+pub mod movements;
 mod reports;
 pub mod sources;
 mod ticks;
@@ -26,7 +27,7 @@ pub use register::{Register, fresh_id, minted};
 pub use things::{Effect, Precondition, Resource, Written, put, retire};
 
 pub use crate::store::{
-    Address, At, BoxFuture, Error as StoreError, Filed, Filter, Findings, Found, Head, Listed, Listing,
-    Maker, Narrowing, Page, Position, Presence, Query, Read, Reply, Sort, SortKey, Stored, Takes, Version,
-    Wanted, Write,
+    Address, At, BoxFuture, Error as StoreError, Filed, Filter, Findings, Found, HOLDING_FILTERS, Head,
+    HoldingPage, Listed, Listing, Maker, Narrowing, Page, PairTotals, Position, Presence, Query, Read, Reply,
+    Sort, SortKey, Stored, Takes, Version, Wanted, Write,
 };

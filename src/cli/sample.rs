@@ -6,7 +6,7 @@ use crate::app::{Register, Wanted};
 use crate::config;
 
 /// The parts of the sample, parents first.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     include_str!("../../data/workflows.ndjson"),
     include_str!("../../data/authorities.ndjson"),
     include_str!("../../data/companies.ndjson"),
@@ -16,6 +16,7 @@ const PARTS: [&str; 9] = [
     include_str!("../../data/transitions.ndjson"),
     include_str!("../../data/reports.ndjson"),
     include_str!("../../data/conditions.ndjson"),
+    include_str!("../../data/movements.ndjson"),
 ];
 
 /// Puts the sample on record if nothing ever was.

@@ -1,5 +1,9 @@
 //! Holdings: what the movements of a company and a chip add up to.
 
+use std::collections::BTreeMap;
+
+use super::condition::Period;
+use super::id::{ApprovalId, ChipId, CompanyId};
 use super::movement::MovementKind;
 
 /// Sums over movements, by kind, in units. Whole numbers only.
@@ -18,30 +22,44 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The totals with one more movement in them; `None` beyond what a total can hold.
+    /// The greatest sum that the register keeps for a company and a chip; JSON numbers hold it exactly.
+    pub const MAX: i64 = 1_000_000_000_000_000;
+    /// The greatest sum of sums: the difference of three such can be held, too.
+    const GREATEST: i64 = i64::MAX / 2;
+
+    /// The totals with one more movement in them; `None` beyond what a sum can hold.
     #[must_use]
-    pub fn with(mut self, kind: MovementKind, units: i64) -> Option<Self> {
-        let sum = match kind {
-            MovementKind::Order => &mut self.ordered,
-            MovementKind::Cancellation => &mut self.cancelled,
-            MovementKind::Shipment => &mut self.shipped,
-            MovementKind::Delivery => &mut self.delivered,
-            MovementKind::Return => &mut self.returned,
-        };
-        *sum = sum.checked_add(units)?;
-        Some(self)
+    pub fn with(self, kind: MovementKind, units: i64) -> Option<Self> {
+        let mut one = Self::default();
+        match kind {
+            MovementKind::Order => one.ordered = units,
+            MovementKind::Cancellation => one.cancelled = units,
+            MovementKind::Shipment => one.shipped = units,
+            MovementKind::Delivery => one.delivered = units,
+            MovementKind::Return => one.returned = units,
+        }
+        self.plus(one)
     }
 
-    /// The sums of both; `None` beyond what a total can hold.
+    /// The sums of both; `None` beyond what a sum can hold.
     #[must_use]
     pub fn plus(self, other: Self) -> Option<Self> {
+        let sum = |one: i64, other: i64| one.checked_add(other).filter(|sum| *sum <= Self::GREATEST);
         Some(Self {
-            ordered: self.ordered.checked_add(other.ordered)?,
-            cancelled: self.cancelled.checked_add(other.cancelled)?,
-            shipped: self.shipped.checked_add(other.shipped)?,
-            delivered: self.delivered.checked_add(other.delivered)?,
-            returned: self.returned.checked_add(other.returned)?,
+            ordered: sum(self.ordered, other.ordered)?,
+            cancelled: sum(self.cancelled, other.cancelled)?,
+            shipped: sum(self.shipped, other.shipped)?,
+            delivered: sum(self.delivered, other.delivered)?,
+            returned: sum(self.returned, other.returned)?,
         })
+    }
+
+    /// Whether the register keeps such sums for a company and a chip.
+    #[must_use]
+    pub fn can_be_kept(self) -> bool {
+        [self.ordered, self.cancelled, self.shipped, self.delivered, self.returned]
+            .into_iter()
+            .all(|sum| sum <= Self::MAX)
     }
 
     /// Units ordered, net of cancellations.
@@ -60,6 +78,62 @@ impl Totals {
     #[must_use]
     pub fn reserved(self) -> i64 {
         self.ordered - self.cancelled - self.shipped
+    }
+}
+
+/// What the movements of one company and one chip add up to, in every way in which a limit counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The buyer.
+    pub company: CompanyId,
+    /// The chip.
+    pub chip: ChipId,
+    /// Everything.
+    pub all: Totals,
+    /// What names an approval, by approval.
+    pub by_approval: BTreeMap<ApprovalId, Totals>,
+    /// What names none, and counts against every open approval of the pair.
+    pub unattributed: Totals,
+    /// What occurred in the calendar month of the day asked for.
+    pub month: Totals,
+    /// What occurred in its quarter.
+    pub quarter: Totals,
+    /// What occurred in its year.
+    pub year: Totals,
+}
+
+impl Holding {
+    /// Of a company and a chip without movements.
+    #[must_use]
+    pub fn none(company: CompanyId, chip: ChipId) -> Self {
+        let none = Totals::default();
+        Self {
+            company,
+            chip,
+            all: none,
+            by_approval: BTreeMap::new(),
+            unattributed: none,
+            month: none,
+            quarter: none,
+            year: none,
+        }
+    }
+
+    /// What counts over a period, or over all time.
+    #[must_use]
+    pub fn over(&self, period: Option<Period>) -> Totals {
+        match period {
+            None => self.all,
+            Some(Period::Month) => self.month,
+            Some(Period::Quarter) => self.quarter,
+            Some(Period::Year) => self.year,
+        }
+    }
+
+    /// What counts against an approval: what names it, and what names none; `None` beyond what a sum can hold.
+    #[must_use]
+    pub fn against(&self, approval: &ApprovalId) -> Option<Totals> {
+        self.by_approval.get(approval).copied().unwrap_or_default().plus(self.unattributed)
     }
 }
 
@@ -88,8 +162,33 @@ mod tests {
 
     #[test]
     fn a_sum_that_cannot_be_held_is_none() {
-        let full = Totals { ordered: i64::MAX, ..Totals::default() };
-        assert_eq!(full.with(MovementKind::Order, 1), None);
-        assert_eq!(full.plus(full), None);
+        for full in [Totals::GREATEST, i64::MAX] {
+            let full = Totals { ordered: full, ..Totals::default() };
+            assert_eq!(full.with(MovementKind::Order, 1), None);
+            assert_eq!(full.plus(full), None);
+        }
+        let most = Totals { cancelled: Totals::GREATEST, shipped: Totals::GREATEST, ..Totals::default() };
+        assert_eq!(most.reserved(), -(i64::MAX - 1));
+    }
+
+    #[test]
+    fn the_register_keeps_sums_up_to_its_own_limit() {
+        let returned = |returned| Totals { returned, ..Totals::default() };
+        assert!(returned(Totals::MAX).can_be_kept());
+        assert!(!returned(Totals::MAX + 1).can_be_kept());
+    }
+
+    #[test]
+    fn a_movement_without_an_approval_counts_against_each() {
+        let (one, other) = (ApprovalId::try_from("one").unwrap(), ApprovalId::try_from("other").unwrap());
+        let shipped = |shipped| Totals { shipped, ..Totals::default() };
+        let mut holding =
+            Holding::none(CompanyId::try_from("alibaba").unwrap(), ChipId::try_from("h200").unwrap());
+        holding.by_approval.insert(one.clone(), shipped(3));
+        (holding.all, holding.unattributed, holding.year) = (shipped(5), shipped(2), shipped(4));
+        assert_eq!(holding.against(&one), Some(shipped(5)));
+        assert_eq!(holding.against(&other), Some(shipped(2)));
+        assert_eq!((holding.over(None), holding.over(Some(Period::Year))), (shipped(5), shipped(4)));
+        assert_eq!(holding.over(Some(Period::Month)), Totals::default());
     }
 }

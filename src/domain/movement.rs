@@ -74,9 +74,96 @@ impl Movement {
         faults
     }
 
-    /// Whether another entry says the same, under whatever id.
+    /// In what another entry says something else, whatever its id; nothing if it says the same.
     #[must_use]
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
-        Self { id: other.id.clone(), ..self.clone() } == *other
+    pub fn differences(&self, other: &Self) -> Faults {
+        let mut faults = Faults::default();
+        for (pointer, same) in [
+            ("/company", self.company == other.company),
+            ("/chip", self.chip == other.chip),
+            ("/approval", self.approval == other.approval),
+            ("/kind", self.kind == other.kind),
+            ("/units", self.units == other.units),
+            ("/approximate", self.approximate == other.approximate),
+            ("/occurred_on", self.occurred_on == other.occurred_on),
+            ("/external_ref", self.external_ref == other.external_ref),
+            ("/end_use", self.end_use == other.end_use),
+            ("/end_user", self.end_user == other.end_user),
+            ("/destination", self.destination == other.destination),
+            ("/overage_reason", self.overage_reason == other.overage_reason),
+            ("/citations", self.citations == other.citations),
+        ] {
+            if !same {
+                faults.add(
+                    pointer,
+                    FaultCode::ReadOnly,
+                    "is on record with another value; a correction is another movement",
+                );
+            }
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::citation::Attribution;
+    use crate::domain::vocabulary::Vocabulary as _;
+
+    fn of<T: for<'t> TryFrom<&'t str, Error = crate::domain::fault::Fault>>(text: &str) -> T {
+        T::try_from(text).unwrap()
+    }
+
+    fn movement(kind: MovementKind) -> Movement {
+        Movement {
+            id: of("m1"),
+            company: of("alibaba"),
+            chip: of("h200"),
+            approval: None,
+            kind,
+            units: Units::try_from(100).unwrap(),
+            approximate: false,
+            occurred_on: of("2026-01-23"),
+            external_ref: None,
+            end_use: None,
+            end_user: None,
+            destination: None,
+            overage_reason: None,
+            citations: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_an_order_or_a_shipment_can_give_a_reason_for_an_overage() {
+        for kind in MovementKind::ALL {
+            let reasoned = Movement { overage_reason: Some(of("agreed")), ..movement(*kind) };
+            let limited = matches!(kind, MovementKind::Order | MovementKind::Shipment);
+            assert_eq!(reasoned.faults().is_empty(), limited, "{kind}");
+            assert!(movement(*kind).faults().is_empty());
+        }
+    }
+
+    #[test]
+    fn two_entries_differ_in_every_field_but_the_id() {
+        let one = movement(MovementKind::Order);
+        let other = Movement {
+            id: of("m2"),
+            company: of("tencent"),
+            chip: of("h20"),
+            approval: Some(of("case")),
+            kind: MovementKind::Shipment,
+            units: Units::try_from(101).unwrap(),
+            approximate: true,
+            occurred_on: of("2026-01-24"),
+            external_ref: Some(of("PO-1")),
+            end_use: Some(of("inference")),
+            end_user: Some(of("cloud")),
+            destination: Some(of("SG")),
+            overage_reason: Some(of("agreed")),
+            citations: vec![Citation::new(None, Attribution::OwnRecord).unwrap()],
+        };
+        assert_eq!(one.differences(&other).0.len(), 13);
+        assert!(one.differences(&Movement { id: other.id, ..one.clone() }).is_empty());
     }
 }

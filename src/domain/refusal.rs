@@ -61,8 +61,15 @@ pub enum Refusal {
         /// The approval.
         by: ThingRef,
     },
-    /// A transition's content cannot change; only its retraction can.
+    /// A movement's content cannot change, nor can that of a transition, apart from its retraction.
     Fixed(Faults),
+    /// Another movement of the company and kind has the same external reference and says something else.
+    ExternalRefTaken {
+        /// The movement on record.
+        by: ThingRef,
+        /// In what the two differ.
+        differences: Faults,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -84,7 +91,10 @@ impl fmt::Display for Refusal {
             Self::MoveInUse { illegal, by } => {
                 write!(f, "{by} has made a move that would be missing: {illegal}")
             }
-            Self::Fixed(faults) => write!(f, "an accepted transition does not change: {faults}"),
+            Self::Fixed(faults) => write!(f, "what was accepted does not change: {faults}"),
+            Self::ExternalRefTaken { by, differences } => {
+                write!(f, "{by} has the same external reference and says something else: {differences}")
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use super::citation::Citation;
 use super::company::Company;
 use super::condition::Condition;
 use super::id::{ApprovalId, AuthorityId, ChipId, CompanyId, ThingId};
+use super::movement::Movement;
 use super::report::Report;
 use super::source::Source;
 use super::transition::Transition;
@@ -36,6 +37,8 @@ vocabulary! {
         Report = "report",
         /// A condition.
         Condition = "condition",
+        /// A movement of chips.
+        Movement = "movement",
     }
 }
 
@@ -292,6 +295,24 @@ impl Thing for Condition {
     }
 }
 
+impl Thing for Movement {
+    const KIND: Kind = Kind::Movement;
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let mut references = vec![
+            Reference::new("/company", Kind::Company, self.company.as_str()),
+            Reference::new("/chip", Kind::Chip, self.chip.as_str()),
+        ];
+        named(&mut references, "/approval", Kind::Approval, self.approval.as_ref().map(ApprovalId::as_str));
+        cited(&mut references, "/citations", &self.citations);
+        references
+    }
+}
+
 /// A new id of our own: a prefix for the kind and a part that sorts by time.
 ///
 /// # Errors
@@ -308,6 +329,7 @@ pub fn minted(kind: Kind, unique: &str) -> Result<ThingId, super::fault::Fault> 
         Kind::Transition => "trn",
         Kind::Report => "rep",
         Kind::Condition => "cnd",
+        Kind::Movement => "mov",
     };
     ThingId::try_from(format!("{prefix}-{unique}").as_str())
 }

@@ -68,7 +68,7 @@ pub(crate) fn expose(api: &mut Api) {
         json!({"mode": "atomic", "created": 1, "updated": 0, "unchanged": 0, "failed": 0, "errors": []});
     api.on(
         Operation::write(Method::POST, "/v1/imports", "importLines", "Import and export")
-            .says("Import lines", "One thing a line, as an export gives them: `kind`, `id` and its fields; what is referred to first. What is there already, unchanged, makes no change. A condition's own kind is called `condition_kind`.")
+            .says("Import lines", "One thing a line, as an export gives them: `kind`, `id` and its fields; what is referred to first. What is there already, unchanged, makes no change. A condition's own kind is called `condition_kind`, a movement's `movement_kind`.")
             .takes([mode])
             .reads(Input {
                 media_types: &[NDJSON, "application/ndjson", "application/jsonl"],

@@ -32,7 +32,7 @@ pub(crate) fn fields() -> Vec<Field> {
         optional(
             "authorities",
             set(id()),
-            "The authorities whose approvals, transitions, reports and conditions it may write, and nothing else; none means all. For an `editor` only.",
+            "The authorities whose approvals, transitions, reports, conditions and movements it may write, and nothing else; none means all. For an `editor` only.",
         ),
         read_only("created_at", moment(), "When it was made."),
         optional(

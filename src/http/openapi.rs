@@ -8,7 +8,9 @@ use super::problem::{Code, Problem};
 use super::resources::Exposed;
 use super::schema::{citation, count, jurisdictions, list, named, patch, required, shown, text, written};
 use super::write::LONGEST_KEY;
-use super::{changes, conditions, imports, keys, revisions, search, service, sources, transitions};
+use super::{
+    changes, conditions, holdings, imports, keys, movements, revisions, search, service, sources, transitions,
+};
 use crate::domain::approval::Approval;
 use crate::domain::authority::Authority;
 use crate::domain::chip::Chip;
@@ -68,6 +70,10 @@ fn tags() -> Value {
         ("Approvals", "Cases and their transitions."),
         ("Reports", "What somebody says."),
         ("Conditions", "What approvals are tied to."),
+        (
+            "Movements",
+            "What was ordered, cancelled, shipped, delivered and returned, and what it adds up to.",
+        ),
         ("Changes", "Who changed what, when and why."),
         ("Search", "Finding companies and chips."),
         ("Import and export", "The register as lines."),
@@ -268,6 +274,11 @@ fn schemas() -> Value {
     add("TransitionInput", written(&transitions::fields()));
     add("TransitionPatch", transitions::patch_schema());
     add("TransitionPage", page("Transition"));
+    add("Movement", shown(&movements::fields()));
+    add("MovementInput", written(&movements::fields()));
+    add("MovementPage", page("Movement"));
+    add("Holding", shown(&holdings::fields()));
+    add("HoldingPage", page("Holding"));
     add("Change", changes::schema());
     add("ChangePage", page("Change"));
     add("Feed", changes::feed_schema());

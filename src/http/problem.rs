@@ -95,8 +95,10 @@ problems! {
         "`stages` would be missing, `by` names cases that have been at them. Keep the stages in the workflow.";
     MoveInUse = "move_in_use", CONFLICT, "A case has made a move that would be missing",
         "`by` names a case whose accepted transitions the workflow would no longer allow. Keep the move.";
-    Fixed = "fixed", CONFLICT, "An accepted transition does not change",
-        "Only the retraction of a transition can change. Retract it and post another one.";
+    Fixed = "fixed", CONFLICT, "What was accepted does not change",
+        "Of a transition only the retraction can change: retract it and post another one. A movement never changes: enter another one that sets it right.";
+    ExternalRefConflict = "external_ref_conflict", CONFLICT, "The external reference belongs to another movement",
+        "`by` names the movement of the company and kind that has it, `errors` the fields in which they differ. What was entered wrongly is set right by another movement, with a reference of its own.";
     ImportRefused = "import_refused", CONFLICT, "What is on record does not allow some lines",
         "`errors` lists every line with its problem code. Nothing of the import was applied.";
     Retired = "retired", GONE, "The thing was retired",

@@ -85,6 +85,11 @@ fn refused(refusal: &Refusal) -> Problem {
             detail,
             ..Problem::with_errors(Code::Fixed, faults.0.iter().map(Wrong::from).collect())
         },
+        Refusal::ExternalRefTaken { by, differences } => {
+            let errors = differences.0.iter().map(Wrong::from).collect();
+            let by = links(std::slice::from_ref(by));
+            Problem { detail, ..Problem::with_errors(Code::ExternalRefConflict, errors) }.member("by", by)
+        }
     }
 }
 

@@ -12,11 +12,11 @@ use super::params::{DEFAULT_ITEMS, MOST_ITEMS, filter_schema, refused};
 use super::problem::{Code, Problem};
 use super::refusals::{problem, store_problem};
 use super::schema::{Field, moment, named};
-use super::workflows;
 use super::write::{Answer, write};
+use super::{chips, workflows};
 use crate::app::{
-    Error, Listed, Listing, Position, Presence, Query, Read, Resource, Sort, Write, Written, minted, put,
-    retire,
+    Error, Filter, Listed, Listing, Position, Presence, Query, Read, Resource, Sort, Stored, Write, Written,
+    minted, put, retire,
 };
 use crate::domain::fault::{Fault, FaultCode, Faults, nearest};
 use crate::domain::id::ThingId;
@@ -64,9 +64,6 @@ pub(crate) trait Exposed: Resource<Record: Listing> {
     fn complete(document: Value) -> Value {
         document
     }
-
-    /// What the service works out from one for a day and shows with it, but never stores.
-    const COMPUTED: Option<fn(&Value, Date) -> Computed> = None;
 }
 
 /// A member that the service works out and never stores.
@@ -79,26 +76,34 @@ pub(crate) struct Computed {
     pub(crate) mark: &'static str,
 }
 
+/// What the service works out for a day from a document of a kind, if it works out anything.
+fn worked_out(kind: Kind, document: &Value, on: Date) -> Option<Computed> {
+    match kind {
+        Kind::Chip => chips::classified(document, on),
+        _ => None,
+    }
+}
+
 /// Adds what the service works out for a day to a document, and says how the tag tells of it.
-fn compute<T: Exposed>(document: &mut Value, on: Date) -> Option<&'static str> {
-    let Computed { name, value, mark } = T::COMPUTED?(document, on);
+fn compute(kind: Kind, document: &mut Value, on: Date) -> Option<&'static str> {
+    let Computed { name, value, mark } = worked_out(kind, document, on)?;
     document[name] = value;
     Some(mark)
 }
 
 /// The same for a document that is text.
-fn computed<T: Exposed>(document: String, on: Date) -> (String, Option<&'static str>) {
-    if T::COMPUTED.is_none() {
+fn computed(kind: Kind, document: String, on: Date) -> (String, Option<&'static str>) {
+    if kind != Kind::Chip {
         return (document, None);
     }
     let Ok(mut value) = serde_json::from_str(&document) else { return (document, None) };
-    let mark = compute::<T>(&mut value, on);
+    let mark = compute(kind, &mut value, on);
     (value.to_string(), mark)
 }
 
 /// The answer to a thing having been written, with what the service works out for it today.
 fn finished<T: Exposed>(write: &Write, mut written: Written, location: String) -> Answer {
-    let mark = compute::<T>(&mut written.document, write.now().date());
+    let mark = compute(T::KIND, &mut written.document, write.now().date());
     Answer { mark, ..Answer::written(written, location) }
 }
 
@@ -134,7 +139,7 @@ fn expose_collection<T: Exposed>(api: &mut Api) {
                     T::ABOUT
                 ),
             )
-            .takes(list_params::<T>())
+            .takes(list_params::<T::Record>())
             .answers(
                 200,
                 "A page of the list.",
@@ -142,7 +147,7 @@ fn expose_collection<T: Exposed>(api: &mut Api) {
                 named(&format!("{singular}Page")),
                 page_example(&shown_example::<T>()),
             ),
-        list::<T>,
+        list::<T::Record>,
     );
     api.on(
         Operation::write(Method::POST, &collection, format!("create{singular}"), plural)
@@ -171,7 +176,7 @@ fn expose_one<T: Exposed>(api: &mut Api) {
         show_operation =
             show_operation.answers(200, "The thing.", workflows::MERMAID, schema, "stateDiagram-v2\n".into());
     }
-    api.on(show_operation, show::<T>);
+    api.on(show_operation, show::<T::Record>);
 }
 
 /// Replacing and patching one thing.
@@ -280,15 +285,17 @@ pub(crate) fn count_param() -> Param {
     )
 }
 
-fn list_params<T: Exposed>() -> Vec<Param> {
-    let sorts =
-        <T::Record as Listing>::SORTS.iter().flat_map(|key| [key.name.to_owned(), format!("-{}", key.name)]);
+/// The parameters of filters.
+pub(crate) fn filter_params(filters: &'static [Filter]) -> Vec<Param> {
+    filters.iter().map(|filter| Param::new(filter.name, filter_schema(filter.takes), filter.about)).collect()
+}
+
+/// The parameters of a list.
+pub(crate) fn list_params<R: Listing>() -> Vec<Param> {
+    let sorts = R::SORTS.iter().flat_map(|key| [key.name.to_owned(), format!("-{}", key.name)]);
     let sorts: Vec<String> = sorts.collect();
     let about = "The order; a minus puts the greatest first. At an earlier revision only `id` and `name`.";
-    let filters = <T::Record as Listing>::FILTERS;
-    let filters =
-        filters.iter().map(|filter| Param::new(filter.name, filter_schema(filter.takes), filter.about));
-    let mut params: Vec<Param> = filters.collect();
+    let mut params = filter_params(R::FILTERS);
     params.push(Param::new("sort", json!({"type": "string", "enum": sorts, "default": "id"}), about));
     params.extend([limit_param(), cursor_param(), count_param()]);
     params.extend(time_params());
@@ -315,9 +322,10 @@ fn day(call: &Call, read: &Read) -> Result<Option<Date>, Problem> {
     Ok(call.params.valid_on()?.or(overdue.then(|| now.date())))
 }
 
-async fn list<T: Exposed>(call: Call) -> Result<Response, Problem> {
-    let sort = sort::<T>(&call)?;
-    let filters = filters::<T>(&call)?;
+/// Shows a page of a list.
+pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
+    let sort = sort::<R>(&call)?;
+    let filters = filters(&call, R::FILTERS)?;
     let limit = call.params.limit()?;
     let cursor = Cursor::read(&call.path, &call.params)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
@@ -333,15 +341,15 @@ async fn list<T: Exposed>(call: Call) -> Result<Response, Problem> {
     let revision = read.at().revision;
     let after = cursor.map(|cursor| cursor.position);
     let query = Query { on, filters, sort, after, limit };
-    let page = read.list::<T::Record>(&query).await.map_err(|error| store_problem(&error))?;
+    let page = read.list::<R>(&query).await.map_err(|error| store_problem(&error))?;
     let total = if call.params.flag("count")? {
-        Some(read.count::<T::Record>(&query).await.map_err(|error| store_problem(&error))?)
+        Some(read.count::<R>(&query).await.map_err(|error| store_problem(&error))?)
     } else {
         None
     };
     drop(read);
     let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
-    let shown = |listed| computed::<T>(document(listed), today).0;
+    let shown = |listed| computed(R::KIND, document(listed), today).0;
     let items: Vec<String> = page.items.into_iter().map(shown).collect();
     let next =
         page.next.map(|position: Position| Cursor { revision, on, position }.write(&call.path, &call.params));
@@ -363,8 +371,8 @@ fn document(listed: Listed) -> String {
     }
 }
 
-fn sort<T: Exposed>(call: &Call) -> Result<Sort, Problem> {
-    let keys = <T::Record as Listing>::SORTS;
+fn sort<R: Listing>(call: &Call) -> Result<Sort, Problem> {
+    let keys = R::SORTS;
     let text = call.params.text("sort").unwrap_or("id");
     let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
     if let Some(key) = keys.iter().find(|key| key.name == name) {
@@ -377,11 +385,13 @@ fn sort<T: Exposed>(call: &Call) -> Result<Sort, Problem> {
     Err(refused("sort", &Fault::new(FaultCode::NotInList, detail)))
 }
 
-type Filters = Vec<(&'static crate::app::Filter, Vec<String>)>;
+/// Filters and their values.
+pub(crate) type Filters = Vec<(&'static Filter, Vec<String>)>;
 
-fn filters<T: Exposed>(call: &Call) -> Result<Filters, Problem> {
+/// Those of some filters that a call gives, with their values.
+pub(crate) fn filters(call: &Call, known: &'static [Filter]) -> Result<Filters, Problem> {
     let mut filters = Vec::new();
-    for filter in <T::Record as Listing>::FILTERS {
+    for filter in known {
         filters.extend(call.params.filter(filter)?.map(|values| (filter, values)));
     }
     Ok(filters)
@@ -396,19 +406,20 @@ pub(crate) fn absent<F>(presence: Presence<F>, thing: ThingRef) -> Result<F, Pro
     }
 }
 
-async fn show<T: Exposed>(call: Call) -> Result<Response, Problem> {
-    if T::KIND == Kind::Workflow && workflows::wants_diagram(&call) {
+/// Shows one thing.
+pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
+    if R::KIND == Kind::Workflow && workflows::wants_diagram(&call) {
         return workflows::diagram(call).await;
     }
     let id: ThingId = call.path("id")?;
     let mut read = read_at(&call, None).await?;
-    let presence = read.filed::<T::Record>(id.as_str()).await.map_err(|error| store_problem(&error))?;
-    let filed = absent(presence, ThingRef::new(T::KIND, id.as_str()))?;
+    let presence = read.filed::<R>(id.as_str()).await.map_err(|error| store_problem(&error))?;
+    let filed = absent(presence, ThingRef::new(R::KIND, id.as_str()))?;
     let revision = read.at().revision;
-    let on = day(&call, &read)?.filter(|_| T::KIND == Kind::Approval);
+    let on = day(&call, &read)?.filter(|_| R::KIND == Kind::Approval);
     let Some(on) = on else {
         let today = call.params.valid_on()?.unwrap_or_else(|| call.app.register.now().date());
-        let (body, mark) = computed::<T>(filed.document, today);
+        let (body, mark) = computed(R::KIND, filed.document, today);
         let etag = marked(&read.head().epoch, filed.since, mark);
         return Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers));
     };

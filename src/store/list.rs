@@ -75,7 +75,7 @@ impl Filter {
         Self { name: "phase", takes, about, meaning: Meaning::Phase }
     }
 
-    fn add_to(&self, statement: Statement, at: At, values: &[String]) -> Statement {
+    pub(super) fn add_to(&self, statement: Statement, at: At, values: &[String]) -> Statement {
         let statement = statement.push(" AND ");
         match self.meaning {
             Meaning::Equal(column) => {
@@ -135,6 +135,11 @@ impl SortKey {
         Self { name: "name", expression: Expression::Text("name"), at_any_revision: true };
     pub(super) const CHANGED: Self =
         Self { name: "changed", expression: Expression::Since, at_any_revision: false };
+
+    /// A column that is never empty.
+    pub(super) const fn filled(name: &'static str, column: &'static str) -> Self {
+        Self { name, expression: Expression::Text(column), at_any_revision: false }
+    }
 
     /// A column that may be empty; what is empty comes first.
     pub(super) const fn text(name: &'static str, column: &'static str) -> Self {

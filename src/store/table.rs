@@ -95,7 +95,7 @@ pub struct Cells(pub(super) Vec<Cell>);
 pub(super) fn table(kind: Kind) -> &'static Table {
     use crate::domain::{
         approval::Case, authority::Authority, chip::Chip, company::Company, condition::Condition,
-        report::Report, source::Source, transition::Transition, workflow::Workflow,
+        movement::Movement, report::Report, source::Source, transition::Transition, workflow::Workflow,
     };
     match kind {
         Kind::Workflow => &Workflow::TABLE,
@@ -107,6 +107,7 @@ pub(super) fn table(kind: Kind) -> &'static Table {
         Kind::Transition => &Transition::TABLE,
         Kind::Report => &Report::TABLE,
         Kind::Condition => &Condition::TABLE,
+        Kind::Movement => &Movement::TABLE,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::domain::authority::Authority;
 use crate::domain::chip::Chip;
 use crate::domain::company::Company;
 use crate::domain::condition::Condition;
+use crate::domain::movement::Movement;
 use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::thing::{Kind, ThingRef};
@@ -40,7 +41,7 @@ impl Findings {
         self.faults.push(fault.into());
     }
 
-    fn add_all(&mut self, what: &str, rows: Vec<(String, i64)>) {
+    pub(super) fn add_all(&mut self, what: &str, rows: Vec<(String, i64)>) {
         for (id, revision) in rows {
             self.add(format!("{what}: `{id}` at revision {revision}"));
         }
@@ -89,7 +90,7 @@ const RULES: [(&str, &[&str]); 5] = [
 
 impl Store {
     /// Checks everything on record: the file itself, the chain of revisions, rows against the documents
-    /// of changes, columns, references and stages against documents.
+    /// of changes, columns, references and stages against documents, and sums against movements.
     ///
     /// # Errors
     ///
@@ -113,6 +114,8 @@ impl Store {
         read.check_things::<Transition>(&mut findings).await?;
         read.check_things::<Report>(&mut findings).await?;
         read.check_things::<Condition>(&mut findings).await?;
+        read.check_things::<Movement>(&mut findings).await?;
+        read.check_sums(&mut findings, ENOUGH).await?;
         Ok(findings)
     }
 }

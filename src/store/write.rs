@@ -8,6 +8,7 @@ use super::head::Head;
 use super::read::Read;
 use super::record::digest;
 use super::statement::{Cell, Connection, Statement};
+use super::sums::Ledger;
 use super::table::{At, Filed, Part, PartTable, Presence, Stored, Table, Version, table};
 use crate::domain::id::ApprovalId;
 use crate::domain::record::{Action, Change, Revision};
@@ -19,7 +20,7 @@ use crate::domain::transition::Transition;
 use crate::domain::vocabulary::Vocabulary as _;
 
 /// The most parameters a multi-row statement binds; SQLite takes 32,766.
-const MOST_CELLS: usize = 30_000;
+pub(super) const MOST_CELLS: usize = 30_000;
 
 /// Who makes a revision, and why.
 #[derive(Clone, Debug)]
@@ -81,6 +82,7 @@ pub struct Write {
     now: Moment,
     pending: Vec<Pending>,
     index: HashMap<ThingRef, usize>,
+    ledger: Ledger,
     in_savepoint: bool,
     due_at: Option<Moment>,
 }
@@ -105,7 +107,8 @@ impl Write {
         let due_at = head.due_at;
         let at = At { revision: head.revision, newest: true };
         let read = Read { connection, head, at };
-        Self { read, now, pending: Vec::new(), index: HashMap::new(), in_savepoint: false, due_at }
+        let (pending, index, ledger) = (Vec::new(), HashMap::new(), Ledger::default());
+        Self { read, now, pending, index, ledger, in_savepoint: false, due_at }
     }
 
     /// The connection, and the head as the commands have left it.
@@ -115,6 +118,14 @@ impl Write {
 
     pub(super) fn connection(&mut self) -> &mut Connection {
         &mut self.read.connection
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(super) fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
     }
 
     /// The moment at which the revision is recorded: the later of the clock and the newest revision's.
@@ -259,6 +270,7 @@ impl Write {
         for kind in Kind::ALL.iter().copied() {
             self.flush_versions(kind).await?;
         }
+        self.flush_sums().await?;
         for pending in &mut self.pending {
             pending.dirty = false;
         }
@@ -322,7 +334,7 @@ impl Write {
         self.insert_with(insert, rows, &Statement::new(tail)).await
     }
 
-    async fn insert_with(
+    pub(super) async fn insert_with(
         &mut self,
         insert: Statement,
         rows: Vec<Vec<Cell>>,
@@ -410,6 +422,7 @@ impl Write {
     fn forget(&mut self) {
         self.pending.clear();
         self.index.clear();
+        self.ledger = Ledger::default();
         self.in_savepoint = false;
     }
 

@@ -6,6 +6,7 @@ use super::Document;
 use super::fields::{Fields, Place};
 use super::values::{boolean, figure, listed, number, set, shown, text};
 use crate::domain::chip::{Chip, Specification};
+use crate::domain::classification::Classification;
 
 impl Document for Chip {
     fn write(&self) -> Value {
@@ -38,6 +39,26 @@ impl Document for Chip {
             eccn_published: eccn_published?,
         })
     }
+}
+
+/// A classification as JSON.
+#[must_use]
+pub fn classification(classification: &Classification) -> Value {
+    let rule = classification.rule.map_or(Value::Null, |rule| {
+        json!({
+            "vintage": rule.to_string(),
+            "effective_on": rule.effective_on(),
+            "citation": rule.citation(),
+            "url": rule.url(),
+        })
+    });
+    json!({
+        "control": classification.control.to_string(),
+        "review": classification.review.to_string(),
+        "decided_by": classification.decided_by.to_string(),
+        "rule": rule,
+        "inputs": written(&classification.inputs),
+    })
 }
 
 fn written(specification: &Specification) -> Value {

@@ -1,10 +1,12 @@
 //! The lines of an export or import: one thing each, as NDJSON.
 //!
 //! A line is a thing's document with its `kind` in front. Where a case stands is left out, since its
-//! transitions make it; a condition's own kind is called `condition_kind`, since a line has one already.
+//! transitions make it; the own kind of a condition is called `condition_kind`, and that of a movement
+//! `movement_kind`, since a line has one already.
 
 use serde_json::{Map, Value};
 
+use super::Document;
 use super::approvals::STANDING;
 use super::fields::Fields;
 use super::json::{Unreadable, parse};
@@ -15,6 +17,7 @@ use crate::domain::chip::Chip;
 use crate::domain::company::Company;
 use crate::domain::condition::Condition;
 use crate::domain::fault::{FaultCode, Faults};
+use crate::domain::movement::Movement;
 use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::thing::Kind;
@@ -42,6 +45,8 @@ pub enum Line {
     Report(Report),
     /// A condition.
     Condition(Condition),
+    /// A movement.
+    Movement(Movement),
 }
 
 /// The thing that a line stands for.
@@ -76,17 +81,19 @@ fn thing(kind: Kind, members: Map<String, Value>) -> Result<Line, Faults> {
         Kind::Approval => super::read(&members).map(Line::Approval),
         Kind::Transition => super::read(&members).map(Line::Transition),
         Kind::Report => super::read(&members).map(Line::Report),
-        Kind::Condition => condition(members).map(Line::Condition),
+        Kind::Condition => with_own_kind(members, "condition_kind").map(Line::Condition),
+        Kind::Movement => with_own_kind(members, "movement_kind").map(Line::Movement),
     }
 }
 
-fn condition(mut members: Map<String, Value>) -> Result<Condition, Faults> {
-    if let Some(kind) = members.shift_remove("condition_kind") {
+/// Reads a thing that has a kind of its own, under the name which that has in a line.
+fn with_own_kind<T: Document>(mut members: Map<String, Value>, name: &str) -> Result<T, Faults> {
+    if let Some(kind) = members.shift_remove(name) {
         members.insert("kind".to_owned(), kind);
     }
     super::read(&members).map_err(|mut faults| {
         for placed in faults.0.iter_mut().filter(|placed| placed.pointer == "/kind") {
-            "/condition_kind".clone_into(&mut placed.pointer);
+            placed.pointer = format!("/{name}");
         }
         faults
     })
@@ -104,6 +111,9 @@ pub fn write(kind: Kind, document: &str) -> Option<String> {
             Kind::Condition if name == "kind" => {
                 line.insert("condition_kind".to_owned(), value);
             }
+            Kind::Movement if name == "kind" => {
+                line.insert("movement_kind".to_owned(), value);
+            }
             _ => {
                 line.insert(name, value);
             }
@@ -118,9 +128,8 @@ mod tests {
     use crate::domain::approval::{Case, Standing};
     use crate::domain::thing::{Reference, Thing};
     use crate::domain::vocabulary::Vocabulary;
-    use crate::wire::Document;
 
-    const LINES: [&str; 9] = [
+    const LINES: [&str; 10] = [
         r#"{"kind":"workflow","id":"cn-import","name":"China","stages":[{"id":"in_principle","name":"In principle","names":{},"phase":"favourable","permits":["prepare"]}],"moves":[],"initial":"in_principle"}"#,
         r#"{"kind":"authority","id":"cn-ndrc","name":"NDRC","names":{},"jurisdiction":"CN","gate":"import","workflow":"cn-import","unspecified":false}"#,
         r#"{"kind":"company","id":"t-head","name":"T-Head","names":{},"jurisdiction":"CN","roles":["designer"],"identifiers":[],"aliases":[],"parent":"alibaba"}"#,
@@ -130,6 +139,7 @@ mod tests {
         r#"{"kind":"transition","id":"t1","approval":"a1","to":"in_principle","effective_on":{"date":"2026-01-23","precision":"day"},"retracted":false,"citations":[{"source":"s1","attribution":"anonymous","sources":null,"anonymity_reason":null,"note":null}],"note":null}"#,
         r#"{"kind":"report","id":"r1","about":{"company":"alibaba","chip":"h20","authority":"cn-ndrc"},"on":{"date":"2026-01-23","precision":"day"},"modality":"states","stage":"approved","quantity":null,"text":"approved","status":"open","citations":[{"source":"s1","attribution":"relayed","sources":null,"anonymity_reason":null,"note":null}]}"#,
         r#"{"kind":"condition","id":"c1","scope":{"authority":"cn-ndrc","approval":"a1","company":"alibaba","chip":"h20"},"condition_kind":"unit_cap","maximum":null,"counting":"ordered","chips":["h20"],"period":null,"unknown":"not_reported","force":"may_be_required","status":"proposed","in_force_from":null,"in_force_until":null,"met_on":null,"citations":[{"source":"s1","attribution":"anonymous","sources":null,"anonymity_reason":null,"note":null}],"note":null}"#,
+        r#"{"kind":"movement","id":"m1","company":"alibaba","chip":"h20","approval":"a1","movement_kind":"order","units":100,"approximate":false,"occurred_on":"2026-01-23","external_ref":"PO-1","end_use":null,"end_user":null,"destination":"CN","overage_reason":null,"citations":[{"source":"s1","attribution":"anonymous","sources":null,"anonymity_reason":null,"note":null}]}"#,
     ];
 
     fn stored(line: Line) -> (Kind, Value, Vec<Reference>) {
@@ -152,6 +162,7 @@ mod tests {
             Line::Transition(transition) => of(&transition),
             Line::Report(report) => of(&report),
             Line::Condition(condition) => of(&condition),
+            Line::Movement(movement) => of(&movement),
         }
     }
 
@@ -199,12 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_of_a_condition_is_told_by_its_name_in_the_line() {
-        let [.., condition] = LINES;
+    fn the_own_kind_of_a_thing_is_told_by_its_name_in_the_line() {
+        let [.., condition, movement] = LINES;
         let misspelt = condition.replace("unit_cap", "unit_caps");
         assert_eq!(told(&misspelt), ["/condition_kind not_in_list"]);
         let missing = condition.replace(r#""condition_kind":"unit_cap","#, "");
         assert_eq!(told(&missing), ["/condition_kind missing"]);
+        let misspelt = movement.replace(r#""order""#, r#""orders""#);
+        assert_eq!(told(&misspelt), ["/movement_kind not_in_list"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod determinations;
 pub mod fields;
 pub mod json;
 pub mod lines;
+pub mod movements;
 pub mod reports;
 pub mod sources;
 pub mod transitions;

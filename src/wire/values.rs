@@ -193,6 +193,7 @@ pub fn href(thing: &ThingRef) -> String {
         Kind::Transition => "transitions",
         Kind::Report => "reports",
         Kind::Condition => "conditions",
+        Kind::Movement => "movements",
     };
     format!("/v1/{collection}/{}", thing.id)
 }

@@ -1,0 +1,98 @@
+//! Movements: entered in the ledger once, and never changed.
+
+use super::Error;
+use super::approvals::parties;
+use super::things::{Effect, Written, check_references, present, written};
+use crate::domain::actor::Actor;
+use crate::domain::approval::Case;
+use crate::domain::fault::{FaultCode, Faults};
+use crate::domain::holding::Totals;
+use crate::domain::movement::Movement;
+use crate::domain::refusal::Refusal;
+use crate::domain::thing::Thing as _;
+use crate::store::{Presence, Version, Write};
+
+/// Enters a movement, or takes note that it is on record already, under its id or under another one with
+/// the same external reference.
+///
+/// # Errors
+///
+/// [`Refusal::Fixed`] if its id, [`Refusal::ExternalRefTaken`] if its external reference is on record with
+/// other content; [`Error::Invalid`] if its approval is none of its company and chip, or if it is more
+/// than can be added up; any other [`Error`].
+pub async fn put(write: &mut Write, actor: &Actor, movement: Movement) -> Result<Written, Error> {
+    actor.may_write()?;
+    let case = case_of(write, &movement).await?;
+    let authority = case.as_ref().map(|case| &case.approval.authority);
+    actor.may_write_for(authority.as_slice())?;
+    if let Some(known) = on_record(write, &movement).await? {
+        return Ok(written(Effect::Unchanged, &known));
+    }
+    check_references(write, &movement).await?;
+    if let Some(case) = &case {
+        check_case(&movement, case)?;
+    }
+    let touches = case.map_or_else(Vec::new, |case| parties(&case.approval));
+    if !write.book(&movement, touches).await? {
+        return Err(too_many(&movement).into());
+    }
+    Ok(written(Effect::Created, &present::<Movement>(write, movement.id.as_str()).await?))
+}
+
+/// The case that a movement draws on, if it names one on record; that it names none is told with the
+/// other references.
+async fn case_of(write: &mut Write, movement: &Movement) -> Result<Option<Case>, Error> {
+    let Some(approval) = &movement.approval else { return Ok(None) };
+    Ok(write.current::<Case>(approval.as_str()).await?.present().map(|version| version.value))
+}
+
+/// The movement on record that this one is, if it is.
+async fn on_record(write: &mut Write, movement: &Movement) -> Result<Option<Version<Movement>>, Error> {
+    match write.current::<Movement>(movement.id.as_str()).await? {
+        Presence::Retired => return Err(Refusal::Retired(movement.thing_ref()).into()),
+        Presence::Present(known) => {
+            let differences = known.value.differences(movement);
+            return if differences.is_empty() {
+                Ok(Some(known))
+            } else {
+                Err(Refusal::Fixed(differences).into())
+            };
+        }
+        Presence::Absent => {}
+    }
+    let Some(external_ref) = &movement.external_ref else { return Ok(None) };
+    let known = write.movement_referred(&movement.company, movement.kind, external_ref).await?;
+    let Some(known) = known else { return Ok(None) };
+    let differences = known.value.differences(movement);
+    if differences.is_empty() {
+        return Ok(Some(known));
+    }
+    Err(Refusal::ExternalRefTaken { by: known.value.thing_ref(), differences }.into())
+}
+
+/// Refuses a movement of another company or chip than the case it draws on.
+fn check_case(movement: &Movement, case: &Case) -> Result<(), Faults> {
+    let approval = &case.approval;
+    let mut faults = Faults::default();
+    if approval.company != movement.company || approval.chip != movement.chip {
+        let detail = format!(
+            "is the case of `{}` for `{}`, not of `{}` for `{}`",
+            approval.company, approval.chip, movement.company, movement.chip
+        );
+        faults.add("/approval", FaultCode::Inconsistent, detail);
+    }
+    faults.or(())
+}
+
+fn too_many(movement: &Movement) -> Faults {
+    let mut faults = Faults::default();
+    let detail = format!(
+        "with these, the sum of every {} of `{}` by `{}` would be more than {}",
+        movement.kind,
+        movement.chip,
+        movement.company,
+        Totals::MAX
+    );
+    faults.add("/units", FaultCode::OutOfRange, detail);
+    faults
+}

@@ -1,0 +1,102 @@
+//! Holdings on the wire: what the movements of each company and chip add up to.
+
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::conditional::{Shown, weak};
+use super::movements::TAG;
+use super::operation::{Api, Operation};
+use super::page::{Cursor, body as page_body};
+use super::problem::Problem;
+use super::refusals::store_problem;
+use super::resources::{
+    JSON, count_param, cursor_param, filter_params, filters, limit_param, page_example, read_at, time_params,
+};
+use super::schema::{Field, count, id, named, required};
+use crate::app::{HOLDING_FILTERS, PairTotals};
+use crate::domain::holding::Totals;
+
+/// The fields of a holding.
+pub(crate) fn fields() -> Vec<Field> {
+    let sum = || count(0, Totals::MAX);
+    vec![
+        required("company", id(), "The buyer."),
+        required("chip", id(), "The chip."),
+        required("ordered", sum(), "Units ordered."),
+        required("cancelled", sum(), "Units whose order was cancelled."),
+        required("shipped", sum(), "Units shipped."),
+        required("delivered", sum(), "Units delivered."),
+        required("returned", sum(), "Units returned."),
+        required(
+            "reserved",
+            count(-2 * Totals::MAX, Totals::MAX),
+            "Units ordered and neither cancelled nor shipped; negative where more was shipped than ordered.",
+        ),
+        required(
+            "used",
+            count(-Totals::MAX, Totals::MAX),
+            "Units shipped, less those returned; negative where more was returned than shipped.",
+        ),
+    ]
+}
+
+/// A holding as it is shown.
+fn shown(pair: &PairTotals) -> Value {
+    let PairTotals { company, chip, totals } = pair;
+    json!({
+        "company": company,
+        "chip": chip,
+        "ordered": totals.ordered,
+        "cancelled": totals.cancelled,
+        "shipped": totals.shipped,
+        "delivered": totals.delivered,
+        "returned": totals.returned,
+        "reserved": totals.reserved(),
+        "used": totals.used(),
+    })
+}
+
+fn example() -> Value {
+    let totals = Totals { ordered: 5000, cancelled: 500, shipped: 2000, delivered: 1500, returned: 100 };
+    shown(&PairTotals { company: "alibaba".to_owned(), chip: "h200-sxm".to_owned(), totals })
+}
+
+/// Adds the list of holdings.
+pub(crate) fn expose(api: &mut Api) {
+    api.on(
+        Operation::get("/v1/holdings", "listHoldings", TAG)
+            .says("List holdings", "What the movements of each company and chip add up to, by company and chip. Whoever has no movements is left out.")
+            .takes(filter_params(HOLDING_FILTERS))
+            .takes([limit_param(), cursor_param(), count_param()])
+            .takes(time_params())
+            .answers(200, "A page of the list.", JSON, named("HoldingPage"), page_example(&example())),
+        list,
+    );
+}
+
+async fn list(call: Call) -> Result<Response, Problem> {
+    let filters = filters(&call, HOLDING_FILTERS)?;
+    let limit = call.params.limit()?;
+    // Sums are of what is on record, whatever the day.
+    call.params.valid_on()?;
+    let cursor = Cursor::read(&call.path, &call.params)?;
+    let mut read = read_at(&call, cursor.as_ref()).await?;
+    let revision = read.at().revision;
+    let after = cursor.map(|cursor| cursor.position);
+    let page =
+        read.holding_page(&filters, after.as_ref(), limit).await.map_err(|error| store_problem(&error))?;
+    let total = if call.params.flag("count")? {
+        Some(read.holding_count(&filters).await.map_err(|error| store_problem(&error))?)
+    } else {
+        None
+    };
+    drop(read);
+    let items: Vec<String> = page.items.iter().map(|pair| shown(pair).to_string()).collect();
+    let next =
+        page.next.map(|position| Cursor { revision, on: None, position }.write(&call.path, &call.params));
+    let counted = total.map(|total| total.to_string());
+    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
+    let body = page_body(&items, total, next.as_deref(), revision);
+    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+}

@@ -1,0 +1,120 @@
+//! Movements on the wire: listed, shown and entered, and nothing else.
+
+use axum::http::Method;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::operation::{Api, Input, Operation};
+use super::problem::{Code, Problem};
+use super::resources::{BODY_LIMIT, JSON, list, list_params, new_id, page_example, show, thing, time_params};
+use super::schema::{
+    Field, citations, date, id, jurisdiction, named, nullable, optional, read_only, required, text, truth,
+    units, word,
+};
+use super::write::{Answer, write};
+use crate::app::movements;
+use crate::domain::movement::{Movement, MovementKind};
+use crate::domain::text::{Name, Note, Reference};
+use crate::domain::thing::{Kind, Thing as _};
+use crate::wire::{self, Document as _};
+
+/// The part of the contract they stand in.
+pub(crate) const TAG: &str = "Movements";
+
+const ABOUT: &str = "Movements are the ledger: what was ordered, cancelled, shipped, delivered and returned. None is ever edited or retired; what was entered wrongly is set right by another one.";
+
+/// The fields of a movement.
+pub(crate) fn fields() -> Vec<Field> {
+    vec![
+        read_only("id", id(), "Its id."),
+        required("company", id(), "The buyer."),
+        required("chip", id(), "The chip."),
+        optional(
+            "approval",
+            nullable(id()),
+            "The approval it draws on, one of this company and chip. Without one it counts against every open approval of the two.",
+        ),
+        required("kind", word::<MovementKind>(), "What happened."),
+        required("units", units(), "To how many chips."),
+        optional("approximate", truth(), "Whether the number is only roughly known; `false` if not given."),
+        required("occurred_on", date(), "When it happened."),
+        optional(
+            "external_ref",
+            nullable(text(Reference::MAX)),
+            "The number that somebody else's books give it. A company has one movement of a kind with it: the same again is answered with the one on record.",
+        ),
+        optional("end_use", nullable(text(Name::MAX)), "What the chips are for."),
+        optional("end_user", nullable(text(Name::MAX)), "Who uses them."),
+        optional("destination", nullable(jurisdiction()), "Where they go."),
+        optional(
+            "overage_reason",
+            nullable(text(Note::MAX)),
+            "Why a limit is broken knowingly, for an order or a shipment.",
+        ),
+        optional("citations", citations(0), "On whose word."),
+    ]
+}
+
+fn example() -> Value {
+    json!({
+        "company": "alibaba",
+        "chip": "h200-sxm",
+        "approval": "alibaba-h200-sxm-cn-unspecified",
+        "kind": "order",
+        "units": 5000,
+        "occurred_on": "2026-02-02",
+        "external_ref": "PO-2026-0042",
+        "destination": "CN",
+    })
+}
+
+fn shown_example() -> Value {
+    let Value::Object(mut object) = example() else { return Value::Null };
+    object.insert("id".to_owned(), "mov-example".into());
+    wire::read::<Movement>(&object).map_or(Value::Null, |movement| movement.write())
+}
+
+/// Adds the operations on movements.
+pub(crate) fn expose(api: &mut Api) {
+    let collection = "/v1/movements";
+    let shown = || named("Movement");
+    api.on(
+        Operation::get(collection, "listMovements", TAG)
+            .says("List movements", format!("{ABOUT} Filters are named like fields; several values are separated by commas and mean *or*."))
+            .takes(list_params::<Movement>())
+            .answers(200, "A page of the list.", JSON, named("MovementPage"), page_example(&shown_example())),
+        list::<Movement>,
+    );
+    api.on(
+        Operation::write(Method::POST, collection, "createMovement", TAG)
+            .says("Enter a movement", "Enters what happened in the ledger, under an id that the service makes. The same content under the same `external_ref`, company and kind is entered once: sent again it is answered with 200 and the movement on record, and makes no revision.")
+            .reads(Input { media_types: &[JSON], schema: named("MovementInput"), example: example(), limit: BODY_LIMIT, required: true })
+            .answers(200, "It is on record already.", JSON, shown(), shown_example())
+            .answers(201, "It is on record.", JSON, shown(), shown_example())
+            .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference, Code::ExternalRefConflict, Code::ForbiddenAuthority]),
+        create,
+    );
+    api.on(
+        Operation::get("/v1/movements/{id}", "showMovement", TAG)
+            .says("Show one movement", ABOUT)
+            .takes(time_params())
+            .answers(200, "The movement.", JSON, shown(), shown_example())
+            .refuses(&[Code::NotFound]),
+        show::<Movement>,
+    );
+}
+
+async fn create(call: Call) -> Result<Response, Problem> {
+    let object = call.object()?;
+    let id = new_id(&call, Kind::Movement, &object)?;
+    let movement: Movement = thing(object, &id)?;
+    let location = format!("/v1/movements/{}", movement.id());
+    write(&call, move |write, given| {
+        Box::pin(async move {
+            let written = movements::put(write, &given.actor, movement).await?;
+            Ok(Ok(Answer::written(written, location)))
+        })
+    })
+    .await
+}
