@@ -8,6 +8,7 @@ pub mod approval;
 pub mod authority;
 pub mod chip;
 pub mod citation;
+pub mod classification;
 pub mod company;
 pub mod condition;
 pub mod fault;
