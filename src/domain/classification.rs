@@ -215,3 +215,120 @@ fn review(specification: &Specification) -> Review {
         None => Review::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Date {
+        Date::try_from(text).unwrap()
+    }
+
+    /// Performance, die area and bandwidth, negative where unknown.
+    fn figures(tpp: f64, area: f64, bandwidth: f64, data_centre: Option<bool>) -> Specification {
+        Specification {
+            tpp: Figure::from_number(tpp).ok(),
+            die_area_mm2: Figure::from_number(area).ok(),
+            memory_bandwidth_gb_s: Figure::from_number(bandwidth).ok(),
+            data_centre,
+            ..Specification::default()
+        }
+    }
+
+    fn control_of(specification: &Specification) -> (Control, Test) {
+        let Classification { control, decided_by, .. } = classify(specification, day("2026-10-09"));
+        (control, decided_by)
+    }
+
+    #[test]
+    fn chips_fall_where_they_were_published_to_fall() {
+        let (yes, no) = (Some(true), Some(false));
+        for (chip, tpp, area, data_centre, control, test) in [
+            ("A100 SXM", 4992.0, 826.0, yes, Control::A, Test::Performance),
+            ("H100 SXM5", 15_832.0, 814.0, yes, Control::A, Test::Performance),
+            ("H20", 2368.0, 814.0, yes, Control::None, Test::NoTestMet),
+            ("H200 NVL", 13_364.0, 814.0, yes, Control::A, Test::Performance),
+            ("GB200", 40_000.0, -1.0, None, Control::A, Test::Performance),
+            ("RTX 4090", 5284.8, 608.0, no, Control::A, Test::Performance),
+            ("RTX 5090D V2", 4750.0, -1.0, no, Control::None, Test::NoteTwo),
+            ("L40", 2896.6, 608.0, yes, Control::B, Test::MiddlePerformance),
+            (
+                "L40, not known to be for data centres",
+                2896.6,
+                608.0,
+                None,
+                Control::Unknown,
+                Test::MissingFigures,
+            ),
+            ("L20", 1912.0, 609.0, yes, Control::None, Test::NoTestMet),
+            ("MI250X", 6128.0, 1580.0, yes, Control::A, Test::Performance),
+            ("MLU370-X8", 2048.0, -1.0, yes, Control::Unknown, Test::MissingFigures),
+            ("DCU Shensuan-1", 392.0, -1.0, None, Control::None, Test::NoTestMet),
+            ("MTT S4000", 1600.0, -1.0, yes, Control::Unknown, Test::MissingFigures),
+            ("MTT S5000", -1.0, -1.0, None, Control::Unknown, Test::MissingFigures),
+            ("MXC500 PCIe", 3840.0, -1.0, yes, Control::Unknown, Test::MissingFigures),
+        ] {
+            assert_eq!(control_of(&figures(tpp, area, -1.0, data_centre)), (control, test), "{chip}");
+        }
+    }
+
+    #[test]
+    fn every_threshold_is_exact() {
+        // Over 100 mm², performance is density in hundredths.
+        for (tpp, area, control, test) in [
+            (4800.0, -1.0, Control::A, Test::Performance),
+            (4799.999, -1.0, Control::Unknown, Test::MissingFigures),
+            (1600.0, 270.27, Control::A, Test::DensePerformance),
+            (1600.0, 270.271, Control::B, Test::MiddleDensity),
+            (1600.0, 500.0, Control::B, Test::MiddleDensity),
+            (1600.0, 500.001, Control::None, Test::NoTestMet),
+            (1599.999, 1.0, Control::None, Test::NoTestMet),
+            (2400.0, 1500.0, Control::B, Test::MiddlePerformance),
+            (2400.0, 1500.001, Control::None, Test::NoTestMet),
+            (2399.999, 1000.0, Control::None, Test::NoTestMet),
+            (2400.0, 0.0, Control::Unknown, Test::MissingFigures),
+        ] {
+            let specification = figures(tpp, area, -1.0, Some(true));
+            assert_eq!(control_of(&specification), (control, test), "{tpp} over {area}");
+        }
+    }
+
+    #[test]
+    fn the_rule_is_that_of_the_day() {
+        let h100 = figures(15_832.0, 814.0, 3350.0, Some(true));
+        for (on, rule, review) in [
+            ("2023-11-16", None, Review::Unknown),
+            ("2023-11-17", Some(Vintage::November2023), Review::PresumptionOfDenial),
+            ("2024-12-01", Some(Vintage::November2023), Review::PresumptionOfDenial),
+            ("2024-12-02", Some(Vintage::December2024), Review::PresumptionOfDenial),
+            ("2026-01-14", Some(Vintage::December2024), Review::PresumptionOfDenial),
+            ("2026-01-15", Some(Vintage::January2026), Review::Unknown),
+        ] {
+            let found = classify(&h100, day(on));
+            assert_eq!((found.rule, found.review), (rule, review), "{on}");
+            assert_eq!(found.control, if rule.is_some() { Control::A } else { Control::Unknown }, "{on}");
+        }
+    }
+
+    #[test]
+    fn review_is_case_by_case_below_both_limits_for_what_was_on_sale() {
+        use Review::{CaseByCase, NotApplicable, PresumptionOfDenial, Unknown};
+        for (tpp, bandwidth, on_sale, review) in [
+            (15_832.0, 4800.0, Some("2024-11-18"), CaseByCase),
+            (15_832.0, 4800.0, Some("2026-01-15"), CaseByCase),
+            (15_832.0, 4800.0, Some("2026-01-16"), PresumptionOfDenial),
+            (15_832.0, 4800.0, None, Unknown),
+            (15_832.0, -1.0, Some("2024-11-18"), Unknown),
+            (15_832.0, 6500.0, None, PresumptionOfDenial),
+            (20_999.999, 6499.999, Some("2024-11-18"), CaseByCase),
+            (21_000.0, -1.0, None, PresumptionOfDenial),
+            (1000.0, 8000.0, None, NotApplicable),
+            (-1.0, 4800.0, Some("2024-11-18"), Unknown),
+        ] {
+            let mut specification = figures(tpp, 814.0, bandwidth, Some(true));
+            specification.commercially_available_us_on = on_sale.map(day);
+            let found = classify(&specification, day("2026-10-09")).review;
+            assert_eq!(found, review, "{tpp} {bandwidth} {on_sale:?}");
+        }
+    }
+}

@@ -18,6 +18,10 @@ mod shares;
 mod standing;
 mod tally;
 mod terms;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{
     Answer, Effect, Evaluation, Figures, GateFinding, Headroom, Outcome, Reason, ReasonCode, Verdict,

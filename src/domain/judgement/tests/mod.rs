@@ -1,0 +1,7 @@
+//! Tests of the judgement as a whole.
+
+mod assumptions;
+mod conditions;
+mod gates;
+mod limits;
+mod properties;
