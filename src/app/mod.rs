@@ -8,9 +8,11 @@ mod things;
 
 pub mod approvals;
 mod authorities;
+pub mod board;
 mod chips;
 mod companies;
 mod conditions;
+pub mod determinations;
 pub mod exports;
 pub mod feed;
 pub mod imports;
@@ -27,7 +29,7 @@ pub use register::{Register, fresh_id, minted};
 pub use things::{Effect, Precondition, Resource, Written, put, retire};
 
 pub use crate::store::{
-    Address, At, BoxFuture, Error as StoreError, Filed, Filter, Findings, Found, HOLDING_FILTERS, Head,
-    HoldingPage, Listed, Listing, Maker, Narrowing, Page, PairTotals, Position, Presence, Query, Read, Reply,
-    Sort, SortKey, Stored, Takes, Version, Wanted, Write,
+    Address, At, BoxFuture, Error as StoreError, Extent, Filed, Filter, Findings, Found, HOLDING_FILTERS,
+    Head, HoldingPage, Listed, Listing, Maker, Narrowing, Page, PairTotals, Position, Presence, Query,
+    RECEIPT_FILTERS, Read, Receipt, Reply, Sort, SortKey, Stored, Takes, Version, Wanted, Write,
 };

@@ -3,18 +3,17 @@
 //! Records are loaded once, at one revision and for one valid moment: where a case stands and what a calendar
 //! period adds up to are those of that moment. Every pair of a company and a chip can then be judged on them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::approval::Approval;
 use super::authority::{Authority, Gate};
 use super::chip::Chip;
 use super::citation::Citation;
 use super::company::Company;
-use super::condition::{Condition, Period, Scope};
-use super::holding::Totals;
+use super::condition::{Condition, Scope};
+use super::holding::Holding;
 use super::id::{ApprovalId, AuthorityId, ChipId, CompanyId, ConditionId, SourceId, StageId, WorkflowId};
 use super::jurisdiction::Jurisdiction;
-use super::source::Source;
 use super::time::Date;
 use super::workflow::{Stage, Workflow};
 
@@ -31,37 +30,6 @@ pub struct CaseOn {
     pub disputed: bool,
     /// What the transition that entered the stage rests on; empty for the stage a case begins in.
     pub evidence: Vec<Citation>,
-}
-
-/// What the movements of a company and a chip add up to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holding {
-    /// All of them.
-    pub all: Totals,
-    /// Those that name an approval, by approval.
-    pub by_approval: BTreeMap<ApprovalId, Totals>,
-    /// Those that name none.
-    pub unattributed: Totals,
-    /// Those of the calendar period (UTC) in which the valid moment lies, by the length of the period.
-    pub by_period: BTreeMap<Period, Totals>,
-}
-
-impl Holding {
-    /// The totals of the period in which the valid moment lies; all there are where no period is named.
-    #[must_use]
-    pub fn totals(&self, period: Option<Period>) -> Totals {
-        match period {
-            None => self.all,
-            Some(period) => self.by_period.get(&period).copied().unwrap_or_default(),
-        }
-    }
-
-    /// The totals that count against an approval: its own movements, and those that name no approval.
-    /// `None` beyond what a total can hold.
-    #[must_use]
-    pub fn against(&self, approval: &ApprovalId) -> Option<Totals> {
-        self.by_approval.get(approval).copied().unwrap_or_default().plus(self.unattributed)
-    }
 }
 
 /// The part of a scope that names the fewest questions, by which a condition is found.
@@ -95,7 +63,7 @@ pub struct Records {
     authorities: BTreeMap<AuthorityId, Authority>,
     guards: HashMap<(Gate, Jurisdiction), BTreeSet<AuthorityId>>,
     workflows: HashMap<WorkflowId, Workflow>,
-    sources: HashMap<SourceId, Source>,
+    fresh: HashSet<SourceId>,
     cases: HashMap<CompanyId, HashMap<ChipId, BTreeMap<ApprovalId, CaseOn>>>,
     superseded: BTreeSet<ApprovalId>,
     conditions: Vec<Condition>,
@@ -138,9 +106,22 @@ impl Records {
         self.workflows.insert(workflow.id.clone(), workflow);
     }
 
-    /// Adds a source. A source that is cited and not here counts as past its freshness limit.
-    pub fn insert_source(&mut self, source: Source) {
-        self.sources.insert(source.id.clone(), source);
+    /// Notes that a source is within its freshness limit at the valid moment. One of which nothing is known
+    /// counts as past it.
+    pub fn insert_fresh(&mut self, source: SourceId) {
+        self.fresh.insert(source);
+    }
+
+    /// The sources that the cases and conditions here rest on.
+    #[must_use]
+    pub fn cited(&self) -> BTreeSet<&SourceId> {
+        let cases = self.cases.values().flat_map(HashMap::values).flat_map(BTreeMap::values);
+        let of_cases = cases.flat_map(|case| {
+            let quantities = &case.approval.quantities;
+            case.evidence.iter().chain(quantities.iter().flat_map(|quantity| &quantity.citations))
+        });
+        let of_conditions = self.conditions.iter().flat_map(|condition| &condition.citations);
+        of_cases.chain(of_conditions).filter_map(Citation::source).collect()
     }
 
     /// Adds a case, current or over. An approval it supersedes does not count from then on.
@@ -176,8 +157,8 @@ impl Records {
     }
 
     /// Adds what the movements of a company and a chip add up to.
-    pub fn insert_holding(&mut self, company: CompanyId, chip: ChipId, holding: Holding) {
-        self.holdings.entry(company).or_default().insert(chip, holding);
+    pub fn insert_holding(&mut self, holding: Holding) {
+        self.holdings.entry(holding.company.clone()).or_default().insert(holding.chip.clone(), holding);
     }
 
     /// The records as far as they bear on a company and a chip, both of them on record.
@@ -194,6 +175,12 @@ impl Records {
     /// Every chip, by id.
     pub fn chips(&self) -> impl Iterator<Item = &Chip> {
         self.chips.values()
+    }
+
+    /// The company with this id.
+    #[must_use]
+    pub fn company(&self, id: &CompanyId) -> Option<&Company> {
+        self.companies.get(id)
     }
 
     /// The chip with this id.
@@ -229,10 +216,10 @@ impl Records {
         places.into_iter().flatten().filter_map(|place| self.conditions.get(*place))
     }
 
-    /// The source with this id.
+    /// Whether a source is past its freshness limit at the valid moment.
     #[must_use]
-    pub fn source(&self, id: &SourceId) -> Option<&Source> {
-        self.sources.get(id)
+    pub fn is_stale(&self, source: &SourceId) -> bool {
+        !self.fresh.contains(source)
     }
 
     /// The authorities that guard a gate of a jurisdiction, by id.

@@ -3,14 +3,18 @@
 //! Routes, parameters, access and the OpenAPI document come from one table of operations, so that none
 //! of them can say something else than the others.
 
+mod answers;
 mod approvals;
 mod authorities;
+mod board;
 mod call;
+mod cell;
 mod changes;
 mod chips;
 mod companies;
 mod conditional;
 mod conditions;
+mod determinations;
 mod exports;
 mod holdings;
 mod imports;
@@ -129,6 +133,8 @@ fn api() -> Api {
     expose::<Condition>(&mut api);
     movements::expose(&mut api);
     holdings::expose(&mut api);
+    determinations::expose(&mut api);
+    board::expose(&mut api);
     changes::expose(&mut api);
     revisions::expose(&mut api);
     search::expose(&mut api);

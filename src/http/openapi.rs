@@ -9,7 +9,8 @@ use super::resources::Exposed;
 use super::schema::{citation, count, jurisdictions, list, named, patch, required, shown, text, written};
 use super::write::LONGEST_KEY;
 use super::{
-    changes, conditions, holdings, imports, keys, movements, revisions, search, service, sources, transitions,
+    answers, board, cell, changes, conditions, determinations, holdings, imports, keys, movements, revisions,
+    search, service, sources, transitions,
 };
 use crate::domain::approval::Approval;
 use crate::domain::authority::Authority;
@@ -74,6 +75,7 @@ fn tags() -> Value {
             "Movements",
             "What was ordered, cancelled, shipped, delivered and returned, and what it adds up to.",
         ),
+        ("Answers", "May this company prepare, order or ship, and if not, why not?"),
         ("Changes", "Who changed what, when and why."),
         ("Search", "Finding companies and chips."),
         ("Import and export", "The register as lines."),
@@ -277,6 +279,15 @@ fn schemas() -> Value {
     add("Movement", shown(&movements::fields()));
     add("MovementInput", written(&movements::fields()));
     add("MovementPage", page("Movement"));
+    for (name, schema) in answers::schemas() {
+        add(name, schema);
+    }
+    add("Determination", shown(&determinations::fields()));
+    add("DeterminationPage", page("Determination"));
+    add("BoardCell", shown(&board::cell_fields()));
+    add("BoardCellInFull", shown(&cell::fields()));
+    add("BoardRow", shown(&board::row_fields()));
+    add("Board", board::page_schema());
     add("Holding", shown(&holdings::fields()));
     add("HoldingPage", page("Holding"));
     add("Change", changes::schema());

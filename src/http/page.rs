@@ -68,9 +68,20 @@ impl Cursor {
 
 /// A page of documents that are JSON texts already.
 pub(crate) fn body(items: &[String], total: Option<i64>, next: Option<&str>, revision: i64) -> String {
+    body_of("items", items, (total, next), revision, &[])
+}
+
+/// A page whose documents go by another name, with further members, whose values are JSON texts already.
+pub(crate) fn body_of(
+    name: &str,
+    items: &[String],
+    (total, next): (Option<i64>, Option<&str>),
+    revision: i64,
+    further: &[(&str, &str)],
+) -> String {
     let size = items.iter().map(String::len).sum::<usize>() + items.len() + 200;
     let mut body = String::with_capacity(size);
-    body.push_str("{\"items\":[");
+    body.extend(["{\"", name, "\":["]);
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             body.push(',');
@@ -85,6 +96,9 @@ pub(crate) fn body(items: &[String], total: Option<i64>, next: Option<&str>, rev
     }
     body.push_str(",\"revision\":");
     body.push_str(&revision.to_string());
+    for (name, value) in further {
+        body.extend([",\"", name, "\":", value]);
+    }
     if let Some(total) = total {
         body.push_str(",\"total\":");
         body.push_str(&total.to_string());

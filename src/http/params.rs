@@ -107,9 +107,14 @@ impl Params {
         }
     }
 
+    /// The moment in the world that is asked about.
+    pub(crate) fn valid_at(&self) -> Result<Option<Moment>, Problem> {
+        self.value("valid_at", moment)
+    }
+
     /// The day for which to say where cases stand.
     pub(crate) fn valid_on(&self) -> Result<Option<Date>, Problem> {
-        Ok(self.value("valid_at", moment)?.map(Moment::date))
+        Ok(self.valid_at()?.map(Moment::date))
     }
 
     /// The values of a filter, separated by commas.

@@ -34,6 +34,9 @@ impl Stored for Company {
     }
 }
 
+/// Narrows a list of companies to those that have a row on the board.
+pub static BOARD: Filter = Filter::buys();
+
 impl Listing for Company {
     const FILTERS: &'static [Filter] = &[
         Filter::equal("id", Takes::Id, "Companies with these ids."),

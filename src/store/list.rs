@@ -56,6 +56,8 @@ enum Meaning {
     OfAuthority(&'static str),
     /// The stage means one of the values in the authority's workflow.
     Phase,
+    /// The company buys, or has a case or a movement.
+    Buys,
 }
 
 impl Filter {
@@ -73,6 +75,12 @@ impl Filter {
 
     pub(super) const fn phase(takes: Takes, about: &'static str) -> Self {
         Self { name: "phase", takes, about, meaning: Meaning::Phase }
+    }
+
+    /// The companies that have a row on the board.
+    pub(super) const fn buys() -> Self {
+        let about = "Companies that buy, or have an approval or a movement.";
+        Self { name: "buys", takes: Takes::Boolean, about, meaning: Meaning::Buys }
     }
 
     pub(super) fn add_to(&self, statement: Statement, at: At, values: &[String]) -> Statement {
@@ -99,6 +107,12 @@ impl Filter {
                 );
                 let of = holds(holds(of, "au", at).push(" AND "), "ws", at);
                 self.bind(of.push(" AND ws.phase IN ("), values).push("))")
+            }
+            Meaning::Buys => {
+                let of = statement.push("(t.roles LIKE '% buyer %' OR EXISTS (SELECT 1 FROM approval bp WHERE bp.company = t.id AND ");
+                let of = holds(of, "bp", at)
+                    .push(") OR EXISTS (SELECT 1 FROM movement bm WHERE bm.company = t.id AND ");
+                holds(of, "bm", at).push("))")
             }
         }
     }
@@ -130,6 +144,8 @@ enum Expression {
 }
 
 impl SortKey {
+    /// The id.
+    pub const BY_ID: &'static Self = &Self::ID;
     pub(super) const ID: Self = Self { name: "id", expression: Expression::Id, at_any_revision: true };
     pub(super) const NAME: Self =
         Self { name: "name", expression: Expression::Text("name"), at_any_revision: true };

@@ -2,9 +2,10 @@
 
 use crate::domain::approval::{Comparator, Quantity, QuantityRole};
 use crate::domain::condition::{Condition, Counting, Force, Period, Terms};
+use crate::domain::holding::Holding;
 use crate::domain::id::ChipId;
 use crate::domain::number::{Fraction, Units};
-use crate::domain::records::{CaseOn, Holding};
+use crate::domain::records::CaseOn;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::workflow::Activity;
 
@@ -187,7 +188,7 @@ fn unit_cap(
     let (Some(maximum), Some(counting)) = (maximum, counting) else {
         return unset("the greatest number or how it is counted");
     };
-    let tally = |holding: &Holding| Tally::of(holding.totals(period), counting, activity);
+    let tally = |holding: &Holding| Tally::of(holding.over(period), counting, activity);
     let own = matter.dossier.holding().map(tally).unwrap_or_default();
     let shared: i128 = matter
         .dossier

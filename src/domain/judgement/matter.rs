@@ -69,7 +69,7 @@ impl<'a> Matter<'a> {
 
     /// Whether a source is past its freshness limit; one that is not on record is, since nobody can tell.
     pub(super) fn is_stale(&self, source: &SourceId) -> bool {
-        self.dossier.records.source(source).is_none_or(|source| source.is_stale(self.question.valid_at))
+        self.dossier.records.is_stale(source)
     }
 
     /// Whether there is evidence, all of it from stale sources. Our own record has no source and is fresh.

@@ -34,7 +34,7 @@ pub(super) fn share(
     let held = matter.dossier.records.holdings(&matter.dossier.company.id);
     let tally = |totals| Tally::of(totals, sharing.counting, activity);
     let mut tallies: BTreeMap<&ChipId, Tally> =
-        held.map(|(chip, holding)| (chip, tally(holding.totals(sharing.period)))).collect();
+        held.map(|(chip, holding)| (chip, tally(holding.over(sharing.period)))).collect();
     tallies.entry(&matter.dossier.chip.id).or_default();
     let mix = match mix(matter, &tallies, home(matter, condition), sharing.basis) {
         Ok(mix) => mix,

@@ -6,13 +6,13 @@ use crate::domain::chip::{Chip, Specification};
 use crate::domain::citation::{Attribution, Citation};
 use crate::domain::company::Company;
 use crate::domain::condition::{Condition, ConditionStatus, Force, Scope, Terms};
-use crate::domain::holding::Totals;
+use crate::domain::holding::{Holding, Totals};
 use crate::domain::id::{
     ApprovalId, AuthorityId, ChipId, CompanyId, ConditionId, SourceId, StageId, WorkflowId,
 };
 use crate::domain::jurisdiction::Jurisdiction;
 use crate::domain::number::{Figure, Units};
-use crate::domain::records::{CaseOn, Holding, Records};
+use crate::domain::records::{CaseOn, Records};
 use crate::domain::source::Source;
 use crate::domain::text::{Name, Names, Title};
 use crate::domain::time::{Date, Moment};
@@ -34,8 +34,13 @@ pub(crate) struct World {
     pub(crate) sources: Vec<Source>,
     pub(crate) cases: Vec<CaseOn>,
     pub(crate) conditions: Vec<Condition>,
-    pub(crate) holdings: Vec<(ChipId, Holding)>,
+    pub(crate) holdings: Vec<Holding>,
     pub(crate) question: Question,
+}
+
+/// What Alibaba holds of a chip: nothing.
+pub(crate) fn held(chip: &str) -> Holding {
+    Holding::none(id("alibaba"), id(chip))
 }
 
 impl World {
@@ -64,12 +69,11 @@ impl World {
         records.insert_workflow(workflow());
         self.chips.iter().cloned().for_each(|chip| records.insert_chip(chip));
         self.authorities.iter().cloned().for_each(|authority| records.insert_authority(authority));
-        self.sources.iter().cloned().for_each(|source| records.insert_source(source));
+        let fresh = self.sources.iter().filter(|source| !source.is_stale(self.question.valid_at));
+        fresh.for_each(|source| records.insert_fresh(source.id.clone()));
         self.cases.iter().cloned().for_each(|case| records.insert_case(case));
         self.conditions.iter().cloned().for_each(|condition| records.insert_condition(condition));
-        for (chip, holding) in &self.holdings {
-            records.insert_holding(self.question.company.clone(), chip.clone(), holding.clone());
-        }
+        self.holdings.iter().cloned().for_each(|holding| records.insert_holding(holding));
         records
     }
 
@@ -86,10 +90,9 @@ impl World {
 
     /// The same world with movements of a chip that name no approval, in this period as over all time.
     pub(crate) fn holding(mut self, chip: &str, all: Totals) -> Self {
-        use crate::domain::condition::Period;
-        let by_period = [Period::Month, Period::Quarter, Period::Year].map(|period| (period, all));
-        let holding = Holding { all, unattributed: all, by_period: by_period.into(), ..Holding::default() };
-        self.holdings.push((id(chip), holding));
+        let unattributed = all;
+        let (month, quarter, year) = (all, all, all);
+        self.holdings.push(Holding { all, unattributed, month, quarter, year, ..held(chip) });
         self
     }
 

@@ -2,10 +2,10 @@
 
 use crate::domain::approval::Comparator;
 use crate::domain::condition::{Condition, Counting, Force, Period, ShareBasis, Terms};
+use crate::domain::holding::Holding;
 use crate::domain::holding::Totals;
 use crate::domain::judgement::testing::{World, authorised, condition, id, told, units};
 use crate::domain::judgement::{Figures, Outcome, Verdict};
-use crate::domain::records::Holding;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::workflow::Activity;
 
@@ -75,15 +75,8 @@ fn a_shared_cap_counts_the_chips_that_share_it() {
 #[test]
 fn a_cap_with_a_period_counts_that_period() {
     let mut world = World::new();
-    world.holdings = vec![(
-        id("h200"),
-        Holding {
-            all: busy(),
-            unattributed: busy(),
-            by_period: [(Period::Month, Totals { ordered: 3, ..Totals::default() })].into(),
-            ..Holding::default()
-        },
-    )];
+    let month = Totals { ordered: 3, ..Totals::default() };
+    world.holdings = vec![Holding { all: busy(), unattributed: busy(), month, ..held("h200") }];
     for (period, headroom) in [(Some(Period::Month), 97), (Some(Period::Year), 100), (None, 25)] {
         let world = world.clone().with(|w| w.conditions.push(cap(100, Counting::Shipped, &[], period)));
         assert_eq!(world.judged().headroom.units, Some(headroom), "{period:?}");
@@ -102,15 +95,12 @@ fn an_authorised_quantity_limits_what_is_shipped_under_its_approval() {
     ] {
         let mut world = World::new();
         let shipped = |shipped| Totals { shipped, ..Totals::default() };
-        world.holdings = vec![(
-            id("h200"),
-            Holding {
-                all: shipped(60),
-                unattributed: shipped(30),
-                by_approval: [(id("licence"), shipped(10)), (id("other"), shipped(20))].into(),
-                ..Holding::default()
-            },
-        )];
+        world.holdings = vec![Holding {
+            all: shipped(60),
+            unattributed: shipped(30),
+            by_approval: [(id("licence"), shipped(10)), (id("other"), shipped(20))].into(),
+            ..held("h200")
+        }];
         world.cases[0].approval.quantities = vec![authorised(comparator, 100)];
         let answer = world.judged();
         assert_eq!(answer.headroom.units, headroom, "{comparator}");

@@ -1,0 +1,313 @@
+//! The board: the answer for every company and chip at once.
+//!
+//! A row is a company that buys, or has an approval or a movement; a cell answers for one unit and says what
+//! the single determination says.
+
+use std::collections::BTreeSet;
+
+use super::Error;
+use crate::domain::approval::{Case, Standing};
+use crate::domain::chip::Chip;
+use crate::domain::company::Company;
+use crate::domain::condition::Condition;
+use crate::domain::id::{AuthorityId, ChipId, CompanyId, ConditionId, StageId};
+use crate::domain::judgement::{Answer, Figures, GateFinding, Question, ReasonCode, Verdict, judge};
+use crate::domain::number::Units;
+use crate::domain::records::{CaseOn, Dossier, Records};
+use crate::domain::report::Report;
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::time::Moment;
+use crate::domain::transition::Transition;
+use crate::domain::vocabulary::Vocabulary as _;
+use crate::domain::workflow::{Activity, Phase};
+use crate::store::{BOARD, Extent, Position, Query, Read, SortKey};
+
+/// The order of the rows.
+pub const BY_ID: &SortKey = SortKey::BY_ID;
+
+/// How many companies are looked at together when rows are counted by what they answer.
+const COUNTED_AT_ONCE: i64 = 200;
+
+/// What cells are narrowed to. An empty list narrows nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Narrowed {
+    /// The chips.
+    pub chips: Vec<ChipId>,
+    /// Cells with any of these verdicts.
+    pub verdicts: Vec<Verdict>,
+    /// The activity whose verdict and reasons are meant.
+    pub activity: Option<Activity>,
+    /// Cells with any of these among the reasons.
+    pub reasons: Vec<ReasonCode>,
+    /// Cells with a case at any of these authorities.
+    pub authorities: Vec<AuthorityId>,
+    /// Cells with a case at any of these stages.
+    pub stages: Vec<StageId>,
+    /// Cells with a case at a stage that means any of these.
+    pub phases: Vec<Phase>,
+}
+
+/// The moment a board is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occasion {
+    /// The moment.
+    pub valid_at: Moment,
+    /// Whether it is the present as the register has recorded it.
+    pub present: bool,
+}
+
+/// One company and one chip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The chip.
+    pub chip: ChipId,
+    /// The answer for each activity, in their order.
+    pub verdicts: [Verdict; 3],
+    /// How each gate stands.
+    pub gates: Vec<GateFinding>,
+    /// Why an order is answered as it is, each reason once, the weightiest first.
+    pub reasons: Vec<ReasonCode>,
+    /// The four figures.
+    pub figures: Figures,
+}
+
+/// One company.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The company.
+    pub company: CompanyId,
+    /// Its cells, by chip.
+    pub cells: Vec<Cell>,
+}
+
+/// A page of the board.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// Where it ends, if there is more.
+    pub next: Option<Position>,
+}
+
+/// What a company is asked for on the board: one unit, with nothing declared.
+#[must_use]
+pub fn question(company: &Company, chip: &Chip, activity: Activity, valid_at: Moment) -> Question {
+    Question {
+        company: company.id.clone(),
+        chip: chip.id.clone(),
+        activity,
+        units: Units::ONE,
+        destination: None,
+        end_use: None,
+        end_user: None,
+        exporter: None,
+        valid_at,
+    }
+}
+
+/// The answers for each activity, in their order.
+#[must_use]
+pub fn answers(dossier: &Dossier<'_>, valid_at: Moment) -> [Answer; 3] {
+    [Activity::Prepare, Activity::Order, Activity::Ship]
+        .map(|activity| judge(dossier, &question(dossier.company, dossier.chip, activity, valid_at)))
+}
+
+/// The cell that three answers make.
+#[must_use]
+pub fn cell(chip: &ChipId, answers: [Answer; 3]) -> Cell {
+    let verdicts = answers.each_ref().map(|answer| answer.verdict);
+    let [_, order, _] = answers;
+    Cell { chip: chip.clone(), verdicts, reasons: codes(&order), gates: order.gates, figures: order.figures }
+}
+
+fn codes(answer: &Answer) -> Vec<ReasonCode> {
+    let mut codes = Vec::new();
+    for reason in &answer.reasons {
+        if !codes.contains(&reason.code) {
+            codes.push(reason.code);
+        }
+    }
+    codes
+}
+
+impl Narrowed {
+    fn takes(&self, answers: &[Answer; 3]) -> bool {
+        let meant = self.activity.unwrap_or(Activity::Order);
+        let place = Activity::ALL.iter().position(|activity| *activity == meant).unwrap_or_default();
+        let Some(answer) = answers.get(place) else { return false };
+        let at = |fits: &dyn Fn(&GateFinding) -> bool| answer.gates.iter().any(fits);
+        let any = |narrows: bool, fits: bool| !narrows || fits;
+        any(!self.verdicts.is_empty(), self.verdicts.contains(&answer.verdict))
+            && any(
+                !self.reasons.is_empty(),
+                answer.reasons.iter().any(|reason| self.reasons.contains(&reason.code)),
+            )
+            && any(
+                !self.authorities.is_empty(),
+                at(&|gate| {
+                    gate.approval.is_some()
+                        && gate.authority.as_ref().is_some_and(|id| self.authorities.contains(id))
+                }),
+            )
+            && any(
+                !self.stages.is_empty(),
+                at(&|gate| gate.stage.as_ref().is_some_and(|stage| self.stages.contains(stage))),
+            )
+            && any(
+                !self.phases.is_empty(),
+                at(&|gate| gate.phase.is_some_and(|phase| self.phases.contains(&phase))),
+            )
+    }
+
+    /// Whether cells are left out by what they answer, so that a company can be without any.
+    #[must_use]
+    pub fn is_by_answer(&self) -> bool {
+        !(self.verdicts.is_empty()
+            && self.reasons.is_empty()
+            && self.authorities.is_empty()
+            && self.stages.is_empty()
+            && self.phases.is_empty())
+    }
+
+    fn row(&self, records: &Records, company: &Company, valid_at: Moment) -> Row {
+        let wanted = |chip: &&Chip| self.chips.is_empty() || self.chips.contains(&chip.id);
+        let dossiers =
+            records.chips().filter(wanted).filter_map(|chip| records.dossier(&company.id, &chip.id));
+        let answered = dossiers.map(|dossier| (&dossier.chip.id, answers(&dossier, valid_at)));
+        let cells =
+            answered.filter(|(_, answers)| self.takes(answers)).map(|(chip, answers)| cell(chip, answers));
+        Row { company: company.id.clone(), cells: cells.collect() }
+    }
+}
+
+/// A page of the board: the companies of a list, each with its cells. Companies of which no cell is left are
+/// passed over, so that a page has as many rows as were asked for while there are any.
+///
+/// # Errors
+///
+/// [`Error::Store`].
+pub async fn page(
+    read: &mut Read,
+    companies: &Query,
+    narrowed: &Narrowed,
+    occasion: Occasion,
+) -> Result<Page, Error> {
+    let wanted = usize::try_from(companies.limit).unwrap_or(usize::MAX);
+    let mut query = companies.clone();
+    let mut rows = Vec::new();
+    loop {
+        let found = read.list::<Company>(&query).await?;
+        let listed = found.items.iter().map(|item| CompanyId::try_from(item.filed.id.as_str()));
+        let listed: Vec<CompanyId> = listed.filter_map(Result::ok).collect();
+        let extent = Extent {
+            companies: listed.clone(),
+            chips: narrowed.chips.clone(),
+            valid_at: occasion.valid_at,
+            present: occasion.present,
+        };
+        let records = read.records(&extent).await?;
+        for id in listed {
+            let Some(company) = records.company(&id) else { continue };
+            let row = narrowed.row(&records, company, occasion.valid_at);
+            if row.cells.is_empty() && narrowed.is_by_answer() {
+                continue;
+            }
+            rows.push(row);
+            if rows.len() > wanted {
+                break;
+            }
+        }
+        let more = rows.len() > wanted;
+        rows.truncate(wanted);
+        if more || (rows.len() == wanted && found.next.is_some()) {
+            let last = rows.last().map(|row| row.company.to_string());
+            return Ok(Page { rows, next: last.map(|id| Position { key: id.clone(), id }) });
+        }
+        let Some(next) = found.next else { return Ok(Page { rows, next: None }) };
+        query.after = Some(next);
+    }
+}
+
+/// How many rows the board has.
+///
+/// # Errors
+///
+/// [`Error::Store`].
+pub async fn count(
+    read: &mut Read,
+    companies: &Query,
+    narrowed: &Narrowed,
+    occasion: Occasion,
+) -> Result<i64, Error> {
+    if !narrowed.is_by_answer() {
+        return Ok(read.count::<Company>(companies).await?);
+    }
+    let mut query = Query { after: None, limit: COUNTED_AT_ONCE, ..companies.clone() };
+    let mut count = 0;
+    loop {
+        let page = page(read, &query, narrowed, occasion).await?;
+        count += i64::try_from(page.rows.len()).unwrap_or_default();
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return Ok(count),
+        }
+    }
+}
+
+/// Narrows a list of companies to those that have a row on the board.
+#[must_use]
+pub fn on_the_board(mut companies: Query) -> Query {
+    companies.filters.push((&BOARD, vec!["true".to_owned()]));
+    companies
+}
+
+/// A cell with everything it rests on.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// The answer for each activity, in their order.
+    pub answers: [Answer; 3],
+    /// The approvals of the two, by id.
+    pub cases: Vec<Case>,
+    /// Their transitions, in order of effective date.
+    pub transitions: Vec<Transition>,
+    /// The reports about the two, the newest first.
+    pub reports: Vec<Report>,
+    /// The conditions in scope, by id.
+    pub conditions: Vec<Condition>,
+}
+
+/// One cell with everything it rests on. Company and chip are on record.
+///
+/// # Errors
+///
+/// [`Error::Store`].
+pub async fn whole(
+    read: &mut Read,
+    company: &CompanyId,
+    chip: &ChipId,
+    occasion: Occasion,
+) -> Result<Whole, Error> {
+    let extent = Extent {
+        companies: vec![company.clone()],
+        chips: vec![chip.clone()],
+        valid_at: occasion.valid_at,
+        present: occasion.present,
+    };
+    let records = read.records(&extent).await?;
+    let unknown = || Error::Unknown(ThingRef::new(Kind::Company, company.as_str()));
+    let dossier = records.dossier(company, chip).ok_or_else(unknown)?;
+    let answers = answers(&dossier, occasion.valid_at);
+    let mut in_scope: BTreeSet<&ConditionId> = BTreeSet::new();
+    for answer in &answers {
+        in_scope.extend(answer.conditions.iter().map(|evaluation| &evaluation.condition));
+    }
+    let conditions = in_scope.into_iter().filter_map(|id| records.condition(id).cloned()).collect();
+    let case = |case: &CaseOn| Case {
+        approval: case.approval.clone(),
+        standing: Standing { stage: case.stage.clone(), since: case.since, disputed: case.disputed },
+    };
+    let cases: Vec<Case> = dossier.cases().map(case).collect();
+    let (transitions, reports) =
+        (read.timeline_of(company, chip).await?, read.reports_about(company, chip).await?);
+    Ok(Whole { answers, cases, transitions, reports, conditions })
+}

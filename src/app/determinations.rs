@@ -1,0 +1,74 @@
+//! Determinations: a question answered on what is on record, and the receipt of it.
+
+use super::Error;
+use crate::domain::fault::{FaultCode, Faults};
+use crate::domain::id::DeterminationId;
+use crate::domain::judgement::{Assumption, Question, Supposed, suppose};
+use crate::domain::records::Records;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Moment;
+use crate::store::{self, Extent, Read, Receipt, Write};
+
+/// Answers a question, with assumptions in the place of what is on record.
+///
+/// `present` says that the question is about the present as the register has recorded it.
+///
+/// # Errors
+///
+/// [`Refusal::Dangling`] if something it names is not on record, [`Error::Invalid`] for an assumption about
+/// something that the question does not touch; any other [`Error`].
+pub async fn answer(
+    read: &mut Read,
+    question: &Question,
+    assume: &[Assumption],
+    present: bool,
+) -> Result<Supposed, Error> {
+    let extent = Extent {
+        companies: question.exporter.iter().chain([&question.company]).cloned().collect(),
+        chips: vec![question.chip.clone()],
+        valid_at: question.valid_at,
+        present,
+    };
+    let records = read.records(&extent).await?;
+    check(&records, question)?;
+    let dossier = records.dossier(&question.company, &question.chip);
+    let dossier = dossier.ok_or_else(|| Refusal::Dangling(Faults::default()))?;
+    Ok(suppose(&dossier, question, assume)?)
+}
+
+/// Refuses a question about something that is not on record.
+fn check(records: &Records, question: &Question) -> Result<(), Error> {
+    let mut missing = Faults::default();
+    let mut look = |pointer: &str, thing: &str, known: bool| {
+        if !known {
+            missing.add(pointer, FaultCode::NoSuchThing, format!("{thing} is not on record"));
+        }
+    };
+    let company = |id| records.company(id).is_some();
+    look("/company", &format!("company `{}`", question.company), company(&question.company));
+    look("/chip", &format!("chip `{}`", question.chip), records.chip(&question.chip).is_some());
+    if let Some(exporter) = &question.exporter {
+        look("/exporter", &format!("company `{exporter}`"), company(exporter));
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Refusal::Dangling(missing).into()) }
+}
+
+/// Keeps the receipt of an answer.
+///
+/// # Errors
+///
+/// [`Error::Store`].
+pub async fn keep(write: &mut Write, receipt: &Receipt) -> Result<(), Error> {
+    Ok(write.keep_receipt(receipt).await?)
+}
+
+/// A new id for a receipt: it sorts by time.
+///
+/// # Errors
+///
+/// [`Error::Store`] if there is no randomness to be had.
+pub fn new_id(now: Moment) -> Result<DeterminationId, Error> {
+    let unique = super::register::unique(now)?;
+    DeterminationId::try_from(format!("det-{unique}").as_str())
+        .map_err(|fault| Error::Store(store::Error::Unfit(fault.detail)))
+}

@@ -1,0 +1,265 @@
+//! The schemas of questions and answers, which determinations, the board and movements share.
+
+use serde_json::{Value, json};
+
+use super::schema::{
+    Field, citations, count, date, fraction, id, jurisdiction, list, moment, named, nullable, optional,
+    required, shown, stage_id, text, truth, units, word, written,
+};
+use crate::domain::authority::Gate;
+use crate::domain::condition::{ConditionKind, ConditionStatus, Force};
+use crate::domain::judgement::{Effect, Outcome, ReasonCode, Verdict};
+use crate::domain::text::{Name, Note};
+use crate::domain::thing::Kind;
+use crate::domain::workflow::{Activity, Phase};
+use crate::wire::values::MAX_ITEMS;
+
+fn number() -> Value {
+    count(i64::MIN, i64::MAX)
+}
+
+fn about(most: usize) -> Value {
+    json!({"type": "string", "maxLength": most})
+}
+
+/// What is asked.
+pub(crate) fn question_fields() -> Vec<Field> {
+    vec![
+        required("company", id(), "The company that wants the chips."),
+        required("chip", id(), "The chip it wants."),
+        required("activity", word::<Activity>(), "What it wants to do."),
+        required("units", units(), "With how many chips."),
+        required(
+            "destination",
+            nullable(jurisdiction()),
+            "Where the chips are declared to go; gates are those of the company's seat if nothing is declared.",
+        ),
+        required("end_use", nullable(text(Name::MAX)), "What they are declared to be used for."),
+        required("end_user", nullable(text(Name::MAX)), "Who is declared to use them."),
+        required("exporter", nullable(id()), "The exporter, where licences differ by exporter."),
+    ]
+}
+
+/// What is answered.
+pub(crate) fn answer_fields() -> Vec<Field> {
+    vec![
+        required(
+            "verdict",
+            word::<Verdict>(),
+            "`no` if anything blocks, else `unknown` if anything is left open, else `yes`.",
+        ),
+        required(
+            "reasons",
+            list(named("Reason"), 0, 100_000),
+            "Why: what blocks, then what leaves open, then what advises.",
+        ),
+        required(
+            "gates",
+            list(named("GateFinding"), 0, 1000),
+            "How each gate stands, export first: one for each approval that counts, or one without.",
+        ),
+        required(
+            "conditions",
+            list(named("Evaluation"), 0, 100_000),
+            "What every condition in scope comes to.",
+        ),
+        required("headroom", named("Headroom"), "How many units no known limit stands in the way of."),
+        required("figures", named("Figures"), "The four figures of the company and the chip."),
+        required(
+            "stale_sources",
+            list(id(), 0, 100_000),
+            "The sources past their freshness limit among those the answer rests on.",
+        ),
+    ]
+}
+
+/// The body that asks.
+fn input() -> Value {
+    let assumption = written(&[
+        optional("approval", nullable(id()), "The approval whose stage is assumed."),
+        optional("stage", nullable(stage_id()), "The stage it is assumed to be at."),
+        optional(
+            "condition",
+            nullable(id()),
+            "The condition that is assumed to differ, in one of the following.",
+        ),
+        optional("minimum", nullable(fraction()), "The least share of a `domestic_share`."),
+        optional("maximum", nullable(units()), "The greatest number of a `unit_cap`."),
+        optional("met_on", nullable(date()), "The day a `requirement` or `other` was met."),
+        optional("status", nullable(word::<ConditionStatus>()), "Whether the condition counts."),
+    ]);
+    written(&[
+        required("company", id(), "The company that wants the chips."),
+        required("chip", id(), "The chip it wants."),
+        optional("activity", word::<Activity>(), "What it wants to do; `order` if not given."),
+        optional("units", units(), "With how many chips; 1 if not given."),
+        optional(
+            "destination",
+            nullable(jurisdiction()),
+            "Where the chips go. Left out, it stays undeclared, and gates are those of the company's seat.",
+        ),
+        optional("end_use", nullable(text(Name::MAX)), "What they are used for."),
+        optional("end_user", nullable(text(Name::MAX)), "Who uses them."),
+        optional("exporter", nullable(id()), "The exporter to buy from, where licences differ by exporter."),
+        optional(
+            "valid_at",
+            nullable(super::schema::bound()),
+            "The moment it is about; now if not given. A bare date means 00:00Z.",
+        ),
+        optional("revision", nullable(count(0, i64::MAX)), "Answer on what was on record at this revision."),
+        optional(
+            "known_at",
+            nullable(super::schema::bound()),
+            "Answer on what was on record at this moment. Not together with `revision`.",
+        ),
+        optional(
+            "assume",
+            list(assumption, 0, MAX_ITEMS),
+            "Facts to assume: an approval at a stage, or a condition that differs in one parameter.",
+        ),
+    ])
+}
+
+/// How a gate stands.
+fn gate_fields() -> Vec<Field> {
+    vec![
+        required("gate", word::<Gate>(), "The side of the sale."),
+        required("jurisdiction", jurisdiction(), "Whose gate it is."),
+        required("authority", nullable(id()), "The authority asked; `null` where none has a case."),
+        required("approval", nullable(id()), "The approval that counts."),
+        required("stage", nullable(stage_id()), "The stage it is at."),
+        required("phase", nullable(word::<Phase>()), "What that stage means."),
+        required("since", nullable(date()), "The date the stage took effect."),
+        required("disputed", truth(), "Whether an open report names another stage."),
+    ]
+}
+
+fn reason_fields() -> Vec<Field> {
+    vec![
+        required("code", word::<ReasonCode>(), "Which reason."),
+        required("effect", word::<Effect>(), "What it does to the verdict."),
+        required("gate", nullable(word::<Gate>()), "The gate it arises at."),
+        required("authority", nullable(id()), "The authority it arises at."),
+        required("subject", nullable(named("ThingLink")), "What on record it rests on."),
+        required("detail", about(Note::MAX * 2), "What is the matter."),
+        required("evidence", citations(0), "On whose word."),
+        required("remedy", about(Note::MAX * 2), "What would change it."),
+    ]
+}
+
+fn evaluation_fields() -> Vec<Field> {
+    vec![
+        required("condition", id(), "The condition."),
+        required("kind", word::<ConditionKind>(), "Its kind."),
+        required("force", word::<Force>(), "How strongly it binds."),
+        required("status", word::<ConditionStatus>(), "Whether it counts."),
+        required("outcome", word::<Outcome>(), "What it comes to."),
+        required("detail", about(Note::MAX * 2), "Why."),
+    ]
+}
+
+fn headroom_fields() -> Vec<Field> {
+    vec![
+        required(
+            "units",
+            nullable(number()),
+            "The greatest number for which no known, required limit in force is broken; `null` if there is no such limit.",
+        ),
+        required("limited_by", nullable(named("ThingLink")), "The condition or approval that sets it."),
+        required(
+            "unset",
+            list(named("ThingLink"), 0, 100_000),
+            "Limits in force that have no number to hold anything against.",
+        ),
+    ]
+}
+
+fn figure_fields() -> Vec<Field> {
+    vec![
+        required(
+            "authorised",
+            nullable(number()),
+            "What the tightest known, required limit in force allows, in units; `null` if there is none.",
+        ),
+        required("reserved", number(), "Ordered, and neither cancelled nor shipped."),
+        required("used", number(), "Shipped, net of returns."),
+        required(
+            "available",
+            nullable(number()),
+            "What that limit leaves for orders; negative where it is broken.",
+        ),
+        required(
+            "limited_by",
+            nullable(named("ThingLink")),
+            "The condition or approval that sets the limit.",
+        ),
+    ]
+}
+
+fn link_fields() -> Vec<Field> {
+    vec![
+        required("kind", word::<Kind>(), "Its kind."),
+        required("id", id(), "Its id."),
+        required("href", about(200), "Where it can be read."),
+    ]
+}
+
+fn assumptions() -> Value {
+    let assumption = json!({
+        "type": "object",
+        "properties": {"decided": {"type": "boolean", "description": "Whether the verdict would be another without it."}},
+        "required": ["decided"],
+    });
+    list(assumption, 0, MAX_ITEMS)
+}
+
+/// The schemas that answers are made of, by name.
+pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
+    vec![
+        ("DeterminationInput", input()),
+        ("Reason", shown(&reason_fields())),
+        ("GateFinding", shown(&gate_fields())),
+        ("Evaluation", shown(&evaluation_fields())),
+        ("Headroom", shown(&headroom_fields())),
+        ("Figures", shown(&figure_fields())),
+        ("ThingLink", shown(&link_fields())),
+        ("Assumptions", assumptions()),
+        ("Answer", shown(&answer_fields())),
+    ]
+}
+
+/// Figures where there is neither a limit nor a movement.
+pub(crate) fn no_figures() -> Value {
+    json!({"authorised": null, "reserved": 0, "used": 0, "available": null, "limited_by": null})
+}
+
+/// A gate with an approval that is not there yet.
+pub(crate) fn gate_example() -> Value {
+    json!({
+        "gate": "import", "jurisdiction": "CN", "authority": "cn-unspecified",
+        "approval": "alibaba-h200-sxm-cn-unspecified", "stage": "in_principle", "phase": "favourable",
+        "since": "2026-01-23", "disputed": false,
+    })
+}
+
+/// A question and its answer.
+pub(crate) fn example() -> Value {
+    json!({
+        "company": "alibaba", "chip": "h200-sxm", "activity": "order", "units": 10_000, "destination": null,
+        "end_use": null, "end_user": null, "exporter": null, "verdict": "no",
+        "reasons": [{
+            "code": "stage_does_not_permit", "effect": "blocks", "gate": "import", "authority": "cn-unspecified",
+            "subject": {"kind": "approval", "id": "alibaba-h200-sxm-cn-unspecified", "href": "/v1/approvals/alibaba-h200-sxm-cn-unspecified"},
+            "detail": "The approval is at `in_principle`, which does not permit `order`.", "evidence": [],
+            "remedy": "A transition to a stage that permits it.",
+        }],
+        "gates": [gate_example()], "conditions": [],
+        "headroom": {"units": null, "limited_by": null, "unset": []},
+        "figures": no_figures(), "stale_sources": [],
+    })
+}
+
+/// The moment an answer is about, as every answer tells it.
+pub(crate) fn valid_at() -> Field {
+    required("valid_at", moment(), "The moment in the world it is about.")
+}

@@ -1,0 +1,244 @@
+//! The board on the wire: the answer for every company and chip at once, and one of them in full.
+
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::answers::{gate_example, no_figures, valid_at};
+use super::call::Call;
+use super::conditional::{Shown, weak};
+use super::operation::{Api, Operation, Param};
+use super::page::{Cursor, body_of};
+use super::params::{filter_schema, refused};
+use super::problem::Problem;
+use super::refusals::problem;
+use super::resources::{JSON, count_param, cursor_param, limit_param, read_at, time_params};
+use super::schema::{Field, count, id, list, named, required, shown, word};
+use crate::app::board::{self, Cell, Narrowed, Occasion, Row};
+use crate::app::{Filter, Listing as _, Position, Query, Read, Sort, Takes};
+use crate::domain::company::Company;
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::id::CompanyId;
+use crate::domain::judgement::{ReasonCode, Verdict};
+use crate::domain::jurisdiction::Jurisdiction;
+use crate::domain::time::Moment;
+use crate::domain::vocabulary::Vocabulary;
+use crate::domain::workflow::{Activity, Phase};
+use crate::wire::determinations as wire;
+
+fn verdicts() -> Value {
+    let of = |about: &str, name: &'static str| required(name, word::<Verdict>(), about);
+    shown(&[
+        of("Whether it may prepare orders.", "prepare"),
+        of("Whether it may order one unit.", "order"),
+        of("Whether one unit may be shipped to it.", "ship"),
+    ])
+}
+
+/// The fields of a cell.
+pub(crate) fn cell_fields() -> Vec<Field> {
+    vec![
+        required("chip", id(), "The chip."),
+        required("verdicts", verdicts(), "The answer for each activity, for one unit with nothing declared."),
+        required(
+            "gates",
+            list(named("GateFinding"), 0, 1000),
+            "How each gate stands: one for each approval that counts, or one without.",
+        ),
+        required(
+            "reasons",
+            list(word::<ReasonCode>(), 0, 100),
+            "Why an order is answered as it is: each reason once, the weightiest first.",
+        ),
+        required("figures", named("Figures"), "The four figures."),
+    ]
+}
+
+/// The fields of a row.
+pub(crate) fn row_fields() -> Vec<Field> {
+    vec![
+        required("company", id(), "The company."),
+        required("cells", list(named("BoardCell"), 0, 100_000), "Its cells, by chip."),
+    ]
+}
+
+/// The schema of a page.
+pub(crate) fn page_schema() -> Value {
+    let mut page = shown(&[
+        required("rows", list(named("BoardRow"), 0, 1000), "The companies, each with its cells."),
+        required(
+            "next",
+            json!({"type": ["string", "null"], "maxLength": 2000}),
+            "The `cursor` of the next page; `null` on the last one.",
+        ),
+        required("revision", count(0, i64::MAX), "The revision that every page shows."),
+        valid_at(),
+    ]);
+    page["properties"]["total"] = count(0, i64::MAX);
+    page["properties"]["total"]["description"] =
+        "How many rows there are, if `count=true` asked for it.".into();
+    page
+}
+
+fn cell_example() -> Value {
+    json!({
+        "chip": "h200-sxm",
+        "verdicts": {"prepare": "unknown", "order": "no", "ship": "no"},
+        "gates": [gate_example()],
+        "reasons": ["stage_does_not_permit"],
+        "figures": no_figures(),
+    })
+}
+
+/// Adds the board.
+pub(crate) fn expose(api: &mut Api) {
+    let row = json!({"company": "alibaba", "cells": [cell_example()]});
+    api.on(
+        Operation::get("/v1/board", "showBoard", "Answers")
+            .says(
+                "Show the board",
+                "The answer for every company and chip at once: companies that buy, or have an approval or a movement, by chips. Each cell is answered for one unit with nothing declared, and says what the single determination says. Filters are named like fields; several values mean *or*.",
+            )
+            .takes(filters())
+            .takes([limit_param(), cursor_param(), count_param()])
+            .takes(time_params())
+            .answers(200, "A page of the board.", JSON, named("Board"), json!({"rows": [row], "next": null, "revision": 42, "valid_at": "2026-01-25T00:00:00Z"})),
+        show,
+    );
+    super::cell::expose(api);
+}
+
+fn filters() -> Vec<Param> {
+    let of = |name: &'static str, takes: Takes, about: &str| Param::new(name, filter_schema(takes), about);
+    vec![
+        of("company", Takes::Id, "Rows of these companies."),
+        of("jurisdiction", Takes::Jurisdiction, "Rows of companies with their seat in these jurisdictions."),
+        of("chip", Takes::Id, "Cells of these chips."),
+        of("verdict", Takes::Words(words::<Verdict>), "Cells with these verdicts."),
+        Param::new(
+            "activity",
+            with_default(word::<Activity>(), "order"),
+            "The activity whose verdict and reasons `verdict` and `reason` mean.",
+        ),
+        of("reason", Takes::Words(words::<ReasonCode>), "Cells with any of these reasons."),
+        of("authority", Takes::Id, "Cells with an approval at these authorities."),
+        of("stage", Takes::Stage, "Cells with an approval at these stages."),
+        of("phase", Takes::Words(words::<Phase>), "Cells with an approval at a stage that means this."),
+        Param::new(
+            "sort",
+            json!({"type": "string", "enum": ["company", "-company"], "default": "company"}),
+            "The order; a minus puts the greatest first.",
+        ),
+    ]
+}
+
+fn words<V: Vocabulary>() -> Vec<&'static str> {
+    V::ALL.iter().map(|word| word.as_str()).collect()
+}
+
+fn with_default(mut schema: Value, default: &str) -> Value {
+    schema["default"] = default.into();
+    schema
+}
+
+/// The values of a filter, each of them checked.
+fn values<T>(call: &Call, name: &str) -> Result<Vec<T>, Problem>
+where
+    T: for<'t> TryFrom<&'t str, Error = Fault>,
+{
+    let read = |text: &str| text.split(',').map(T::try_from).collect();
+    Ok(call.params.value(name, read)?.unwrap_or_default())
+}
+
+fn narrowed(call: &Call) -> Result<Narrowed, Problem> {
+    Ok(Narrowed {
+        chips: values(call, "chip")?,
+        verdicts: values(call, "verdict")?,
+        activity: call.params.value("activity", |text| Activity::try_from(text))?,
+        reasons: values(call, "reason")?,
+        authorities: values(call, "authority")?,
+        stages: values(call, "stage")?,
+        phases: values(call, "phase")?,
+    })
+}
+
+/// The companies whose rows are asked for.
+fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
+    let mut filters: Vec<(&'static Filter, Vec<String>)> = Vec::new();
+    let named: Vec<CompanyId> = values(call, "company")?;
+    let seats: Vec<Jurisdiction> = values(call, "jurisdiction")?;
+    for (name, given) in [
+        ("id", named.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        ("jurisdiction", seats.iter().map(ToString::to_string).collect()),
+    ] {
+        let filter = Company::FILTERS.iter().find(|filter| filter.name == name);
+        filters.extend(filter.filter(|_| !given.is_empty()).map(|filter| (filter, given)));
+    }
+    let descending = match call.params.text("sort") {
+        None | Some("company") => false,
+        Some("-company") => true,
+        Some(_) => {
+            return Err(refused(
+                "sort",
+                &Fault::new(FaultCode::NotInList, "must be `company` or `-company`"),
+            ));
+        }
+    };
+    let after =
+        cursor.map(|cursor| Position { key: cursor.position.id.clone(), id: cursor.position.id.clone() });
+    let sort = Sort { key: board::BY_ID, descending };
+    Ok(board::on_the_board(Query { on: None, filters, sort, after, limit: call.params.limit()? }))
+}
+
+/// The moment a read is for: the one asked for, the one its cursor is pinned to, or now.
+pub(crate) fn occasion(call: &Call, read: &Read, cursor: Option<&Cursor>) -> Result<Occasion, Problem> {
+    let now = call.app.register.now();
+    let pinned = cursor.and_then(|cursor| Moment::try_from(cursor.position.key.as_str()).ok());
+    if let Some(valid_at) = call.params.valid_at()?.or(pinned) {
+        return Ok(Occasion { valid_at, present: false });
+    }
+    let overdue = read.head().due_at.is_some_and(|due| due <= now);
+    Ok(Occasion { valid_at: now, present: read.at().newest && !overdue })
+}
+
+async fn show(call: Call) -> Result<Response, Problem> {
+    let narrowed = narrowed(&call)?;
+    let cursor = Cursor::read(&call.path, &call.params)?;
+    let companies = companies(&call, cursor.as_ref())?;
+    let mut read = read_at(&call, cursor.as_ref()).await?;
+    let occasion = occasion(&call, &read, cursor.as_ref())?;
+    let revision = read.at().revision;
+    let failed = |error: crate::app::Error| problem(&error, "");
+    let page = board::page(&mut read, &companies, &narrowed, occasion).await.map_err(failed)?;
+    let total = if call.params.flag("count")? {
+        Some(board::count(&mut read, &companies, &narrowed, occasion).await.map_err(failed)?)
+    } else {
+        None
+    };
+    drop(read);
+    let rows: Vec<String> = page.rows.iter().map(|row| row_written(row).to_string()).collect();
+    let next = page.next.map(|last| {
+        let position = Position { key: occasion.valid_at.to_string(), id: last.id };
+        Cursor { revision, on: None, position }.write(&call.path, &call.params)
+    });
+    let counted = total.map(|total| total.to_string());
+    let etag = weak(rows.iter().map(String::as_str).chain(counted.as_deref()));
+    let valid_at = format!("\"{}\"", occasion.valid_at);
+    let body = body_of("rows", &rows, (total, next.as_deref()), revision, &[("valid_at", &valid_at)]);
+    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+}
+
+fn row_written(row: &Row) -> Value {
+    json!({"company": row.company.as_str(), "cells": row.cells.iter().map(cell_written).collect::<Value>()})
+}
+
+/// A cell as it is shown.
+pub(crate) fn cell_written(cell: &Cell) -> Value {
+    let [prepare, order, ship] = cell.verdicts;
+    json!({
+        "chip": cell.chip.as_str(),
+        "verdicts": {"prepare": prepare.as_str(), "order": order.as_str(), "ship": ship.as_str()},
+        "gates": cell.gates.iter().map(wire::gate).collect::<Value>(),
+        "reasons": cell.reasons.iter().map(|code| code.as_str()).collect::<Value>(),
+        "figures": wire::figures(&cell.figures),
+    })
+}
