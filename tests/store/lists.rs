@@ -9,6 +9,7 @@ use greenlight::domain::authority::Authority;
 use greenlight::domain::chip::Chip;
 use greenlight::domain::company::Company;
 use greenlight::domain::condition::Condition;
+use greenlight::domain::movement::Movement;
 use greenlight::domain::report::Report;
 use greenlight::domain::source::Source;
 use greenlight::domain::thing::Kind;
@@ -213,6 +214,7 @@ async fn check_all_filters(read: &mut Read) {
     check_filters::<Case>(read, None).await;
     check_filters::<Report>(read, None).await;
     check_filters::<Condition>(read, None).await;
+    check_filters::<Movement>(read, None).await;
 }
 
 async fn check_all_orders(read: &mut Read) {
@@ -224,6 +226,7 @@ async fn check_all_orders(read: &mut Read) {
     check_orders::<Case>(read, None).await;
     check_orders::<Report>(read, None).await;
     check_orders::<Condition>(read, None).await;
+    check_orders::<Movement>(read, None).await;
 }
 
 async fn every_filter_finds_what_it_says_and_nothing_else(database: Database) {

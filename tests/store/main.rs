@@ -7,6 +7,7 @@
 mod support;
 
 mod lists;
+mod movements;
 mod opening;
 mod revisions;
 mod schema;

@@ -15,6 +15,8 @@ use greenlight::domain::citation::{Attribution, Citation};
 use greenlight::domain::company::{Company, CompanyRole};
 use greenlight::domain::condition::{Condition, ConditionStatus, Force, RequirementOf, Scope, Terms};
 use greenlight::domain::fault::Fault;
+use greenlight::domain::movement::{Movement, MovementKind};
+use greenlight::domain::number::Units;
 use greenlight::domain::report::{About, Modality, Report, ReportStatus};
 use greenlight::domain::source::Source;
 use greenlight::domain::text::Names;
@@ -35,6 +37,7 @@ pub(crate) fn sample() -> String {
         include_str!("../../data/transitions.ndjson"),
         include_str!("../../data/reports.ndjson"),
         include_str!("../../data/conditions.ndjson"),
+        include_str!("../../data/movements.ndjson"),
     ]
     .concat()
 }
@@ -215,6 +218,26 @@ pub(crate) fn condition(id: &str) -> Condition {
     }
 }
 
+/// An order of ten, by `alibaba`, of `h200`, on the approval `case`.
+pub(crate) fn movement(id: &str) -> Movement {
+    Movement {
+        id: of(id),
+        company: of("alibaba"),
+        chip: of("h200"),
+        approval: Some(of("case")),
+        kind: MovementKind::Order,
+        units: Units::try_from(10).unwrap(),
+        approximate: false,
+        occurred_on: of("2026-01-20"),
+        external_ref: None,
+        end_use: None,
+        end_user: None,
+        destination: None,
+        overage_reason: None,
+        citations: Vec::new(),
+    }
+}
+
 /// The maker of a test's revisions.
 pub(crate) fn maker() -> Maker {
     Maker { actor: of("operator"), reason: None, request_id: of("test") }
@@ -251,6 +274,21 @@ pub(crate) async fn post(register: &Register, transition: Transition) -> Result<
         Box::pin(app::transitions::put(write, &Actor::Operator, transition, &Precondition::Import))
     })
     .await
+}
+
+/// Enters a movement in the ledger.
+pub(crate) async fn enter(register: &Register, movement: Movement) -> Result<Written, Error> {
+    enter_as(register, Actor::Operator, movement).await
+}
+
+/// Enters a movement in the ledger as somebody else.
+pub(crate) async fn enter_as(
+    register: &Register,
+    actor: Actor,
+    movement: Movement,
+) -> Result<Written, Error> {
+    commit(register, move |write| Box::pin(async move { app::movements::put(write, &actor, movement).await }))
+        .await
 }
 
 /// Imports lines as one revision, as far as they can be taken.
