@@ -335,6 +335,10 @@ async fn what_a_movement_names_must_be_on_record_and_stays(database: Database) {
         Err(Error::Refused(Refusal::InUse { by, .. })) => assert!(by.contains(&movement), "{by:?}"),
         other => panic!("{other:?}"),
     };
+    let moved_away = Approval { company: of("tencent"), ..approval("case") };
+    refused(put(&register, moved_away).await.map(drop));
+    let noted = Approval { note: Some(of("noted")), ..approval("case") };
+    assert!(put(&register, noted).await.is_ok());
     refused(retire::<Approval>(&register, "case").await);
     refused(retire::<Company>(&register, "alibaba").await);
     refused(retire::<Chip>(&register, "h200").await);
