@@ -15,7 +15,7 @@ use crate::domain::transition::Transition;
 use crate::domain::workflow::Workflow;
 use crate::store::Write;
 
-use super::things::check_chain;
+use super::things::{NAMED, check_chain};
 
 impl Resource for Approval {
     type Record = Case;
@@ -39,6 +39,10 @@ impl Resource for Approval {
         let earlier = |case: &Case| case.approval.supersedes.as_ref().map(ToString::to_string);
         let first = after.supersedes.as_ref().map(ToString::to_string);
         check_chain(write, "/supersedes", after.id.as_str(), first, earlier).await?;
+        let pair = |approval: &Self| (approval.company.clone(), approval.chip.clone());
+        if before.is_some_and(|before| pair(&before.approval) != pair(&after)) {
+            check_undrawn(write, &after).await?;
+        }
         let workflow = workflow_of(write, &after.authority).await?;
         if before.is_some_and(|before| before.approval.authority != after.authority) {
             write.timeline(&after.id).await?.check(&workflow)?;
@@ -61,6 +65,12 @@ impl Resource for Approval {
         }
         settle_case(write, &after.approval.id, Action::Updated).await
     }
+}
+
+/// Refuses another company or chip for a case that movements draw on: they are of the old ones.
+async fn check_undrawn(write: &mut Write, approval: &Approval) -> Result<(), Error> {
+    let by = write.movements_on(&approval.id, NAMED).await?;
+    if by.is_empty() { Ok(()) } else { Err(Refusal::InUse { thing: approval.thing_ref(), by }.into()) }
 }
 
 /// The transitions and spans of a case leave the record with it.

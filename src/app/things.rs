@@ -14,7 +14,7 @@ use crate::store::{Presence, Stored, Version, Write};
 use crate::wire::Document;
 
 /// How many of the things that refer to one are named when it cannot be retired.
-const NAMED: i64 = 20;
+pub(super) const NAMED: i64 = 20;
 
 /// Which version of a thing a caller means to change.
 #[derive(Clone, Debug, PartialEq, Eq)]

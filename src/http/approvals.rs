@@ -19,7 +19,7 @@ impl Exposed for Approval {
     const PLURAL: &'static str = "Approvals";
     const ABOUT: &'static str = "An approval is one company's case, for one chip, at one authority. Its stage moves only through transitions.";
     const READ_ONLY: &'static [&'static str] = &STANDING;
-    const PROBLEMS: &'static [Code] = &[Code::IllegalMove];
+    const PROBLEMS: &'static [Code] = &[Code::IllegalMove, Code::InUse];
 
     fn fields() -> Vec<Field> {
         let quantity = written(&[

@@ -471,7 +471,15 @@ pub(crate) fn thing<T: wire::Document>(mut object: Map<String, Value>, id: &str)
 pub(crate) fn new_id(call: &Call, kind: Kind, object: &Map<String, Value>) -> Result<String, Problem> {
     if object.contains_key("id") {
         let mut faults = Faults::default();
-        faults.add("/id", FaultCode::ReadOnly, "the service makes the id here; to choose it, use PUT");
+        let choose = match kind {
+            Kind::Transition | Kind::Movement => "import it as a line",
+            _ => "use PUT",
+        };
+        faults.add(
+            "/id",
+            FaultCode::ReadOnly,
+            format!("the service makes the id here; to choose it, {choose}"),
+        );
         return Err(Problem::invalid_body(&faults));
     }
     minted(kind, call.app.register.now()).map_err(|error| problem(&error, ""))

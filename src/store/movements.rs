@@ -5,9 +5,10 @@ use super::list::{Filter, Listing, SortKey, Takes, words};
 use super::statement::Statement;
 use super::table::{Cells, Filed, Stored, Table, Version};
 use super::write::Write;
-use crate::domain::id::CompanyId;
+use crate::domain::id::{ApprovalId, CompanyId};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::text::Reference;
+use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::vocabulary::Vocabulary as _;
 
 impl Stored for Movement {
@@ -48,6 +49,19 @@ impl Listing for Movement {
 }
 
 impl Write {
+    /// Some of the movements that draw on an approval, with the changes made so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn movements_on(&mut self, approval: &ApprovalId, limit: i64) -> Result<Vec<ThingRef>, Error> {
+        self.flush().await?;
+        let statement = Statement::new("SELECT id FROM movement WHERE approval = $1 ORDER BY id LIMIT $2");
+        let statement = statement.with(approval.as_str()).with(limit);
+        let rows: Vec<(String,)> = self.connection().fetch_all(statement).await?;
+        Ok(rows.into_iter().map(|(id,)| ThingRef::new(Kind::Movement, id)).collect())
+    }
+
     /// The movement of a company and kind that has an external reference, with the changes made so far.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ impl Write {
         let closed = closed.map(|row| vec![approval.as_str().into(), row.0.as_str().into()]).collect();
         let opened = spans.iter().filter(|span| !current.contains(&written(span)));
         let opened = opened.map(|span| [cells(approval, span), vec![revision.into()]].concat()).collect();
-        self.close("stage_span", "(approval, valid_from)", closed).await?;
+        self.close("stage_span", &["approval", "valid_from"], closed).await?;
         let insert = "INSERT INTO stage_span (approval, valid_from, valid_to, stage, since) VALUES ";
         self.insert(Statement::new(insert), opened, "").await
     }

@@ -122,6 +122,21 @@ impl Statement {
         }
         self
     }
+
+    /// Adds a table of keys under the name `v`, to be joined by [`Self::matching`]. A list of keys after `IN`
+    /// makes SQLite look at every row of the table from the second key on.
+    pub(super) fn bind_keys(self, keys: &[Vec<Cell>]) -> Self {
+        self.push("(VALUES ").bind_rows(keys.iter().cloned()).push(") AS v")
+    }
+
+    /// Adds that the columns of a key of `t` are those of `v`.
+    pub(super) fn matching(self, key: &[&'static str]) -> Self {
+        // Both engines name the columns of a list of values so.
+        let columns = [" = v.column1", " = v.column2", " = v.column3", " = v.column4"];
+        key.iter()
+            .zip(columns)
+            .fold(self, |statement, (column, value)| statement.push(" AND t.").push(column).push(value))
+    }
 }
 
 macro_rules! bound {

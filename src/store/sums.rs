@@ -50,7 +50,7 @@ struct SumTable {
     /// The third column of its key.
     part: &'static str,
     /// Its key.
-    key: &'static str,
+    key: &'static [&'static str],
     /// What a movement has there, in SQL.
     of_movement: &'static str,
     /// What a movement has there.
@@ -61,14 +61,14 @@ const TABLES: [SumTable; 2] = [
     SumTable {
         name: "holding",
         part: "approval",
-        key: "(company, chip, approval)",
+        key: &["company", "chip", "approval"],
         of_movement: "COALESCE(m.approval, '')",
         of: |booked| &booked.approval,
     },
     SumTable {
         name: "holding_day",
         part: "day",
-        key: "(company, chip, day)",
+        key: &["company", "chip", "day"],
         of_movement: "m.occurred_on",
         of: |booked| &booked.day,
     },
@@ -219,11 +219,11 @@ impl Write {
     ) -> Result<(), Error> {
         let keys: Vec<Vec<Cell>> = sums.keys().map(cells).collect();
         for some in keys.chunks(MOST_CELLS / 3) {
-            let statement = Statement::new("SELECT company, chip, ")
+            let statement = Statement::new("SELECT t.company, t.chip, t.")
                 .push(table.part)
-                .push(" AS part, since, ordered, cancelled, shipped, delivered, returned FROM ");
-            let statement = statement.push(table.name).push(" WHERE until IS NULL AND ").push(table.key);
-            let statement = statement.push(" IN (VALUES ").bind_rows(some.iter().cloned()).push(")");
+                .push(" AS part, t.since, t.ordered, t.cancelled, t.shipped, t.delivered, t.returned FROM ");
+            let statement = statement.bind_keys(some).push(" JOIN ").push(table.name);
+            let statement = statement.push(" t ON t.until IS NULL").matching(table.key);
             for current in self.connection().fetch_all::<CurrentRow>(statement).await? {
                 let key = (current.company, current.chip, current.part);
                 sums.insert(key, Sum { since: Some(current.since), totals: current.sums.into() });

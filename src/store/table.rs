@@ -64,17 +64,10 @@ impl PartTable {
         }
     }
 
-    pub(super) fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static [&'static str] {
         match self {
-            Self::Label => "(kind, id, text)",
-            Self::WorkflowStage => "(workflow, stage)",
-        }
-    }
-
-    pub(super) fn key_width(self) -> usize {
-        match self {
-            Self::Label => 3,
-            Self::WorkflowStage => 2,
+            Self::Label => &["kind", "id", "text"],
+            Self::WorkflowStage => &["workflow", "stage"],
         }
     }
 

@@ -481,7 +481,7 @@ impl Write {
                     fresh.map(|link| [row(link), vec![link.direct.into(), revision.into()]].concat()),
                 );
             }
-            self.close("reference", "(from_kind, from_id, to_kind, to_id)", closed).await?;
+            self.close("reference", &["from_kind", "from_id", "to_kind", "to_id"], closed).await?;
             let insert = "INSERT INTO reference (from_kind, from_id, to_kind, to_id, direct, since) VALUES ";
             self.insert(Statement::new(insert), opened, "").await?;
         }
@@ -530,7 +530,7 @@ impl Write {
         }
         for of in PartTable::ALL {
             let keys = closed.iter().filter(|part| part.of == *of);
-            let keys = keys.map(|part| part.cells.iter().take(of.key_width()).cloned().collect());
+            let keys = keys.map(|part| part.cells.iter().take(of.key().len()).cloned().collect());
             self.close(of.name(), of.key(), keys.collect()).await?;
             let rows = opened.iter().filter(|part| part.of == *of);
             let rows = rows.map(|part| [part.cells.clone(), vec![revision.into()]].concat());
@@ -543,15 +543,14 @@ impl Write {
     pub(super) async fn close(
         &mut self,
         table: &'static str,
-        key: &'static str,
+        key: &'static [&'static str],
         keys: Vec<Vec<Cell>>,
     ) -> Result<(), Error> {
         let revision = self.next_revision();
-        let Some(width) = keys.first().map(Vec::len) else { return Ok(()) };
-        for some in keys.chunks(MOST_CELLS / width.max(1)) {
-            let close = Statement::new("UPDATE ").push(table).push(" SET until = ").bind(revision);
-            let close = close.push(" WHERE until IS NULL AND ").push(key).push(" IN (VALUES ");
-            self.connection().execute(close.bind_rows(some.iter().cloned()).push(")")).await?;
+        for some in keys.chunks(MOST_CELLS / key.len().max(1)) {
+            let close = Statement::new("UPDATE ").push(table).push(" AS t SET until = ").bind(revision);
+            let close = close.push(" FROM ").bind_keys(some).push(" WHERE t.until IS NULL");
+            self.connection().execute(close.matching(key)).await?;
         }
         Ok(())
     }

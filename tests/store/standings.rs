@@ -6,6 +6,7 @@ use greenlight::app::{Error, Register, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::approval::{Approval, Case};
 use greenlight::domain::authority::Authority;
+use greenlight::domain::id::StageId;
 use greenlight::domain::refusal::Refusal;
 use greenlight::domain::time::Date;
 use greenlight::domain::workflow::{Move, Workflow};
@@ -145,8 +146,8 @@ async fn an_illegal_move_names_the_stage_and_the_legal_ones(database: Database) 
     ] {
         let refused = post(&register, transition("u", "case", to, day)).await;
         let Err(Error::Refused(Refusal::IllegalMove(illegal))) = refused else { panic!("{refused:?}") };
-        let told: Vec<&str> = illegal.legal.iter().map(|stage| stage.as_str()).collect();
-        let next = illegal.before.as_ref().map(|stage| stage.as_str());
+        let told: Vec<&str> = illegal.legal.iter().map(StageId::as_str).collect();
+        let next = illegal.before.as_ref().map(StageId::as_str);
         assert_eq!((illegal.stage.as_str(), illegal.to.as_str(), next, told), (stage, to, before, legal));
     }
     post(&register, transition("u", "case", "used", "2026-01-07")).await.unwrap();
