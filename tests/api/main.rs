@@ -1,0 +1,13 @@
+//! The service over HTTP, in process, on each engine.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod support;
+
+mod access;
+mod contract;
+mod document;
+mod examples;
+mod lists;
+mod service;
