@@ -1,5 +1,7 @@
 //! The contract itself: complete, true to the domain, and changed only on purpose.
 
+use std::collections::BTreeSet;
+
 use greenlight::domain::citation::Citation;
 use greenlight::domain::id::{ID_PATTERN, MAX_ID, STAGE_ID_PATTERN};
 use greenlight::domain::number::{Figure, Units};
@@ -9,7 +11,7 @@ use greenlight::domain::workflow::Workflow;
 use greenlight::wire::values::{MAX_ITEMS, MAX_NAMES};
 use serde_json::{Value, json};
 
-use crate::document::{DOCUMENT, assert_fits, fits, operation, operations};
+use crate::document::{DOCUMENT, Operation, assert_fits, fits, operation, operations};
 use crate::examples;
 use crate::service::Service;
 use crate::support::{Database, on_each_engine};
@@ -94,6 +96,18 @@ fn every_problem_of_an_operation_has_an_example_with_its_status() {
             }
         }
     }
+}
+
+/// The problems that are no operation's: of paths and methods that are none, and of a line that would change
+/// an accepted transition, which the problem of the import tells.
+const OF_NO_OPERATION: [&str; 3] = ["no_such_path", "method_not_allowed", "fixed"];
+
+#[test]
+fn every_problem_of_the_catalogue_is_one_of_some_operation() {
+    let told: BTreeSet<&str> =
+        operations().iter().flat_map(Operation::problems).chain(OF_NO_OPERATION).collect();
+    let known = DOCUMENT["components"]["examples"].as_object().unwrap();
+    assert_eq!(told, known.keys().map(String::as_str).collect::<BTreeSet<_>>());
 }
 
 #[test]

@@ -14,11 +14,6 @@ pub(crate) async fn on_trial(service: &Service, operation: &Operation) -> Reques
     filled(service, operation, &path)
 }
 
-/// The same, in earnest.
-pub(crate) async fn in_earnest(service: &Service, operation: &Operation) -> Request {
-    filled(service, operation, &path(service, operation).await)
-}
-
 /// The same at a path of its own.
 pub(crate) fn filled(service: &Service, operation: &Operation, path: &str) -> Request {
     let mut request = service.request(operation.method.clone(), path);

@@ -1,5 +1,5 @@
 //! The service over HTTP, in process, on each engine.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other tests use more of it")]
@@ -9,5 +9,10 @@ mod access;
 mod contract;
 mod document;
 mod examples;
+mod feed;
+mod lines;
 mod lists;
+mod problems;
+mod reading;
 mod service;
+mod writing;

@@ -150,15 +150,6 @@ impl Service {
         self.request(Method::DELETE, path)
     }
 
-    /// Puts a thing on record, or in the place of whatever is there.
-    pub(crate) async fn replace(&self, path: &str, body: &Value) -> Answer {
-        let request = self.put(path, body);
-        match self.get(path).await.status {
-            200 => request.field("if-match", "*").await.is(200),
-            _ => request.await.is(201),
-        }
-    }
-
     /// The newest revision.
     pub(crate) async fn revision(&self) -> i64 {
         self.get("/v1/companies?limit=1").await.is(200).json()["revision"].as_i64().unwrap()
@@ -187,6 +178,12 @@ impl Request {
     /// Without a key.
     pub(crate) fn nobody(mut self) -> Self {
         self.request.headers_mut().remove(header::AUTHORIZATION);
+        self
+    }
+
+    /// Without this header field.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.request.headers_mut().remove(name);
         self
     }
 
