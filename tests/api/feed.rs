@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::document::operations;
+use crate::document::{DOCUMENT, Operation, operations};
 use crate::examples::with;
 use crate::service::Service;
 use crate::support::{Database, on_each_engine};
@@ -120,17 +120,15 @@ async fn a_position_of_another_epoch_is_gone_and_one_of_the_future_refused(datab
 /// What is on record, by kind and id.
 type State = BTreeMap<(String, String), Value>;
 
-/// The lists of the document whose items are things, which have a history, with the kind of the things.
+/// The lists of the document whose items are things that the feed speaks of, with the kind of the things.
 fn collections() -> Vec<(String, String)> {
-    let with_history = operations().into_iter().filter(|operation| operation.path.ends_with("/{id}/history"));
-    let collection = |path: &str| path.trim_end_matches("/{id}/history").to_owned();
-    with_history
-        .map(|operation| {
-            let path = collection(operation.path);
-            let noun = operation.id().trim_start_matches("list").trim_end_matches("Versions").to_lowercase();
-            (path, noun)
-        })
-        .collect()
+    let kinds = DOCUMENT["components"]["schemas"]["Change"]["properties"]["kind"]["enum"].as_array().unwrap();
+    let collection = |operation: Operation| {
+        let path = operation.path.strip_suffix("/{id}")?.to_owned();
+        let kind = operation.id().strip_prefix("show")?.to_lowercase();
+        kinds.contains(&json!(kind)).then_some((path, kind))
+    };
+    operations().into_iter().filter_map(collection).collect()
 }
 
 /// What the lists say is on record, and the revision at which they say so.

@@ -15,4 +15,5 @@ mod lists;
 mod problems;
 mod reading;
 mod service;
+mod trials;
 mod writing;
