@@ -1,19 +1,22 @@
 //! A call: everything a request says, checked against the operation it is for.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
+use tower_http::timeout::TimeoutError;
 
 use super::App;
 use super::operation::{Access, Operation};
 use super::params::Params;
 use super::problem::{Code, Problem, Wrong};
 use super::refusals::{problem, store_problem};
-use crate::app::Error;
+use crate::app;
 use crate::domain::actor::Actor;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::Name;
@@ -74,7 +77,7 @@ impl Call {
             Some(input) => {
                 Bytes::from_request(Request::from_parts(parts.clone(), body).limited(input.limit), app)
                     .await
-                    .map_err(|cause| body_problem(cause.status(), &cause.body_text()))?
+                    .map_err(|cause| body_problem(&cause))?
             }
             None => Bytes::new(),
         };
@@ -132,14 +135,22 @@ impl Limited for Request {
     }
 }
 
-fn body_problem(status: StatusCode, detail: &str) -> Problem {
-    match status {
+fn body_problem(cause: &BytesRejection) -> Problem {
+    if came_too_late(cause) {
+        return Problem::new(Code::RequestTimeout, "the body did not arrive in time");
+    }
+    match cause.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes")
         }
-        StatusCode::REQUEST_TIMEOUT => Problem::new(Code::RequestTimeout, "the body did not arrive in time"),
-        _ => Problem::new(Code::MalformedJson, format!("the body could not be read: {detail}")),
+        _ => Problem::new(Code::MalformedJson, format!("the body could not be read: {}", cause.body_text())),
     }
+}
+
+/// Whether a deadline is behind a body that could not be read: the rejection itself does not tell.
+fn came_too_late(cause: &BytesRejection) -> bool {
+    let first: Option<&(dyn Error + 'static)> = Some(cause);
+    std::iter::successors(first, |&cause| cause.source()).any(<dyn Error>::is::<TimeoutError>)
 }
 
 /// The longest list of tags, in bytes.
@@ -191,7 +202,7 @@ async fn actor(app: &App, operation: &Operation, headers: &HeaderMap) -> Result<
         Access::Write => actor.may_write(),
         Access::Admin => actor.may_manage_keys(),
     };
-    allowed.map_err(|denied| problem(&Error::Denied(denied), ""))?;
+    allowed.map_err(|denied| problem(&app::Error::Denied(denied), ""))?;
     Ok(actor)
 }
 
@@ -202,7 +213,7 @@ impl App {
         let text = std::str::from_utf8(value).map_err(|_cause| unknown())?;
         let secret = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let (_, secret) = secret.ok_or_else(unknown)?;
-        let held = crate::app::keys::holder(&self.register, secret.trim()).await;
+        let held = app::keys::holder(&self.register, secret.trim()).await;
         let key = held.map_err(|error| store_problem(&error))?.ok_or_else(unknown)?;
         self.note_use(&key);
         Ok(key)

@@ -161,14 +161,12 @@ async fn follow(call: Call) -> Result<Response, Problem> {
 
 fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
     let mut narrowing = Narrowing::default();
-    for word in call.params.text("kind").into_iter().flat_map(|text| text.split(',')) {
-        narrowing.kinds.push(Kind::try_from(word).map_err(|fault| refused("kind", &fault))?);
+    for word in call.params.values("kind", Takes::Words(kinds))?.unwrap_or_default() {
+        narrowing.kinds.push(Kind::try_from(word.as_str()).map_err(|fault| refused("kind", &fault))?);
     }
     for (name, kind) in [("company", Kind::Company), ("chip", Kind::Chip), ("authority", Kind::Authority)] {
-        let Some(text) = call.params.text(name) else { continue };
-        let ids: Result<Vec<ThingId>, Fault> = text.split(',').map(ThingId::try_from).collect();
-        let ids = ids.map_err(|fault| refused(name, &fault))?;
-        narrowing.touching.push(ids.iter().map(|id| ThingRef::new(kind, id.as_str())).collect());
+        let Some(ids) = call.params.values(name, Takes::Id)? else { continue };
+        narrowing.touching.push(ids.into_iter().map(|id| ThingRef::new(kind, id)).collect());
     }
     Ok(narrowing)
 }

@@ -78,7 +78,7 @@ pub(crate) fn expose(api: &mut Api) {
                 required: true,
             })
             .answers(200, "What the import did.", JSON, named("ImportReport"), report)
-            .refuses(&[Code::InvalidLines, Code::TooManyLines, Code::ImportRefused]),
+            .refuses(&[Code::InvalidLines, Code::TooManyLines, Code::ImportRefused, Code::ForbiddenAuthority]),
         import,
     );
 }

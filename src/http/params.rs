@@ -23,11 +23,13 @@ impl Params {
         let mut given: Vec<(String, String)> = Vec::new();
         for piece in query.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            let (name, value) = (decoded(name), decoded(value));
-            let (Some(name), Some(value)) = (name, value) else {
-                wrong.push(Wrong::parameter(piece, FaultCode::Malformed, "must be UTF-8, percent-encoded"));
+            let (raw, name) = (name, decoded(name));
+            let (Some(name), Some(value)) = (&name, decoded(value)) else {
+                let name = name.as_deref().unwrap_or(raw);
+                wrong.push(Wrong::parameter(name, FaultCode::Malformed, "must be UTF-8, percent-encoded"));
                 continue;
             };
+            let name = name.clone();
             if given.iter().any(|(known, _)| *known == name) {
                 wrong.push(Wrong::parameter(
                     &name,
@@ -119,14 +121,19 @@ impl Params {
 
     /// The values of a filter, separated by commas.
     pub(crate) fn filter(&self, filter: &Filter) -> Result<Option<Vec<String>>, Problem> {
-        let Some(text) = self.text(filter.name) else { return Ok(None) };
+        self.values(filter.name, filter.takes)
+    }
+
+    /// The values of a parameter, separated by commas.
+    pub(crate) fn values(&self, name: &str, takes: Takes) -> Result<Option<Vec<String>>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
         let values: Vec<String> = text.split(',').map(str::to_owned).collect();
         if values.len() > MOST_VALUES {
             let fault = Fault::new(FaultCode::TooLong, format!("must have at most {MOST_VALUES} values"));
-            return Err(refused(filter.name, &fault));
+            return Err(refused(name, &fault));
         }
         for value in &values {
-            fits(filter.takes, value).map_err(|fault| refused(filter.name, &fault))?;
+            fits(takes, value).map_err(|fault| refused(name, &fault))?;
         }
         Ok(Some(values))
     }

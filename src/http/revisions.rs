@@ -91,8 +91,7 @@ pub(crate) fn expose(api: &mut Api) {
 async fn list_all(call: Call) -> Result<Response, Problem> {
     let limit = call.params.limit()?;
     call.params.valid_on()?;
-    let actors: Vec<String> =
-        call.params.text("actor").into_iter().flat_map(|text| text.split(',')).map(str::to_owned).collect();
+    let actors = call.params.values("actor", Takes::Id)?.unwrap_or_default();
     let cursor = Cursor::read(&call.path, &call.params)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;

@@ -10,5 +10,6 @@ mod backups;
 mod keys;
 mod lines;
 mod program;
+mod readme;
 mod service;
 mod usage;

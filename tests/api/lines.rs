@@ -1,0 +1,158 @@
+//! The register as lines: out, in again, and what is wrong with some of them.
+
+use serde_json::{Value, json};
+
+use crate::service::{Answer, NDJSON, Service};
+use crate::support::things::sample;
+use crate::support::{Database, on_each_engine};
+
+on_each_engine!(
+    an_export_imported_into_an_empty_register_gives_the_same_export,
+    importing_what_is_there_changes_nothing,
+    an_atomic_import_is_one_revision_or_nothing,
+    every_line_is_told_what_is_wrong_with_it,
+    a_partial_import_takes_what_it_can,
+    an_import_sent_again_with_its_key_is_carried_out_once,
+    an_export_is_of_one_revision,
+);
+
+async fn import(service: &Service, query: &str, lines: &str) -> Answer {
+    let request = service.request(axum::http::Method::POST, &format!("/v1/imports{query}"));
+    request.body(NDJSON, lines.to_owned()).await
+}
+
+async fn export(service: &Service) -> String {
+    service.get("/v1/exports").await.is(200).text().to_owned()
+}
+
+async fn an_export_imported_into_an_empty_register_gives_the_same_export(database: Database) {
+    let service = Service::sample(&database).await;
+    // Something changed, something retracted and something retired, beside what the sample holds.
+    let any = |request: crate::service::Request| request.field("if-match", "*");
+    any(service.patch("/v1/companies/tencent", &json!({"names": {"ja": "テンセント"}}))).await.is(200);
+    any(service.delete("/v1/conditions/us-2026-existing-use")).await.is(204);
+    let step = "/v1/approvals/alibaba-h200-sxm-cn-unspecified/transitions/alibaba-h200-sxm-cn-unspecified-conditional-terms-open";
+    any(service.patch(step, &json!({"retracted": true}))).await.is(200);
+    let lines = export(&service).await;
+    assert_eq!(lines.lines().count(), sample().lines().count() - 1);
+
+    let another = database.another().await;
+    let other = Service::empty(&another).await;
+    let report = import(&other, "", &lines).await.is(200).json();
+    assert_eq!((&report["created"], &report["failed"]), (&json!(lines.lines().count()), &json!(0)));
+    assert!(export(&other).await == lines, "the export of the import is another one");
+    let again = import(&other, "", &lines).await.is(200).json();
+    assert_eq!(again["unchanged"], report["created"]);
+}
+
+async fn importing_what_is_there_changes_nothing(database: Database) {
+    let service = Service::sample(&database).await;
+    let before = service.revision().await;
+    for query in ["", "?mode=atomic", "?mode=partial"] {
+        let report = import(&service, query, &sample()).await.is(200).json();
+        let counts = ["created", "updated", "unchanged", "failed"].map(|name| report[name].as_u64().unwrap());
+        assert_eq!(counts, [0, 0, sample().lines().count() as u64, 0], "{query}");
+    }
+    assert_eq!(service.revision().await, before);
+}
+
+fn line(id: &str, name: &str) -> String {
+    json!({"kind": "company", "id": id, "name": name, "jurisdiction": "CN"}).to_string() + "\n"
+}
+
+/// Four lines, of which the second and the third cannot be taken.
+fn mixed() -> String {
+    let orphan = json!({"kind": "company", "id": "b", "name": "B", "jurisdiction": "CN", "parent": "nobody"});
+    [line("a", "A"), format!("{orphan}\n"), "{\"kind\": \"colour\"}\n".to_owned(), line("d", "D")].concat()
+}
+
+async fn an_atomic_import_is_one_revision_or_nothing(database: Database) {
+    let service = Service::empty(&database).await;
+    let both = line("a", "A") + &line("b", "B");
+    let first = import(&service, "", &both).await.is(200);
+    assert_eq!(first.revision(), 1);
+    let revision = service.get("/v1/revisions/1").await.is(200).json();
+    assert_eq!(revision["changes"].as_array().unwrap().len(), 2);
+    import(&service, "", &mixed()).await.is(400);
+    let refused = line("c", "C")
+        + &json!({"kind": "company", "id": "b", "name": "B", "jurisdiction": "CN", "parent": "nobody"})
+            .to_string();
+    import(&service, "", &refused).await.refused(409, "import_refused");
+    assert_eq!(service.get("/v1/companies").await.ids(), ["a", "b"]);
+    assert_eq!(service.revision().await, 1);
+}
+
+async fn every_line_is_told_what_is_wrong_with_it(database: Database) {
+    let service = Service::empty(&database).await;
+    let lines = [
+        line("a", "A"),
+        "{\"kind\": \"company\", \"id\": \"b\", \"jurisdiction\": \"XX\"}\n".to_owned(),
+        "{\n".to_owned(),
+        "\n".to_owned(),
+        "{\"kind\": \"company\", \"id\": \"c\", \"name\": \"C\", \"name\": \"D\", \"jurisdiction\": \"CN\"}\n".to_owned(),
+    ];
+    let answer = import(&service, "", &lines.concat()).await.refused(400, "invalid_lines");
+    let problem = answer.json();
+    let faults: Vec<Value> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| json!([fault["line"], fault["pointer"], fault["code"]]))
+        .collect();
+    let expected = [
+        json!([2, "/name", "missing"]),
+        json!([2, "/jurisdiction", "not_in_list"]),
+        json!([3, null, "malformed_json"]),
+        json!([5, "/name", "repeated"]),
+    ];
+    assert_eq!(faults, expected);
+}
+
+async fn a_partial_import_takes_what_it_can(database: Database) {
+    let service = Service::empty(&database).await;
+    let trial = import(&service, "?mode=partial&dry_run=true", &mixed()).await.is(200).json();
+    assert_eq!(service.revision().await, 0);
+    let report = import(&service, "?mode=partial", &mixed()).await.is(200).json();
+    assert_eq!(report, trial);
+    assert_eq!(
+        (&report["mode"], &report["created"], &report["failed"]),
+        (&json!("partial"), &json!(2), &json!(2))
+    );
+    let failed: Vec<Value> = report["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| json!([fault["line"], fault["code"]]))
+        .collect();
+    assert_eq!(failed.len(), 2, "{report}");
+    assert!(failed.contains(&json!([2, "no_such_reference"])), "{report}");
+    assert_eq!(service.get("/v1/companies").await.ids(), ["a", "d"]);
+
+    // A revision for each thousand lines.
+    let many: String = (0..2_500).map(|number| line(&format!("c-{number}"), "C")).collect();
+    let report = import(&service, "?mode=partial", &many).await.is(200);
+    assert_eq!((report.json()["created"].clone(), report.revision()), (json!(2_500), 4));
+}
+
+async fn an_import_sent_again_with_its_key_is_carried_out_once(database: Database) {
+    let service = Service::empty(&database).await;
+    let send = || {
+        let request = service.request(axum::http::Method::POST, "/v1/imports?mode=partial");
+        request.body(NDJSON, mixed()).field("idempotency-key", "lines")
+    };
+    let first = send().await.is(200);
+    let again = send().await.is(200);
+    assert_eq!(again.body, first.body);
+    assert_eq!(again.field("idempotency-replayed"), Some("true"));
+}
+
+async fn an_export_is_of_one_revision(database: Database) {
+    let service = Service::sample(&database).await;
+    let before = export(&service).await;
+    service.put("/v1/companies/zzz", &json!({"name": "Z", "jurisdiction": "CN"})).await.is(201);
+    let earlier = service.get("/v1/exports?revision=1").await.is(200);
+    assert!(earlier.text() == before, "the first revision is another one");
+    let now = export(&service).await;
+    assert_eq!(now.lines().count(), before.lines().count() + 1);
+    assert_eq!(service.get("/v1/exports?revision=0").await.is(200).text(), "");
+}

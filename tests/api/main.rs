@@ -1,0 +1,19 @@
+//! The service over HTTP, in process, on each engine.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod support;
+
+mod access;
+mod contract;
+mod document;
+mod examples;
+mod feed;
+mod lines;
+mod lists;
+mod problems;
+mod reading;
+mod service;
+mod trials;
+mod writing;

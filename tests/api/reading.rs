@@ -1,0 +1,276 @@
+//! Reading: tags and conditions, times, input that is not what it should be.
+
+use serde_json::{Value, json};
+
+use crate::document::{Operation, operations};
+use crate::examples::{filled, path, with};
+use crate::service::Service;
+use crate::support::{Database, on_each_engine};
+
+on_each_engine!(
+    every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304,
+    every_read_answers_head_as_get_without_a_body,
+    a_tag_is_the_same_for_every_key_and_after_a_restart,
+    a_write_elsewhere_leaves_a_tag_alone,
+    every_unknown_parameter_is_refused_with_a_suggestion,
+    parameters_are_what_the_contract_says_or_refused,
+    every_fault_of_the_parameters_is_told_at_once,
+    a_revision_that_has_not_come_is_refused_everywhere,
+    a_stage_is_shown_for_any_day_and_revision,
+    a_search_finds_by_any_name_in_any_language,
+    a_workflow_can_be_drawn,
+    an_answer_can_be_compressed_unless_its_tag_names_its_bytes,
+);
+
+/// The operations that read what is on record, with paths to things there.
+async fn reads(service: &Service) -> Vec<(Operation, String)> {
+    let mut reads = Vec::new();
+    for operation in operations().into_iter().filter(|operation| operation.method == "GET") {
+        // What the service measures of itself differs from request to request, and a stream has no tag.
+        let stands = !["showMetrics"].contains(&operation.id())
+            && operation.value["responses"]["200"]["headers"]["ETag"].is_object()
+            && operation.value["responses"]["200"]["content"].get("text/event-stream").is_none();
+        if stands {
+            let path = path(service, &operation).await;
+            if service.get(&path).key(&service.keys.admin).await.status == 200 {
+                reads.push((operation, path));
+            }
+        }
+    }
+    assert!(reads.len() > 30, "only {} reads", reads.len());
+    reads
+}
+
+async fn every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304(database: Database) {
+    let service = Service::sample(&database).await;
+    for (operation, path) in reads(&service).await {
+        let get = || service.get(&path).key(&service.keys.admin);
+        let first = get().await.is(200);
+        let etag = first.etag();
+        let opaque = etag.trim_start_matches("W/").to_owned();
+        let strong = operation.id().starts_with("show") && operation.path.ends_with("{id}");
+        assert!(opaque.starts_with('"') && opaque.ends_with('"'), "{path}: {etag}");
+        if strong && !operation.path.contains("keys") {
+            let (epoch, version) = opaque.trim_matches('"').rsplit_once('-').unwrap();
+            assert_eq!((epoch, version), (service.epoch().await.as_str(), "1"), "{path}");
+        }
+        assert!(first.field("cache-control").unwrap().contains("no-cache"), "{path}");
+        for known in [
+            etag.clone(),
+            opaque.clone(),
+            format!("W/{opaque}"),
+            format!("\"x\", {etag}, \"y\""),
+            "*".to_owned(),
+        ] {
+            let reload = get()
+                .field("if-none-match", &known)
+                .field("cache-control", "no-cache")
+                .field("pragma", "no-cache");
+            let answer = reload.await.is(304);
+            assert_eq!((answer.body.len(), answer.etag()), (0, etag.clone()), "{path}");
+        }
+        let split = get().field("if-none-match", "\"x\"").further("if-none-match", &etag);
+        split.await.is(304);
+        let other = get().field("if-none-match", "\"x\", W/\"y\"").await.is(200);
+        assert_eq!(other.body, first.body, "{path}");
+    }
+}
+
+async fn every_read_answers_head_as_get_without_a_body(database: Database) {
+    let service = Service::sample(&database).await;
+    for (_, path) in reads(&service).await {
+        let get = service.get(&path).key(&service.keys.admin).await.is(200);
+        let head = service.head(&path).key(&service.keys.admin).await.is(200);
+        assert_eq!(head.body.len(), 0, "{path}");
+        for name in ["etag", "content-type", "revision", "cache-control", "vary"] {
+            assert_eq!(head.field(name), get.field(name), "{path} {name}");
+        }
+        service.head(&path).key(&service.keys.admin).field("if-none-match", &get.etag()).await.is(304);
+    }
+}
+
+async fn a_tag_is_the_same_for_every_key_and_after_a_restart(database: Database) {
+    let service = Service::sample(&database).await;
+    let mut before = Vec::new();
+    for (operation, path) in reads(&service).await {
+        if operation.role() != "reader" {
+            continue;
+        }
+        let etag = service.get(&path).await.is(200).etag();
+        for key in [&service.keys.reader, &service.keys.limited, &service.keys.admin] {
+            assert_eq!(service.get(&path).key(key).await.is(200).etag(), etag, "{path}");
+        }
+        before.push((path, etag));
+    }
+    let service = service.reopened(&database).await;
+    for (path, etag) in before {
+        assert_eq!(service.get(&path).await.is(200).etag(), etag, "{path}");
+    }
+}
+
+async fn a_write_elsewhere_leaves_a_tag_alone(database: Database) {
+    let service = Service::sample(&database).await;
+    let paths =
+        ["/v1/companies", "/v1/companies/alibaba", "/v1/approvals?company=alibaba", "/v1/search?q=baidu"];
+    let mut before = Vec::new();
+    for path in paths {
+        before.push((path, service.get(path).await.is(200)));
+    }
+    service
+        .put("/v1/sources/elsewhere", &json!({"publisher": "Gazette", "title": "Elsewhere"}))
+        .await
+        .is(201);
+    for (path, before) in before {
+        let after = service.get(path).await.is(200);
+        assert_eq!(after.etag(), before.etag(), "{path}");
+        assert_eq!(after.revision(), before.revision() + 1, "{path}");
+    }
+    let tencent = json!({"name": "Tencent"});
+    let before = service.get("/v1/companies").await.is(200).etag();
+    service.patch("/v1/companies/tencent", &tencent).field("if-match", "*").await.is(200);
+    assert_ne!(service.get("/v1/companies").await.is(200).etag(), before);
+}
+
+async fn every_unknown_parameter_is_refused_with_a_suggestion(database: Database) {
+    let service = Service::sample(&database).await;
+    for operation in operations() {
+        let path = path(&service, &operation).await;
+        let method = operation.method.clone();
+        let media_type = operation.body().map_or("application/json", |(media_type, _)| media_type);
+        let asked = |path: &str| {
+            service.request(method.clone(), path).key(&service.keys.admin).body(media_type, "{}")
+        };
+        let answer = asked(&with(&path, "colour=red")).await.refused(400, "invalid_parameter");
+        assert_eq!(answer.faults(), ["colour unknown_field"], "{}", operation.id());
+        // A name of one letter is near to none.
+        let known = operation.params().into_iter().map(|param| param["name"].as_str().unwrap());
+        let Some(known) = known.into_iter().find(|name| name.len() > 1) else { continue };
+        let slip = with(&operation.path.replace(['{', '}'], "x"), &format!("{known}s=1"));
+        let answer = asked(&slip).await.refused(400, "invalid_parameter");
+        let said = answer.json()["errors"].to_string();
+        assert!(said.contains(&format!("did you mean `{known}`?")), "{}: {said}", operation.id());
+    }
+}
+
+async fn parameters_are_what_the_contract_says_or_refused(database: Database) {
+    let service = Service::sample(&database).await;
+    for operation in operations() {
+        let path = path(&service, &operation).await;
+        // A cursor of another form has its own problem, and any text is a search.
+        let names = operation.params().into_iter().map(|param| param["name"].as_str().unwrap());
+        for name in names.filter(|name| !["cursor", "q"].contains(name)) {
+            for wrong in ["", "%00", "%ff", "no%20such%20value%0a"] {
+                let asked = with(&path, &format!("{name}={wrong}"));
+                let answer = filled(&service, &operation, &asked).key(&service.keys.admin).await;
+                let answer = answer.refused(400, "invalid_parameter");
+                let place = format!("{name} ");
+                let blamed = answer.faults().iter().any(|fault| fault.starts_with(&place));
+                assert!(blamed, "{asked}: {}", answer.brief());
+            }
+            let twice = with(&with(&path, &format!("{name}=1")), &format!("{name}=1"));
+            let answer = filled(&service, &operation, &twice).key(&service.keys.admin).await;
+            let answer = answer.refused(400, "invalid_parameter");
+            assert!(answer.faults().contains(&format!("{name} repeated")), "{twice}: {}", answer.brief());
+        }
+    }
+}
+
+async fn every_fault_of_the_parameters_is_told_at_once(database: Database) {
+    let service = Service::empty(&database).await;
+    let both = service.get("/v1/companies?revision=1&known_at=2026-09-15").await;
+    both.refused(400, "invalid_parameter");
+    for limit in ["0", "1001", "-1", "1.5", "ten"] {
+        service.get(&format!("/v1/companies?limit={limit}")).await.refused(400, "invalid_parameter");
+    }
+    let answer = service.get("/v1/companies?jurisdicton=CN&colour=red&limit=1&limit=2").await;
+    assert_eq!(answer.faults(), ["limit repeated", "jurisdicton unknown_field", "colour unknown_field"]);
+    let answer = service.get("/v1/companies?sort=nam").await.refused(400, "invalid_parameter");
+    assert!(answer.text().contains("did you mean `name`?"), "{}", answer.brief());
+    let answer = service.get("/v1/approvals?phase=grantd").await.refused(400, "invalid_parameter");
+    assert!(answer.text().contains("did you mean `granted`?"), "{}", answer.brief());
+}
+
+async fn a_revision_that_has_not_come_is_refused_everywhere(database: Database) {
+    let service = Service::sample(&database).await;
+    let newest = service.revision().await;
+    let mut tried = 0;
+    for operation in operations() {
+        let names: Vec<&Value> = operation.params().into_iter().map(|param| &param["name"]).collect();
+        if !names.contains(&&json!("revision")) || operation.method != "GET" {
+            continue;
+        }
+        let path = path(&service, &operation).await;
+        for future in [format!("revision={}", newest + 1), "known_at=2999-01-01T00:00:00Z".to_owned()] {
+            let answer = service.get(&with(&path, &future)).await;
+            answer.refused(400, "revision_in_future");
+        }
+        tried += 1;
+    }
+    assert!(tried > 20, "only {tried} operations were tried");
+}
+
+async fn a_stage_is_shown_for_any_day_and_revision(database: Database) {
+    let service = Service::sample(&database).await;
+    let case = "/v1/approvals/alibaba-h200-sxm-cn-unspecified";
+    let stages = [
+        ("2026-01-10", "no_public_position", Value::Null),
+        ("2026-01-25", "in_principle", json!("2026-01-23")),
+        ("2026-02-10", "conditional_terms_open", json!("2026-01-28")),
+        ("2026-02-10T23:59:59-05:00", "conditional_terms_open", json!("2026-01-28")),
+    ];
+    for (day, stage, since) in &stages {
+        let day = day.replace(':', "%3A");
+        let shown = service.get(&format!("{case}?valid_at={day}")).await.is(200).json();
+        assert_eq!((&shown["stage"], &shown["stage_since"]), (&json!(stage), since), "{day}");
+        let listed = service
+            .get(&format!("/v1/approvals?id=alibaba-h200-sxm-cn-unspecified&stage={stage}&valid_at={day}"));
+        assert_eq!(listed.await.is(200).items(), [shown], "{day}");
+    }
+    let before = service.revision().await;
+    let set = json!({"to": "conditional_terms_set", "effective_on": {"date": "2026-02-05", "precision": "day"}, "citations": [{"attribution": "own_record"}]});
+    service.post(&format!("{case}/transitions"), &set).await.is(201);
+    let stage = async |path: String| service.get(&path).await.is(200).json()["stage"].clone();
+    assert_eq!(stage(format!("{case}?valid_at=2026-02-10")).await, "conditional_terms_set");
+    assert_eq!(stage(format!("{case}?valid_at=2026-02-01")).await, "conditional_terms_open");
+    assert_eq!(
+        stage(format!("{case}?valid_at=2026-02-10&revision={before}")).await,
+        "conditional_terms_open"
+    );
+}
+
+async fn a_search_finds_by_any_name_in_any_language(database: Database) {
+    let service = Service::sample(&database).await;
+    for (wanted, id) in [
+        ("alibaba", "alibaba"),
+        ("ALIBABA", "alibaba"),
+        ("%E9%98%BF%E9%87%8C%E5%B7%B4%E5%B7%B4", "alibaba"),
+        ("h200", "h200-sxm"),
+    ] {
+        let found = service.get(&format!("/v1/search?q={wanted}")).await.is(200);
+        assert!(found.ids().contains(&id.to_owned()), "{wanted}: {}", found.brief());
+    }
+    assert_eq!(service.get("/v1/search?q=nothing-of-that-name").await.is(200).items(), [Value::Null; 0]);
+    assert_eq!(service.get("/v1/search?q=a&limit=2").await.is(200).items().len(), 2);
+    let missing = service.get("/v1/search").await.refused(400, "invalid_parameter");
+    assert_eq!(missing.faults(), ["q missing"]);
+}
+
+async fn a_workflow_can_be_drawn(database: Database) {
+    let service = Service::sample(&database).await;
+    let drawn = service.get("/v1/workflows/cn-import").field("accept", "text/vnd.mermaid").await.is(200);
+    assert!(drawn.text().starts_with("stateDiagram-v2\n"), "{}", drawn.brief());
+    assert!(drawn.text().contains("s8 --> s9"), "{}", drawn.brief());
+    let json = service.get("/v1/workflows/cn-import").await.is(200);
+    assert_ne!(json.etag(), drawn.etag());
+}
+
+async fn an_answer_can_be_compressed_unless_its_tag_names_its_bytes(database: Database) {
+    let service = Service::sample(&database).await;
+    for coding in ["gzip", "br"] {
+        let list = service.get("/v1/companies").field("accept-encoding", coding).await.is(200);
+        assert_eq!(list.field("content-encoding"), Some(coding));
+        assert!(list.field("vary").unwrap().contains("accept-encoding"), "{:?}", list.fields);
+        let one = service.get("/v1/workflows/cn-import").field("accept-encoding", coding).await.is(200);
+        assert_eq!(one.field("content-encoding"), None);
+    }
+}
