@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::time::Moment;
 
@@ -12,7 +12,7 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System,
+    System { since: Moment, started: Instant },
     Set(Arc<AtomicI64>),
 }
 
@@ -20,7 +20,7 @@ impl Clock {
     /// The system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Source::System { since: shown(), started: Instant::now() })
     }
 
     /// A clock that stands until it is [set](Clock::set).
@@ -40,14 +40,23 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Moment {
         match &self.0 {
-            Source::System => {
-                #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-                let now = jiff::Timestamp::now();
-                Moment::new(now)
-            }
+            Source::System { .. } => shown(),
             Source::Set(microseconds) => {
                 Moment::from_microseconds(microseconds.load(Ordering::SeqCst)).unwrap_or_else(Moment::epoch)
             }
+        }
+    }
+
+    /// The earlier of what the clock shows and what it showed at the start, plus the time that has passed
+    /// since: a clock that leaps ahead does not make anything old.
+    #[must_use]
+    pub fn earliest(&self) -> Moment {
+        match &self.0 {
+            Source::System { since, started } => {
+                let passed = i64::try_from(started.elapsed().as_secs()).unwrap_or(i64::MAX);
+                self.now().min(since.plus_seconds(passed))
+            }
+            Source::Set(_) => self.now(),
         }
     }
 
@@ -55,4 +64,11 @@ impl Clock {
     pub async fn pause(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
+}
+
+/// What the system's clock shows.
+fn shown() -> Moment {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    let now = jiff::Timestamp::now();
+    Moment::new(now)
 }

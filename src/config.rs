@@ -15,7 +15,7 @@ use crate::domain::text::{Name, Reason};
 /// What every variable of ours begins with.
 const PREFIX: &str = "GREENLIGHT_";
 /// Variables that only the tests of the program read.
-const OF_TESTS: [&str; 1] = ["GREENLIGHT_TEST_POSTGRES"];
+const OF_TESTS: [&str; 2] = ["GREENLIGHT_TEST_POSTGRES", "GREENLIGHT_TEST_LONG"];
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// One option of the command line, which is a variable of the environment, too.

@@ -98,7 +98,7 @@ impl Register {
     ///
     /// [`store::Error`] if the register cannot be written.
     pub async fn tidy(&self) -> Result<u64, store::Error> {
-        let before = self.now().plus_seconds(-KEPT_SECONDS);
+        let before = self.store.clock().earliest().plus_seconds(-KEPT_SECONDS);
         self.write(move |write| Box::pin(write.forget_replies(before))).await
     }
 

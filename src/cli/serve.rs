@@ -18,6 +18,8 @@ use crate::http;
 
 /// How often what need not be kept any longer is forgotten.
 const TIDY: Duration = Duration::from_hours(1);
+/// How long what is queued may take once the service stops.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -44,7 +46,10 @@ impl Serve {
         let stop = told_to_stop()?;
         let register = open(config).await?;
         let outcome = self.attend(&register, listener, stop).await;
-        register.store().close().await;
+        let closed = tokio::time::timeout(CLOSE_WITHIN, register.store().close()).await;
+        if closed.is_err() {
+            tracing::warn!("the database does not answer; it is left alone");
+        }
         outcome
     }
 

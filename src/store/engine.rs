@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteConnection, SqlitePool};
 
-use super::error::Error;
+use super::error::{Error, within};
 use super::statement::{Connection, Statement};
 use crate::domain::time::Moment;
 
@@ -16,6 +16,8 @@ use crate::domain::time::Moment;
 const READERS: u32 = 8;
 /// How long a read waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a server may take to let somebody in, or to do what takes it no time.
+const GREETING: Duration = Duration::from_secs(5);
 /// The smallest SQLite without the race that can lose commits of a file shared by two connections.
 const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
 
@@ -85,7 +87,9 @@ impl Engine {
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
             .connect_lazy_with(writer.clone().read_only(true).create_if_missing(false));
-        Ok(Self::Sqlite { readers, writer: writer.busy_timeout(Duration::ZERO) })
+        // A file that has gone is not made again, empty, behind the back of those who read it.
+        let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false);
+        Ok(Self::Sqlite { readers, writer })
     }
 
     async fn open_postgres(url: &str, now: Moment) -> Result<Self, Error> {
@@ -94,16 +98,19 @@ impl Engine {
             ("lock_timeout", "30s"),
             ("statement_timeout", "60s"),
         ]);
-        let mut first = writer.connect().await?;
+        let mut first = within(GREETING, writer.connect()).await?;
         check_postgres(&mut first).await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
         super::head::begin(&mut Connection::Postgres(Box::new(Box::new(first))), now).await?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(GREETING)
             // A request that is cancelled while it begins leaves its connection inside a transaction.
             .after_release(|connection, _| {
-                Box::pin(async move { connection.execute("ROLLBACK").await.map(|_| true) })
+                Box::pin(async move {
+                    let ended = within(GREETING, connection.execute("ROLLBACK")).await;
+                    Ok(ended.is_ok())
+                })
             })
             .connect_lazy_with(writer.clone());
         Ok(Self::Postgres { readers, writer })
@@ -114,7 +121,7 @@ impl Engine {
         Ok(match self {
             Self::Sqlite { writer, .. } => Connection::Sqlite(Box::new(Box::new(writer.connect().await?))),
             Self::Postgres { writer, .. } => {
-                Connection::Postgres(Box::new(Box::new(writer.connect().await?)))
+                Connection::Postgres(Box::new(Box::new(within(GREETING, writer.connect()).await?)))
             }
         })
     }
@@ -123,15 +130,21 @@ impl Engine {
     pub(super) async fn reader(&self) -> Result<Connection, Error> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Connection::Sqlite(Box::new(readers.begin().await?)),
-            Self::Postgres { readers, .. } => Connection::Postgres(Box::new(
-                readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
-            )),
+            Self::Postgres { readers, .. } => {
+                let begin = readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                Connection::Postgres(Box::new(within(GREETING * 2, begin).await?))
+            }
         })
+    }
+
+    /// Begins a write. No server has to wait for anything to do so.
+    pub(super) async fn begin_on(&self, connection: &mut Connection) -> Result<(), Error> {
+        within(GREETING, connection.execute(self.begin())).await.map(drop)
     }
 
     /// The statement that begins a write: on SQLite it takes the write lock at once, since a transaction
     /// that reads first and writes later is refused as soon as somebody else wrote in between.
-    pub(super) fn begin(&self) -> Statement {
+    fn begin(&self) -> Statement {
         match self {
             Self::Sqlite { .. } => Statement::new("BEGIN IMMEDIATE"),
             Self::Postgres { .. } => Statement::new("BEGIN"),

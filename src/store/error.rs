@@ -1,5 +1,7 @@
 //! What can go wrong beneath the rules.
 
+use std::time::Duration;
+
 use crate::domain::fault::Faults;
 
 /// A failure of the store. Nothing here is the caller's mistake, except asking for a time to come.
@@ -46,6 +48,9 @@ pub enum Error {
     /// Another process has had the register to itself for too long.
     #[error("another process is writing to the register")]
     Busy,
+    /// The database has not answered for too long.
+    #[error("the database does not answer")]
+    Silent,
     /// The batch that held the write failed, and may or may not have been kept.
     #[error("the write was interrupted: {0}")]
     Interrupted(String),
@@ -65,4 +70,13 @@ impl Error {
         let Self::Database(sqlx::Error::Database(cause)) = self else { return false };
         cause.code().is_some_and(|code| matches!(code.as_ref(), "5" | "261" | "517" | "55P03"))
     }
+}
+
+/// Waits for a database to answer, but not for ever: a server that was cut off closes no connection.
+pub(super) async fn within<T, E: Into<Error>>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error> {
+    let answered = tokio::time::timeout(limit, answer).await;
+    answered.map_err(|_elapsed| Error::Silent)?.map_err(Into::into)
 }

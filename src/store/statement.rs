@@ -3,14 +3,18 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::DerefMut;
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite};
 
 use super::column::Stamp;
-use super::error::Error;
+use super::error::{Error, within};
 use crate::domain::time::Moment;
+
+/// How long a server may be silent: longer than it is told to work on a statement or to wait for a lock.
+const SILENCE: Duration = Duration::from_secs(65);
 
 /// A connection to either engine, owned or lent by a pool.
 pub(super) enum Connection {
@@ -155,7 +159,7 @@ macro_rules! bound {
     }};
 }
 
-/// Runs one expression on whichever engine a connection belongs to.
+/// Waits for what one expression asks of whichever engine a connection belongs to.
 macro_rules! on_each {
     ($connection:expr, $statement:expr, |$query:ident, $on:ident| $run:expr, $make:ident $(, $row:ty)?) => {{
         // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
@@ -164,12 +168,12 @@ macro_rules! on_each {
             Connection::Sqlite($on) => {
                 let $on: &mut SqliteConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Sqlite $(, $row)?>(text), $statement.cells);
-                $run
+                $run.await?
             }
             Connection::Postgres($on) => {
                 let $on: &mut PgConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Postgres $(, $row)?>(text), $statement.cells);
-                $run
+                within(SILENCE, $run).await?
             }
         }
     }};
@@ -178,22 +182,26 @@ macro_rules! on_each {
 impl Connection {
     /// Runs a statement and tells how many rows it touched.
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
-        let touched = on_each!(self, statement, |query, on| query.execute(on).await?.rows_affected(), query);
-        Ok(touched)
+        Ok(on_each!(
+            self,
+            statement,
+            |query, on| async { query.execute(on).await.map(|done| done.rows_affected()) },
+            query
+        ))
     }
 
     /// Every row of a query.
     pub(super) async fn fetch_all<R: Row>(&mut self, statement: Statement) -> Result<Vec<R>, Error> {
-        Ok(on_each!(self, statement, |query, on| query.fetch_all(on).await?, query_as, R))
+        Ok(on_each!(self, statement, |query, on| query.fetch_all(on), query_as, R))
     }
 
     /// The first row of a query, if there is one.
     pub(super) async fn fetch_optional<R: Row>(&mut self, statement: Statement) -> Result<Option<R>, Error> {
-        Ok(on_each!(self, statement, |query, on| query.fetch_optional(on).await?, query_as, R))
+        Ok(on_each!(self, statement, |query, on| query.fetch_optional(on), query_as, R))
     }
 
     /// The one row of a query.
     pub(super) async fn fetch_one<R: Row>(&mut self, statement: Statement) -> Result<R, Error> {
-        Ok(on_each!(self, statement, |query, on| query.fetch_one(on).await?, query_as, R))
+        Ok(on_each!(self, statement, |query, on| query.fetch_one(on), query_as, R))
     }
 }

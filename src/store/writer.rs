@@ -168,7 +168,7 @@ impl Work {
                     continue;
                 }
             }
-            self.batch(&mut jobs).await;
+            self.batch(&mut jobs, &mut queue).await;
             self.breathe(queue.is_empty()).await;
         }
         drop(self.connection.take());
@@ -186,8 +186,16 @@ impl Work {
         }
     }
 
-    async fn batch(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
-        let failure = match self.commit(jobs).await {
+    async fn batch(&mut self, jobs: &mut Vec<Box<dyn Job>>, queue: &mut mpsc::Receiver<Box<dyn Job>>) {
+        let outcome = match self.begun().await {
+            Ok((connection, head)) => self.commit(connection, head, jobs).await,
+            Err(error) => {
+                // What came in the meantime would only wait as long again, for the same.
+                jobs.extend(std::iter::from_fn(|| queue.try_recv().ok()));
+                Err(error)
+            }
+        };
+        let failure = match outcome {
             Ok(revision) => {
                 self.newest.send_if_modified(|newest| std::mem::replace(newest, revision) != revision);
                 None
@@ -204,10 +212,12 @@ impl Work {
 
     /// Runs the commands in one transaction. Whatever fails beneath the rules fails the whole batch and
     /// costs the connection: after a failed COMMIT or ROLLBACK nobody knows what state it is in.
-    async fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<i64, Error> {
-        let mut connection = self.begun().await?;
-        let head = connection.fetch_one::<HeadRow>(self.engine.head()).await.map_err(Error::or_busy)?;
-        let head = Head::try_from(head)?;
+    async fn commit(
+        &mut self,
+        connection: Connection,
+        head: Head,
+        jobs: &mut [Box<dyn Job>],
+    ) -> Result<i64, Error> {
         let (before, due_before) = (head.revision, head.due_at);
         let mut write = Write::new(connection, head, self.clock.now());
         if write.head().due_at.is_some_and(|due| due <= write.now()) {
@@ -226,26 +236,36 @@ impl Work {
         Ok(head.revision)
     }
 
-    /// The connection, inside a transaction that has the register to itself.
-    async fn begun(&mut self) -> Result<Connection, Error> {
+    /// The connection, inside a transaction that has the register to itself, and the head.
+    async fn begun(&mut self) -> Result<(Connection, Head), Error> {
         let started = Instant::now();
-        let mut kept = self.connection.take();
-        let mut connection = loop {
-            let made = match kept.take() {
-                Some(connection) => Ok(connection),
-                None => self.engine.writer().await,
-            };
-            match made {
-                Ok(connection) => break connection,
-                Err(error) => self.await_turn(started, error).await?,
+        if let Some(kept) = self.connection.take() {
+            match self.begun_on(kept, started).await {
+                Err(error) if !matches!(error, Error::Busy) => {
+                    // The server may have been restarted since; nothing has been done on it yet.
+                    tracing::warn!(%error, "the writer's connection was lost");
+                }
+                outcome => return outcome,
             }
-        };
+        }
         loop {
-            match connection.execute(self.engine.begin()).await {
-                Ok(_) => return Ok(connection),
+            match self.engine.writer().await {
+                Ok(connection) => return self.begun_on(connection, started).await,
                 Err(error) => self.await_turn(started, error).await?,
             }
         }
+    }
+
+    async fn begun_on(
+        &mut self,
+        mut connection: Connection,
+        started: Instant,
+    ) -> Result<(Connection, Head), Error> {
+        while let Err(error) = self.engine.begin_on(&mut connection).await {
+            self.await_turn(started, error).await?;
+        }
+        let head = connection.fetch_one::<HeadRow>(self.engine.head()).await.map_err(Error::or_busy)?;
+        Ok((connection, Head::try_from(head)?))
     }
 
     /// Waits until it may be worth trying again, if another process holds the register and has not held

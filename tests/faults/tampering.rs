@@ -1,0 +1,62 @@
+//! Whatever is altered behind the program's back is found.
+
+use std::fs;
+use std::path::Path;
+
+use greenlight::app::Address;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+
+use crate::client::Request;
+use crate::kills::address;
+use crate::service::{Service, done, failed, import, key, program};
+use crate::support::{Database, things};
+
+/// What is done to a register, and a part of what `verify` says to it.
+const ALTERED: [(&str, &str); 11] = [
+    (
+        "UPDATE company SET document = replace(document, 'Alibaba', 'Albaba') WHERE id = 'alibaba'",
+        "a version does not agree with its change",
+    ),
+    ("UPDATE company SET jurisdiction = 'US' WHERE id = 'alibaba'", "alibaba"),
+    ("UPDATE change SET after = replace(after, 'Alibaba', 'Albaba') WHERE id = 'alibaba'", "revision 1"),
+    ("UPDATE change SET id = 'newcomer-9' WHERE revision = 2", "revision 2"),
+    ("DELETE FROM change WHERE revision = 2", "revision 2"),
+    ("DELETE FROM revision WHERE number = 2", "revision"),
+    ("UPDATE revision SET actor = 'nobody' WHERE number = 2", "revision 2"),
+    ("UPDATE revision SET recorded_at = recorded_at - 1 WHERE number = 2", "revision 2"),
+    ("UPDATE revision SET digest = zeroblob(32) WHERE number = 2", "revision 2"),
+    (
+        "UPDATE revision SET number = CASE number WHEN 2 THEN 103 ELSE 102 END WHERE number IN (2, 3); UPDATE revision SET number = number - 100 WHERE number > 100",
+        "revision 2",
+    ),
+    ("DELETE FROM company WHERE id = 'newcomer-2'", "newcomer-2"),
+];
+
+fn verify(file: &Path) -> std::process::Command {
+    program("sqlite:unused.db", &["verify", file.to_str().unwrap()])
+}
+
+#[tokio::test]
+async fn whatever_is_altered_is_found() {
+    let database = Database::sqlite().await;
+    let Address::Sqlite(file) = database.address() else { panic!("no file") };
+    import(&address(&database), &things::sample());
+    let service = Service::start(&address(&database), &key(&address(&database)));
+    for number in 1..4 {
+        assert!(service.ask(&Request::company(&format!("newcomer-{number}"))).is_done());
+    }
+    drop(service);
+    done(&mut verify(&file));
+    for (alteration, found) in ALTERED {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("altered.db");
+        fs::copy(&file, &copy).unwrap();
+        let options = SqliteConnectOptions::new().filename(&copy).foreign_keys(false);
+        let mut connection = options.connect().await.unwrap();
+        connection.execute(AssertSqlSafe(alteration)).await.unwrap();
+        connection.close().await.unwrap();
+        let said = failed(&mut verify(&copy));
+        assert!(said.contains(found), "{alteration}: {said}");
+    }
+}
