@@ -7,9 +7,7 @@ use crate::domain::citation::{Attribution, Citation};
 use crate::domain::company::Company;
 use crate::domain::condition::{Condition, ConditionStatus, Force, Scope, Terms};
 use crate::domain::holding::{Holding, Totals};
-use crate::domain::id::{
-    ApprovalId, AuthorityId, ChipId, CompanyId, ConditionId, SourceId, StageId, WorkflowId,
-};
+use crate::domain::id::{ApprovalId, AuthorityId, CompanyId, ConditionId, SourceId, StageId, WorkflowId};
 use crate::domain::jurisdiction::Jurisdiction;
 use crate::domain::number::{Figure, Units};
 use crate::domain::records::{CaseOn, Records};

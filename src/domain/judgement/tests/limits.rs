@@ -2,9 +2,8 @@
 
 use crate::domain::approval::Comparator;
 use crate::domain::condition::{Condition, Counting, Force, Period, ShareBasis, Terms};
-use crate::domain::holding::Holding;
-use crate::domain::holding::Totals;
-use crate::domain::judgement::testing::{World, authorised, condition, id, told, units};
+use crate::domain::holding::{Holding, Totals};
+use crate::domain::judgement::testing::{World, authorised, condition, held, id, told, units};
 use crate::domain::judgement::{Figures, Outcome, Verdict};
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::workflow::Activity;
