@@ -148,8 +148,10 @@ async fn follow(call: Call) -> Result<Response, Problem> {
         if page.items.is_empty() && in_time {
             // What the filters leave out is passed over while waiting, so that it is not looked at twice.
             after = Some(page.next);
-            drop(tokio::time::timeout_at(deadline, call.app.register.store().changed(newest)).await);
-            continue;
+            tokio::select! {
+                _ = tokio::time::timeout_at(deadline, call.app.register.store().changed(newest)) => continue,
+                () = call.app.stopping.begun() => {}
+            }
         }
         let items: Vec<String> = page.items.iter().map(written).collect();
         let next = format!("{epoch}.{}", page.next);

@@ -11,15 +11,19 @@ mod chips;
 mod companies;
 mod conditional;
 mod conditions;
+mod connection;
 mod exports;
 mod imports;
 mod keys;
+mod limits;
+mod line;
 mod observe;
 mod openapi;
 mod operation;
 mod page;
 mod params;
 mod problem;
+mod rate;
 mod refusals;
 mod reports;
 mod resources;
@@ -29,13 +33,13 @@ mod search;
 mod server;
 mod service;
 mod sources;
+mod stopping;
 mod transitions;
 mod workflows;
 mod write;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
@@ -45,8 +49,8 @@ use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate as _, SizeAbove};
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
+pub use limits::Limits;
 pub use server::serve;
 
 use crate::app::Register;
@@ -61,12 +65,12 @@ use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Workflow;
+use limits::Rates;
 use observe::Metrics;
 use operation::Api;
 use resources::expose;
+use stopping::Stopping;
 
-/// How long the body of a request may take from one piece to the next.
-const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Answers smaller than this are not worth compressing, in bytes.
 const WORTH_COMPRESSING: u16 = 860;
 /// How often the last use of a key is noted at most, in seconds.
@@ -77,6 +81,8 @@ const NOTE_USE_EVERY: i64 = 60;
 pub struct Options {
     /// Whether anybody may read without a key.
     pub public_read: bool,
+    /// What no client may exceed.
+    pub limits: Limits,
 }
 
 /// What every request is given.
@@ -86,6 +92,8 @@ pub(crate) struct App {
     pub(crate) options: Options,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) contract: Arc<Value>,
+    pub(crate) rates: Arc<Rates>,
+    pub(crate) stopping: Stopping,
     noted: Arc<Mutex<HashMap<KeyId, Moment>>>,
 }
 
@@ -149,12 +157,19 @@ pub fn problem_table() -> String {
 
 /// The routes of the service, with everything around them.
 pub fn router(register: &Register, options: Options) -> Router {
+    built(register, options, &Stopping::default())
+}
+
+/// The routes of a service that heeds the sign to stop.
+fn built(register: &Register, options: Options, stopping: &Stopping) -> Router {
     let api = api();
     let app = App {
         register: register.clone(),
         options,
         metrics: Arc::new(Metrics::new()),
         contract: Arc::new(openapi::document(&api)),
+        rates: Arc::new(Rates::new(&options.limits)),
+        stopping: stopping.clone(),
         noted: Arc::default(),
     };
     let docs =
@@ -167,10 +182,10 @@ pub fn router(register: &Register, options: Options) -> Router {
         .fallback(service::no_such_path)
         .method_not_allowed_fallback(service::method_not_allowed)
         .with_state(app.clone())
-        .layer(RequestBodyTimeoutLayer::new(BODY_DEADLINE))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(compression)
         .layer(from_fn(observe::no_bare_errors))
+        .layer(from_fn_with_state(app.clone(), limits::guard))
         .layer(from_fn_with_state(app, observe::observe))
 }
 

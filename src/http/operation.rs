@@ -205,6 +205,7 @@ impl Operation {
     pub(crate) fn all_problems(&self) -> Vec<Code> {
         let mut all = self.problems.clone();
         all.extend([Code::InvalidParameter, Code::NotAcceptable, Code::Internal]);
+        all.extend([Code::TooManyRequests, Code::UriTooLong, Code::HeadTooLarge, Code::Overloaded]);
         match self.access {
             Access::Public => {}
             Access::Read => all.extend([Code::Unauthenticated, Code::Unavailable]),
