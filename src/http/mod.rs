@@ -13,6 +13,7 @@ mod conditional;
 mod conditions;
 mod connection;
 mod exports;
+mod hub;
 mod imports;
 mod keys;
 mod limits;
@@ -33,7 +34,9 @@ mod search;
 mod server;
 mod service;
 mod sources;
+mod standing;
 mod stopping;
+mod stream;
 mod transitions;
 mod workflows;
 mod write;
@@ -65,6 +68,7 @@ use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Workflow;
+use hub::Hub;
 use limits::Rates;
 use observe::Metrics;
 use operation::Api;
@@ -94,6 +98,7 @@ pub(crate) struct App {
     pub(crate) contract: Arc<Value>,
     pub(crate) rates: Arc<Rates>,
     pub(crate) stopping: Stopping,
+    pub(crate) hub: Arc<Hub>,
     noted: Arc<Mutex<HashMap<KeyId, Moment>>>,
 }
 
@@ -134,6 +139,7 @@ fn api() -> Api {
     expose::<Report>(&mut api);
     expose::<Condition>(&mut api);
     changes::expose(&mut api);
+    stream::expose(&mut api);
     revisions::expose(&mut api);
     search::expose(&mut api);
     imports::expose(&mut api);
@@ -170,6 +176,7 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> Router {
         contract: Arc::new(openapi::document(&api)),
         rates: Arc::new(Rates::new(&options.limits)),
         stopping: stopping.clone(),
+        hub: Arc::new(Hub::new(register)),
         noted: Arc::default(),
     };
     let docs =
@@ -199,6 +206,7 @@ fn compressible(
 ) -> bool {
     let text = |name| fields.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     let strong = text(header::ETAG).is_some_and(|etag| !etag.starts_with("W/"));
-    let streamed = text(header::CONTENT_TYPE).is_some_and(|media_type| media_type == exports::NDJSON);
+    let streamed = text(header::CONTENT_TYPE)
+        .is_some_and(|media_type| [exports::NDJSON, stream::EVENTS].contains(&media_type));
     !strong && !streamed
 }

@@ -102,6 +102,8 @@ pub(crate) struct Operation {
     pub(crate) conditional: bool,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) repeatable: bool,
+    /// Whether it is a stream that takes `Last-Event-ID` rather than an answer that has a tag.
+    pub(crate) resumable: bool,
 }
 
 impl Operation {
@@ -121,6 +123,7 @@ impl Operation {
             problems: Vec::new(),
             conditional: false,
             repeatable: false,
+            resumable: false,
         }
     }
 
@@ -193,6 +196,12 @@ impl Operation {
     /// Says that it takes `If-Match`.
     pub(crate) fn conditional(mut self) -> Self {
         self.conditional = true;
+        self
+    }
+
+    /// Says that it is a stream that takes `Last-Event-ID`.
+    pub(crate) fn resumes(mut self) -> Self {
+        self.resumable = true;
         self
     }
 
