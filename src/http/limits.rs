@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body::{Body as _, Frame, SizeHint};
@@ -21,6 +21,7 @@ use super::conditional::set;
 use super::connection::Peer;
 use super::problem::{Code, Problem};
 use super::rate::{Allowances, Left, WINDOW};
+use super::stream::Pushed;
 
 /// The most bytes of all header fields, names and values.
 pub(crate) const MOST_FIELD_BYTES: usize = 16 * 1024;
@@ -160,7 +161,9 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         Ok(left) => left,
         Err(problem) => return problem.into_response(),
     };
+    let asked_for_body = request.method() != Method::HEAD;
     let mut response = in_time(&app.options.limits, request, next).await;
+    Pushed::arrive(&mut response, asked_for_body);
     if response.status() == StatusCode::NOT_MODIFIED {
         app.rates.give_back(&asker);
     }

@@ -1,6 +1,6 @@
 //! The change feed as server-sent events: pushed to whoever follows it, from where they left off.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -29,6 +29,25 @@ pub(crate) const EVENTS: &str = "text/event-stream";
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// How long a client should wait before it comes back, in milliseconds.
 const RETRY: u32 = 1000;
+
+/// The body of a stream, which rides in an extension past the layers that would wrap it: what they need to
+/// compress an answer is as much as all the rest of a subscriber.
+#[derive(Clone)]
+pub(crate) struct Pushed(Arc<Mutex<Option<Body>>>);
+
+impl Pushed {
+    fn new(body: Body) -> Self {
+        Self(Arc::new(Mutex::new(Some(body))))
+    }
+
+    /// Puts the body where it belongs, if this is a stream, and its body is asked for.
+    pub(crate) fn arrive(response: &mut Response, asked_for: bool) {
+        let Some(Self(pushed)) = response.extensions_mut().remove() else { return };
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        let body = pushed.lock().ok().and_then(|mut pushed| pushed.take()).filter(|_| asked_for);
+        *response.body_mut() = body.unwrap_or_default();
+    }
+}
 
 /// Adds the stream.
 pub(crate) fn expose(api: &mut Api) {
@@ -83,7 +102,8 @@ async fn stream(call: Call) -> Result<Response, Problem> {
         let bytes = subscriber.next().await?;
         Some((Ok::<_, std::convert::Infallible>(bytes), subscriber))
     });
-    let mut response = Response::new(Body::from_stream(events));
+    let mut response = Response::new(Body::empty());
+    response.extensions_mut().insert(Pushed::new(Body::from_stream(events)));
     let fields = response.headers_mut();
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     // Proxies that gather what passes through them would hold events back.

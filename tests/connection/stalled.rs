@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use greenlight::domain::condition::Condition;
 use greenlight::http::Limits;
 use tokio::io::AsyncReadExt as _;
 
 use crate::line::{Answer, Client, exchange};
 use crate::service::{Service, brisk, on_sqlite};
-use crate::support::things::{company, found, put};
+use crate::support::things::{company, condition, found, of, own_record, put};
 
 const HALF_BODY: &str = "POST /v1/companies HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer KEY\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"name\":";
 const EXPORT: &str = "GET /v1/exports HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -66,16 +67,14 @@ fn a_body_that_comes_slowly_but_comes_is_taken() {
 /// Puts so much on record that it does not fit into what lies between the service and its client.
 async fn fill(service: &Service) {
     found(&service.register).await;
-    let company = |number: i32| {
-        let aliases: Vec<String> = (0..100).map(|alias| format!("\"{number}-{alias:0>180}\"")).collect();
-        let aliases = aliases.join(",");
-        format!(
-            "{{\"kind\":\"company\",\"id\":\"c-{number}\",\"name\":\"c\",\"jurisdiction\":\"CN\",\"aliases\":[{aliases}]}}"
-        )
-    };
-    let lines: Vec<String> = (0..1000).map(company).collect();
-    let lines = lines.join("\n");
-    crate::support::things::import(&service.register, &lines).await;
+    let long = "so it goes ".repeat(180);
+    let mut citation = own_record().remove(0);
+    citation.note = Some(of(long.trim_end()));
+    for number in 0..100 {
+        let citations = vec![citation.clone(); 100];
+        let condition = Condition { citations, ..condition(&format!("c-{number}")) };
+        put(&service.register, condition).await.unwrap();
+    }
 }
 
 #[test]
