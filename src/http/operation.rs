@@ -214,7 +214,8 @@ impl Operation {
     pub(crate) fn all_problems(&self) -> Vec<Code> {
         let mut all = self.problems.clone();
         all.extend([Code::InvalidParameter, Code::NotAcceptable, Code::Internal]);
-        all.extend([Code::TooManyRequests, Code::UriTooLong, Code::HeadTooLarge, Code::Overloaded]);
+        all.extend([Code::MalformedRequest, Code::RequestTimeout, Code::UriTooLong, Code::HeadTooLarge]);
+        all.extend([Code::TooManyRequests, Code::Overloaded]);
         match self.access {
             Access::Public => {}
             Access::Read => all.extend([Code::Unauthenticated, Code::Unavailable]),
@@ -229,7 +230,7 @@ impl Operation {
             all.push(Code::InvalidCursor);
         }
         if self.input.is_some() {
-            all.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::RequestTimeout]);
+            all.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType]);
         }
         if self.repeatable {
             all.push(Code::IdempotencyKeyReused);
