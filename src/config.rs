@@ -1,5 +1,7 @@
 //! What can be set, as flags and in the environment: one table, from which both are read and documented.
 
+pub mod limits;
+
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
@@ -152,12 +154,21 @@ pub const HEALTH_URL: Setting = Setting {
 };
 
 /// Everything that can be set.
-pub const SETTINGS: [&Setting; 13] = [
+pub const SETTINGS: [&Setting; 22] = [
     &DATABASE,
     &LOG_FORMAT,
     &LISTEN,
     &SAMPLE,
     &PUBLIC_READ,
+    &limits::CONNECTIONS,
+    &limits::HEAD_DEADLINE,
+    &limits::BODY_DEADLINE,
+    &limits::REPLY_DEADLINE,
+    &limits::REQUEST_DEADLINE,
+    &limits::STOP_DEADLINE,
+    &limits::HEARTBEAT,
+    &limits::PEER_RATE,
+    &limits::KEY_RATE,
     &KEY_NAME,
     &KEY_ROLE,
     &KEY_OWNER,
@@ -399,6 +410,11 @@ mod tests {
             "| `--listen` | `GREENLIGHT_LISTEN` | `127.0.0.1:8080` | `serve` | Where to listen, as `HOST:PORT`; port 0 takes a free one |"
         ));
         assert!(table.lines().all(|line| line.matches('|').count() == 6));
+    }
+
+    #[test]
+    fn the_readme_shows_the_table() {
+        assert!(include_str!("../README.md").contains(&table()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod export;
 mod health;
 mod import;
 mod key;
+mod limits;
 mod log;
 mod openapi;
 mod output;

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::backup::beside;
+use super::limits::Limits;
 use super::{Error, open, output, sample};
 use crate::app::{Address, Register, keys};
 use crate::config::{self, Config, LISTEN, PUBLIC_READ, SAMPLE};
@@ -20,6 +21,8 @@ use crate::http;
 const TIDY: Duration = Duration::from_hours(1);
 /// How long what is queued may take once the service stops.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+/// How many files may be open beside connections.
+const SPARE_FILES: u64 = 256;
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -32,6 +35,8 @@ pub(super) struct Serve {
     #[arg(long = PUBLIC_READ.flag, env = PUBLIC_READ.env, help = PUBLIC_READ.meaning,
         value_parser = config::truth, action = clap::ArgAction::SetTrue, hide_env_values = true)]
     public_read: bool,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 impl Serve {
@@ -42,6 +47,7 @@ impl Serve {
             Address::Sqlite(file) => Some(alone(file)?),
             Address::Postgres(_) => None,
         };
+        self.make_room();
         let listener = self.bind()?;
         let stop = told_to_stop()?;
         let register = open(config).await?;
@@ -51,6 +57,16 @@ impl Serve {
             tracing::warn!("the database does not answer; it is left alone");
         }
         outcome
+    }
+
+    /// Asks the system for as many open files as there can be connections, and some for the rest.
+    fn make_room(&self) {
+        let wanted = u64::from(self.limits.connections()) + SPARE_FILES;
+        match rlimit::increase_nofile_limit(wanted) {
+            Ok(granted) if granted >= wanted => {}
+            Ok(granted) => tracing::warn!(granted, wanted, "fewer files can be open than connections"),
+            Err(error) => tracing::warn!(%error, "the limit on open files is unknown"),
+        }
     }
 
     fn bind(&self) -> Result<TcpListener, Error> {
@@ -81,8 +97,8 @@ impl Serve {
             ));
         }
         let chores = chores(register);
-        let router = http::router(register, http::Options { public_read: self.public_read });
-        let served = http::serve(listener, router, stop).await;
+        let options = http::Options { public_read: self.public_read, limits: self.limits.limits() };
+        let served = http::serve(listener, register, options, stop).await;
         drop(chores);
         served.map_err(|cause| Error::of("the service", cause))
     }

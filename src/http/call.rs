@@ -1,6 +1,5 @@
 //! A call: everything a request says, checked against the operation it is for.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -9,7 +8,6 @@ use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
-use tower_http::timeout::TimeoutError;
 
 use super::App;
 use super::operation::{Access, Operation};
@@ -136,21 +134,12 @@ impl Limited for Request {
 }
 
 fn body_problem(cause: &BytesRejection) -> Problem {
-    if came_too_late(cause) {
-        return Problem::new(Code::RequestTimeout, "the body did not arrive in time");
-    }
     match cause.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes")
         }
         _ => Problem::new(Code::MalformedJson, format!("the body could not be read: {}", cause.body_text())),
     }
-}
-
-/// Whether a deadline is behind a body that could not be read: the rejection itself does not tell.
-fn came_too_late(cause: &BytesRejection) -> bool {
-    let first: Option<&(dyn Error + 'static)> = Some(cause);
-    std::iter::successors(first, |&cause| cause.source()).any(<dyn Error>::is::<TimeoutError>)
 }
 
 /// The longest list of tags, in bytes.

@@ -30,7 +30,7 @@ const LONGEST_WAIT: i64 = 25;
 const LONGEST_POSITION: usize = 64;
 
 /// A change as it is shown.
-fn written(entry: &Entry) -> String {
+pub(crate) fn written(entry: &Entry) -> String {
     let Entry { change, revision } = entry;
     let document = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
     let quoted = |text: &str| Value::from(text).to_string();
@@ -70,7 +70,8 @@ pub(crate) fn schema() -> Value {
     ])
 }
 
-fn example() -> Value {
+/// A change.
+pub(crate) fn example() -> Value {
     json!({
         "revision": 42, "ordinal": 1, "kind": "company", "id": "alibaba", "action": "created",
         "recorded_at": "2026-01-23T08:00:00Z", "actor": "operator", "reason": "the sample register",
@@ -85,30 +86,49 @@ pub(crate) fn page_example() -> Value {
 
 /// Adds the feed.
 pub(crate) fn expose(api: &mut Api) {
-    let position =
-        json!({"type": "string", "maxLength": LONGEST_POSITION, "pattern": "^([a-z0-9]+\\.)?[0-9]{1,18}$"});
     let wait =
         json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": LONGEST_WAIT, "default": 0});
-    let kinds: fn() -> Vec<&'static str> = kinds;
+    let mut params = vec![
+        Param::new(
+            "after",
+            position_schema(),
+            "The position after which to begin: the `next` of the page before, or a bare revision number; the beginning if not given.",
+        ),
+        limit_param(),
+    ];
+    params.extend(filter_params());
+    params.push(Param::new(
+        "wait",
+        wait,
+        "If there is nothing yet, hold the request until there is, for at most so many seconds.",
+    ));
     api.on(
         Operation::get("/v1/changes", "listChanges", "Changes")
             .says(
                 "Follow the changes",
                 "Every revision once, in order, whole: a page holds about `limit` changes but never part of a revision. `next` always advances, also past what the filters leave out. From the `revision` that a list states, following the feed misses nothing and repeats nothing.",
             )
-            .takes([
-                Param::new("after", position, "The position after which to begin: the `next` of the page before, or a bare revision number; the beginning if not given."),
-                limit_param(),
-                Param::new("kind", filter_schema(Takes::Words(kinds)), "Changes of these kinds of things."),
-                Param::new("company", filter_schema(Takes::Id), "Changes that concern any of these companies."),
-                Param::new("chip", filter_schema(Takes::Id), "Changes that concern any of these chips."),
-                Param::new("authority", filter_schema(Takes::Id), "Changes that concern any of these authorities."),
-                Param::new("wait", wait, "If there is nothing yet, hold the request until there is, for at most so many seconds."),
-            ])
+            .takes(params)
             .answers(200, "A page of the feed.", JSON, named("Feed"), json!({"items": [example()], "next": "5f2c9a0b1d3e.42", "revision": 42}))
             .refuses(&[Code::PositionGone, Code::RevisionInFuture]),
         follow,
     );
+}
+
+/// A position in the feed.
+pub(crate) fn position_schema() -> Value {
+    json!({"type": "string", "maxLength": LONGEST_POSITION, "pattern": "^([a-z0-9]+\\.)?[0-9]{1,18}$"})
+}
+
+/// What the feed can be narrowed to.
+pub(crate) fn filter_params() -> [Param; 4] {
+    let kinds: fn() -> Vec<&'static str> = kinds;
+    [
+        Param::new("kind", filter_schema(Takes::Words(kinds)), "Changes of these kinds of things."),
+        Param::new("company", filter_schema(Takes::Id), "Changes that concern any of these companies."),
+        Param::new("chip", filter_schema(Takes::Id), "Changes that concern any of these chips."),
+        Param::new("authority", filter_schema(Takes::Id), "Changes that concern any of these authorities."),
+    ]
 }
 
 fn kinds() -> Vec<&'static str> {
@@ -135,7 +155,10 @@ async fn follow(call: Call) -> Result<Response, Problem> {
         let (newest, epoch) = (read.at().revision, read.head().epoch.clone());
         let from = match after {
             Some(after) => after,
-            None => position(&call, &epoch, newest)?,
+            None => match call.params.text("after") {
+                Some(text) => located("after", text, &epoch, newest)?,
+                None => 0,
+            },
         };
         let page =
             feed::page(&mut read, from, limit, &narrowing).await.map_err(|error| problem(&error, &epoch))?;
@@ -148,8 +171,10 @@ async fn follow(call: Call) -> Result<Response, Problem> {
         if page.items.is_empty() && in_time {
             // What the filters leave out is passed over while waiting, so that it is not looked at twice.
             after = Some(page.next);
-            drop(tokio::time::timeout_at(deadline, call.app.register.store().changed(newest)).await);
-            continue;
+            tokio::select! {
+                _ = tokio::time::timeout_at(deadline, call.app.register.store().changed(newest)) => continue,
+                () = call.app.stopping.begun() => {}
+            }
         }
         let items: Vec<String> = page.items.iter().map(written).collect();
         let next = format!("{epoch}.{}", page.next);
@@ -159,7 +184,8 @@ async fn follow(call: Call) -> Result<Response, Problem> {
     }
 }
 
-fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
+/// What a call narrows the feed to.
+pub(crate) fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
     let mut narrowing = Narrowing::default();
     for word in call.params.values("kind", Takes::Words(kinds))?.unwrap_or_default() {
         narrowing.kinds.push(Kind::try_from(word.as_str()).map_err(|fault| refused("kind", &fault))?);
@@ -171,19 +197,18 @@ fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
     Ok(narrowing)
 }
 
-/// The revision after which to begin.
-fn position(call: &Call, epoch: &str, newest: i64) -> Result<i64, Problem> {
-    let Some(text) = call.params.text("after") else { return Ok(0) };
+/// The revision that a position, given in a parameter or header field of this name, stands for.
+pub(crate) fn located(name: &str, text: &str, epoch: &str, newest: i64) -> Result<i64, Problem> {
     if text.len() > LONGEST_POSITION {
         return Err(refused(
-            "after",
+            name,
             &Fault::new(FaultCode::TooLong, format!("must have at most {LONGEST_POSITION} characters")),
         ));
     }
     let (of, number) = text.rsplit_once('.').map_or((None, text), |(of, number)| (Some(of), number));
     let number = number.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(|| {
         refused(
-            "after",
+            name,
             &Fault::new(
                 FaultCode::Malformed,
                 "must be a position that the feed gave out, or a revision number",

@@ -14,11 +14,15 @@ mod chips;
 mod companies;
 mod conditional;
 mod conditions;
+mod connection;
 mod determinations;
 mod exports;
 mod holdings;
+mod hub;
 mod imports;
 mod keys;
+mod limits;
+mod line;
 mod movements;
 mod observe;
 mod openapi;
@@ -26,6 +30,7 @@ mod operation;
 mod page;
 mod params;
 mod problem;
+mod rate;
 mod refusals;
 mod reports;
 mod resources;
@@ -35,13 +40,15 @@ mod search;
 mod server;
 mod service;
 mod sources;
+mod standing;
+mod stopping;
+mod stream;
 mod transitions;
 mod workflows;
 mod write;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
@@ -51,8 +58,8 @@ use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate as _, SizeAbove};
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
+pub use limits::Limits;
 pub use server::serve;
 
 use crate::app::Register;
@@ -67,12 +74,13 @@ use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Workflow;
+use hub::Hub;
+use limits::Rates;
 use observe::Metrics;
 use operation::Api;
 use resources::expose;
+use stopping::Stopping;
 
-/// How long the body of a request may take from one piece to the next.
-const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Answers smaller than this are not worth compressing, in bytes.
 const WORTH_COMPRESSING: u16 = 860;
 /// How often the last use of a key is noted at most, in seconds.
@@ -83,6 +91,8 @@ const NOTE_USE_EVERY: i64 = 60;
 pub struct Options {
     /// Whether anybody may read without a key.
     pub public_read: bool,
+    /// What no client may exceed.
+    pub limits: Limits,
 }
 
 /// What every request is given.
@@ -92,6 +102,9 @@ pub(crate) struct App {
     pub(crate) options: Options,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) contract: Arc<Value>,
+    pub(crate) rates: Arc<Rates>,
+    pub(crate) stopping: Stopping,
+    pub(crate) hub: Arc<Hub>,
     noted: Arc<Mutex<HashMap<KeyId, Moment>>>,
 }
 
@@ -136,6 +149,7 @@ fn api() -> Api {
     determinations::expose(&mut api);
     board::expose(&mut api);
     changes::expose(&mut api);
+    stream::expose(&mut api);
     revisions::expose(&mut api);
     search::expose(&mut api);
     imports::expose(&mut api);
@@ -159,12 +173,20 @@ pub fn problem_table() -> String {
 
 /// The routes of the service, with everything around them.
 pub fn router(register: &Register, options: Options) -> Router {
+    built(register, options, &Stopping::default())
+}
+
+/// The routes of a service that heeds the sign to stop.
+fn built(register: &Register, options: Options, stopping: &Stopping) -> Router {
     let api = api();
     let app = App {
         register: register.clone(),
         options,
         metrics: Arc::new(Metrics::new()),
         contract: Arc::new(openapi::document(&api)),
+        rates: Arc::new(Rates::new(&options.limits)),
+        stopping: stopping.clone(),
+        hub: Arc::new(Hub::new(register)),
         noted: Arc::default(),
     };
     let docs =
@@ -177,10 +199,10 @@ pub fn router(register: &Register, options: Options) -> Router {
         .fallback(service::no_such_path)
         .method_not_allowed_fallback(service::method_not_allowed)
         .with_state(app.clone())
-        .layer(RequestBodyTimeoutLayer::new(BODY_DEADLINE))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(compression)
         .layer(from_fn(observe::no_bare_errors))
+        .layer(from_fn_with_state(app.clone(), limits::guard))
         .layer(from_fn_with_state(app, observe::observe))
 }
 
@@ -194,6 +216,7 @@ fn compressible(
 ) -> bool {
     let text = |name| fields.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     let strong = text(header::ETAG).is_some_and(|etag| !etag.starts_with("W/"));
-    let streamed = text(header::CONTENT_TYPE).is_some_and(|media_type| media_type == exports::NDJSON);
+    let streamed = text(header::CONTENT_TYPE)
+        .is_some_and(|media_type| [exports::NDJSON, stream::EVENTS].contains(&media_type));
     !strong && !streamed
 }

@@ -123,6 +123,14 @@ fn parameters(operation: &Operation) -> Value {
     let mut parameters: Vec<Value> = operation.path_params().into_iter().map(path_parameter).collect();
     parameters.extend(operation.params.iter().map(query_parameter));
     let header = |name: &str, about: &str, schema: Value| json!({"name": name, "in": "header", "description": about, "schema": schema});
+    if operation.resumable {
+        parameters.push(header(
+            "Last-Event-ID",
+            "Where the caller left off: the `id` of the last event, or a bare revision number. The stream begins with what comes next if it is not given.",
+            changes::position_schema(),
+        ));
+        return Value::Array(parameters);
+    }
     if operation.method == axum::http::Method::GET {
         parameters.push(header(
             "If-None-Match",
@@ -193,7 +201,7 @@ fn responses(operation: &Operation) -> Value {
             entry["content"][*media_type] = json!({"schema": schema, "example": example});
         }
     }
-    if operation.method == axum::http::Method::GET {
+    if operation.method == axum::http::Method::GET && !operation.resumable {
         responses.insert(
             "304".to_owned(),
             json!({"description": "The caller has it already.", "headers": fields(operation, 304)}),
@@ -238,7 +246,7 @@ fn problem_examples() -> Value {
 fn fields(operation: &Operation, status: u16) -> Value {
     let text = |about: &str| json!({"description": about, "schema": {"type": "string", "maxLength": 2000}});
     let mut fields = json!({"X-Request-Id": text("The id of the request.")});
-    if status != 204 && operation.method == axum::http::Method::GET {
+    if status != 204 && operation.method == axum::http::Method::GET && !operation.resumable {
         fields["ETag"] = text("The version of what is shown.");
     }
     if operation.access != Access::Public {

@@ -102,6 +102,8 @@ pub(crate) struct Operation {
     pub(crate) conditional: bool,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) repeatable: bool,
+    /// Whether it is a stream that takes `Last-Event-ID` rather than an answer that has a tag.
+    pub(crate) resumable: bool,
 }
 
 impl Operation {
@@ -121,6 +123,7 @@ impl Operation {
             problems: Vec::new(),
             conditional: false,
             repeatable: false,
+            resumable: false,
         }
     }
 
@@ -196,6 +199,12 @@ impl Operation {
         self
     }
 
+    /// Says that it is a stream that takes `Last-Event-ID`.
+    pub(crate) fn resumes(mut self) -> Self {
+        self.resumable = true;
+        self
+    }
+
     /// The names of its path parameters.
     pub(crate) fn path_params(&self) -> Vec<&str> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
@@ -205,6 +214,8 @@ impl Operation {
     pub(crate) fn all_problems(&self) -> Vec<Code> {
         let mut all = self.problems.clone();
         all.extend([Code::InvalidParameter, Code::NotAcceptable, Code::Internal]);
+        all.extend([Code::MalformedRequest, Code::RequestTimeout, Code::UriTooLong, Code::HeadTooLarge]);
+        all.extend([Code::TooManyRequests, Code::Overloaded]);
         match self.access {
             Access::Public => {}
             Access::Read => all.extend([Code::Unauthenticated, Code::Unavailable]),
@@ -219,7 +230,7 @@ impl Operation {
             all.push(Code::InvalidCursor);
         }
         if self.input.is_some() {
-            all.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::RequestTimeout]);
+            all.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType]);
         }
         if self.repeatable {
             all.push(Code::IdempotencyKeyReused);

@@ -53,6 +53,8 @@ macro_rules! problems {
 }
 
 problems! {
+    MalformedRequest = "malformed_request", BAD_REQUEST, "The request is not HTTP/1.1",
+        "The head of the request breaks the rules of RFC 9112: its line, a field, or not exactly one `Host`. The connection is closed.";
     MalformedJson = "malformed_json", BAD_REQUEST, "The body is not JSON",
         "The body could not be read as JSON in UTF-8. Mend it and send it again.";
     InvalidBody = "invalid_body", BAD_REQUEST, "The body is not what it should be",
@@ -109,14 +111,22 @@ problems! {
         "The `ETag` field holds the version on record. Read it, decide again, and send the change with that version in `If-Match`.";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "A body has at most 1 MiB, an import at most 64 MiB.";
+    UriTooLong = "uri_too_long", URI_TOO_LONG, "The path is too long",
+        "Path and query have at most 8 KiB together.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is of another media type",
         "Send `application/json`; a patch as `application/merge-patch+json`; an import as `application/x-ndjson`.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key belongs to another request",
         "A key stands for one request: the same method, path, parameters, preconditions and body. Use a fresh key for another one.";
     PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "The version to change must be named",
         "Send `If-Match` with the `ETag` that the thing was read with, or `*` to change whatever is there.";
+    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, "Too many requests",
+        "The key or the address has used up what it may ask. Wait as long as `Retry-After` says; `RateLimit` tells what is left. A 304 costs a tenth.";
+    HeadTooLarge = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the request is too large",
+        "A request has at most 100 header fields, with at most 16 KiB together.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The service failed",
         "It is not the request's fault. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The service has as much to do as it can take",
+        "Too many connections are open, or the answer was not ready in time. Try again after `Retry-After`; repeat a write with the same `Idempotency-Key`.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The register cannot be reached or written",
         "Try again after `Retry-After`. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
 }
@@ -249,7 +259,9 @@ impl Problem {
                     HeaderValue::from_static("Bearer realm=\"greenlight\""),
                 ));
             }
-            Code::Unavailable => fields.push((header::RETRY_AFTER, HeaderValue::from_static("2"))),
+            Code::Unavailable | Code::Overloaded => {
+                fields.push((header::RETRY_AFTER, HeaderValue::from_static("2")));
+            }
             _ => {}
         }
         fields.extend(self.fields.iter().cloned());
@@ -292,4 +304,14 @@ pub(crate) fn page(code: Code) -> Value {
         "code": code.as_str(),
         "about": code.about(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_shows_the_catalogue() {
+        assert!(include_str!("../../README.md").contains(&table()));
+    }
 }

@@ -1,38 +1,97 @@
-//! Serving connections: HTTP/1.1 with deadlines, and a stop that ends within a bound.
+//! Serving connections: as many as there is room for, and a stop that ends within a bound.
 
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum_server::Handle;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 
-/// How long a connection may take to send its first request, and any request its head.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// How long requests under way may go on once the service stops.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+use super::connection::{Host, last_word};
+use super::line::{Line, Talk};
+use super::problem::{Code, Problem};
+use super::stopping::Stopping;
+use super::{Options, built};
+use crate::app::{Register, fresh_id};
 
-/// Serves until `stop` is done, then lets the requests under way finish for a while.
+/// How long to wait before the next try to take a connection that the system would not give.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How many clients for whom there is no room are told so at a time.
+const TOLD: usize = 64;
+/// How much longer than the bound a stop may take, for what ends at the bound to end.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// Serves the register until `stop` is done, then lets the requests under way finish for a while.
 ///
 /// # Errors
 ///
 /// [`io::Error`] if the listener cannot be used.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
+    register: &Register,
+    options: Options,
+    stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    let handle: Handle<SocketAddr> = Handle::new();
-    let stopping = handle.clone();
-    let stop_task = tokio::spawn(async move {
-        stop.await;
-        stopping.graceful_shutdown(Some(STOP_WITHIN));
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let stopping = Stopping::default();
+    let clock = register.clone();
+    let host = Arc::new(Host {
+        router: built(register, options, &stopping),
+        limits: options.limits,
+        stopping,
+        request_id: Box::new(move || fresh_id(clock.now()).as_str().to_owned()),
     });
-    let mut server = axum_server::from_tcp(listener)?.handle(handle);
-    server.http_builder().http1().header_read_timeout(HEAD_DEADLINE);
-    let outcome = server.serve(router.into_make_service()).await;
-    stop_task.abort();
-    outcome
+    let places = Arc::new(Semaphore::new(options.limits.connections as usize));
+    tokio::select! {
+        () = accept(&listener, &host, &places) => {}
+        () = stop => {}
+    }
+    drop(listener);
+    host.stopping.begin();
+    // Every connection has its place until it ends, and each ends within the bound by itself.
+    let ended = places.acquire_many(options.limits.connections);
+    if timeout(options.limits.stop + SLACK, ended).await.is_err() {
+        tracing::warn!("connections were still open at the end");
+    }
+    Ok(())
+}
+
+/// Takes connections for ever.
+async fn accept(listener: &tokio::net::TcpListener, host: &Arc<Host>, places: &Arc<Semaphore>) {
+    let told = Arc::new(Semaphore::new(TOLD));
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+            let host = Arc::clone(host);
+            tokio::spawn(async move {
+                host.attend(stream, peer.ip()).await;
+                drop(place);
+            });
+        } else if let Ok(told) = Arc::clone(&told).try_acquire_owned() {
+            let host = Arc::clone(host);
+            tokio::spawn(async move {
+                turn_away(&host, stream, peer).await;
+                drop(told);
+            });
+        }
+    }
+}
+
+/// Tells a client that there is no room for it.
+async fn turn_away(host: &Host, stream: TcpStream, peer: SocketAddr) {
+    tracing::debug!(%peer, "no room for a connection");
+    let problem = Problem::new(Code::Overloaded, "as many connections are open as the service takes");
+    let line = Line::new(stream, Arc::new(Talk::default()), host.limits.reply);
+    line.close(Some(last_word(&problem, &(host.request_id)()))).await;
 }

@@ -77,7 +77,7 @@ impl Service {
 
     async fn with_keys(register: Register, clock: Clock) -> Self {
         let mut service = Self {
-            router: router(&register, Options { public_read: false }),
+            router: router(&register, Options { public_read: false, ..Options::default() }),
             register,
             clock,
             keys: Keys::default(),
@@ -93,14 +93,14 @@ impl Service {
 
     /// Another service over the same register, in which anybody may read.
     pub(crate) fn public(&self) -> Self {
-        Self { router: router(&self.register, Options { public_read: true }), ..self.clone() }
+        Self { router: router(&self.register, Options { public_read: true, ..Options::default() }), ..self.clone() }
     }
 
     /// The same register, closed and opened again.
     pub(crate) async fn reopened(self, database: &Database) -> Self {
         self.register.store().close().await;
         let register = database.open(&self.clock).await;
-        Self { router: router(&register, Options { public_read: false }), register, ..self }
+        Self { router: router(&register, Options { public_read: false, ..Options::default() }), register, ..self }
     }
 
     /// The secret of another key.

@@ -9,6 +9,7 @@ mod support;
 mod backups;
 mod keys;
 mod lines;
+#[expect(dead_code, reason = "other tests use more of it")]
 mod program;
 mod readme;
 mod service;

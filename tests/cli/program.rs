@@ -167,6 +167,13 @@ impl Service {
         }
     }
 
+    /// The memory it has in use, in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let sizes = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
+        let pages: u64 = sizes.split(' ').nth(1).unwrap().parse().unwrap();
+        pages * 4096
+    }
+
     fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());

@@ -1,0 +1,295 @@
+//! What no request may exceed: the size of its head, the time its body and its answer take, and how often
+//! it is made.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http_body::{Body as _, Frame, SizeHint};
+use tokio::time::{Sleep, sleep, timeout};
+
+use super::App;
+use super::conditional::set;
+use super::connection::Peer;
+use super::problem::{Code, Problem};
+use super::rate::{Allowances, Left, WINDOW};
+use super::stream::Pushed;
+
+/// The most bytes of all header fields, names and values.
+pub(crate) const MOST_FIELD_BYTES: usize = 16 * 1024;
+/// The most bytes of path and query.
+pub(crate) const MOST_URI_BYTES: usize = 8 * 1024;
+/// How many bytes of a body must come in a second once its deadline has passed.
+const PACE: u32 = 16 * 1024;
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// What no client may exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many connections can be open.
+    pub connections: u32,
+    /// How long a request may take to send its head, and a connection may be idle.
+    pub head: Duration,
+    /// How long a body may take, beside what its size allows.
+    pub body: Duration,
+    /// How long a client may take next to nothing of an answer.
+    pub reply: Duration,
+    /// How long an answer may take to begin once the request has arrived.
+    pub request: Duration,
+    /// How long requests under way may go on once the service stops.
+    pub stop: Duration,
+    /// How often a stream on which nothing happens gives a sign of life.
+    pub heartbeat: Duration,
+    /// How many requests a minute may come from one address; any if none is given.
+    pub per_peer: Option<u32>,
+    /// How many requests a minute may be made with one key; any if none is given.
+    pub per_key: Option<u32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            head: Duration::from_secs(15),
+            body: Duration::from_secs(30),
+            reply: Duration::from_secs(30),
+            request: Duration::from_mins(1),
+            stop: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(15),
+            per_peer: None,
+            per_key: None,
+        }
+    }
+}
+
+/// The allowances of peers and of keys, where there are any.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    peers: Option<Allowances>,
+    keys: Option<Allowances>,
+}
+
+impl Rates {
+    /// Allowances as large as the limits say.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { peers: limits.per_peer.map(Allowances::new), keys: limits.per_key.map(Allowances::new) }
+    }
+
+    fn spend(&self, asker: &Asker) -> Result<Option<(&'static str, Left)>, Problem> {
+        let mut tightest: Option<(&'static str, Left)> = None;
+        for (policy, outcome) in [
+            ("peer", self.peers.as_ref().zip(asker.peer).map(|(all, peer)| all.spend(&peer, asker.at))),
+            ("key", self.keys.as_ref().zip(asker.key.as_ref()).map(|(all, key)| all.spend(key, asker.at))),
+        ] {
+            match outcome {
+                None => {}
+                Some(Err(left)) => return Err(exhausted(policy, left)),
+                Some(Ok(left)) if tightest.is_some_and(|(_, least)| least.requests <= left.requests) => {}
+                Some(Ok(left)) => tightest = Some((policy, left)),
+            }
+        }
+        Ok(tightest)
+    }
+
+    fn give_back(&self, asker: &Asker) {
+        if let Some((all, peer)) = self.peers.as_ref().zip(asker.peer) {
+            all.give_back(&peer);
+        }
+        if let Some((all, key)) = self.keys.as_ref().zip(asker.key.as_ref()) {
+            all.give_back(key);
+        }
+    }
+}
+
+/// Who asks, and when.
+struct Asker {
+    at: Instant,
+    peer: Option<IpAddr>,
+    key: Option<HeaderValue>,
+}
+
+impl Asker {
+    fn of(request: &Request) -> Self {
+        // Who has one address of the newer kind has a whole network of them.
+        let network = |ip: IpAddr| match ip {
+            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
+            v4 @ IpAddr::V4(_) => v4,
+        };
+        Self {
+            at: Instant::now(),
+            peer: request.extensions().get::<Peer>().map(|peer| network(peer.0)),
+            key: request.headers().get(header::AUTHORIZATION).cloned(),
+        }
+    }
+}
+
+fn exhausted(policy: &str, left: Left) -> Problem {
+    let wait = whole_seconds(left.after).max(1);
+    let (limit, rule) = rate_fields(policy, left);
+    Problem::new(Code::TooManyRequests, format!("the {policy} may make {} requests a minute", left.quota))
+        .field(header::RETRY_AFTER, &wait.to_string())
+        .field(RATE_LIMIT, &limit)
+        .field(RATE_LIMIT_POLICY, &rule)
+}
+
+fn rate_fields(policy: &str, left: Left) -> (String, String) {
+    let (requests, after) = (left.requests, whole_seconds(left.after));
+    let rule = format!("\"{policy}\";q={};w={}", left.quota, WINDOW.as_secs());
+    (format!("\"{policy}\";r={requests};t={after}"), rule)
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// Around every request, inside the layer that writes problems: what no request may exceed.
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    if let Err(problem) = check_head(&request) {
+        return closing(problem);
+    }
+    let asker = Asker::of(&request);
+    let left = match app.rates.spend(&asker) {
+        Ok(left) => left,
+        Err(problem) => return problem.into_response(),
+    };
+    let asked_for_body = request.method() != Method::HEAD;
+    let mut response = in_time(&app.options.limits, request, next).await;
+    Pushed::arrive(&mut response, asked_for_body);
+    if response.status() == StatusCode::NOT_MODIFIED {
+        app.rates.give_back(&asker);
+    }
+    if let Some((policy, left)) = left {
+        let (limit, rule) = rate_fields(policy, left);
+        set(response.headers_mut(), RATE_LIMIT, &limit);
+        set(response.headers_mut(), RATE_LIMIT_POLICY, &rule);
+    }
+    response
+}
+
+/// An answer after which the connection is closed.
+fn closing(problem: Problem) -> Response {
+    problem.field(header::CONNECTION, "close").into_response()
+}
+
+/// Checks what the protocol lets through.
+fn check_head(request: &Request) -> Result<(), Problem> {
+    let uri = request.uri();
+    if uri.path_and_query().map_or(0, |text| text.as_str().len()) > MOST_URI_BYTES {
+        let detail = format!("path and query must have at most {MOST_URI_BYTES} bytes");
+        return Err(Problem::new(Code::UriTooLong, detail));
+    }
+    if size(request.headers()) > MOST_FIELD_BYTES {
+        let detail = format!("the header fields must have at most {MOST_FIELD_BYTES} bytes");
+        return Err(Problem::new(Code::HeadTooLarge, detail));
+    }
+    if request.extensions().get::<Peer>().is_none() {
+        // It did not come by a connection, and needs no host.
+        return Ok(());
+    }
+    match (request.headers().get_all(header::HOST).iter().count(), request.version()) {
+        (1, _) | (0, Version::HTTP_10) => Ok(()),
+        (0, _) => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host`")),
+        _ => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host` once")),
+    }
+}
+
+fn size(fields: &HeaderMap) -> usize {
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+/// Answers within the time there is, counted from when the whole request has arrived.
+async fn in_time(limits: &Limits, request: Request, next: Next) -> Response {
+    let arrival = Arc::new(Arrival::default());
+    let request = if request.body().is_end_stream() {
+        arrival.whole.store(true, Ordering::Relaxed);
+        request
+    } else {
+        request.map(|body| Body::new(Arriving::new(body, limits.body, Arc::clone(&arrival))))
+    };
+    let mut answer = std::pin::pin!(next.run(request));
+    loop {
+        match timeout(limits.request, answer.as_mut()).await {
+            Ok(_) if arrival.late.load(Ordering::Relaxed) => {
+                return closing(Problem::new(Code::RequestTimeout, "the body did not arrive in time"));
+            }
+            Ok(response) => return response,
+            // The body has a deadline of its own.
+            Err(_) if !arrival.whole.load(Ordering::Relaxed) => {}
+            Err(_) => {
+                tracing::warn!("a request was not answered in time");
+                return Problem::new(Code::Overloaded, "the answer was not ready in time").into_response();
+            }
+        }
+    }
+}
+
+/// How far a body has come.
+#[derive(Debug, Default)]
+struct Arrival {
+    whole: AtomicBool,
+    late: AtomicBool,
+}
+
+/// A body that must come within a time that grows with its size.
+struct Arriving {
+    body: Body,
+    arrival: Arc<Arrival>,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl Arriving {
+    fn new(body: Body, allowed: Duration, arrival: Arc<Arrival>) -> Self {
+        Self { body, arrival, deadline: Box::pin(sleep(allowed)) }
+    }
+
+    /// More has come, and makes more time.
+    fn came(&mut self, bytes: usize) {
+        let more = Duration::from_secs(1).saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX)) / PACE;
+        let later = self.deadline.deadline() + more;
+        self.deadline.as_mut().reset(later);
+    }
+}
+
+impl http_body::Body for Arriving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = self.get_mut();
+        let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
+            ready!(Future::poll(this.deadline.as_mut(), cx));
+            this.arrival.late.store(true, Ordering::Relaxed);
+            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body did not arrive in time");
+            return Poll::Ready(Some(Err(axum::Error::new(late))));
+        };
+        match &frame {
+            Some(Ok(frame)) => this.came(frame.data_ref().map_or(0, Bytes::len)),
+            None => this.arrival.whole.store(true, Ordering::Relaxed),
+            Some(Err(_)) => {}
+        }
+        if this.body.is_end_stream() {
+            this.arrival.whole.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,228 @@
+//! The line to one client: what it says is watched, and it is given up once it takes nothing any more.
+
+use std::future::Future as _;
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+/// The least a client must take of an answer within a deadline, in bytes: else it is given up.
+const LEAST: usize = 16 * 1024;
+/// How long a client that is told to go away may go on talking, and how much of it is listened to.
+const FAREWELL: Duration = Duration::from_secs(1);
+const MOST_FAREWELL: usize = 1024 * 1024;
+
+/// What goes on at a line, as far as both of its ends need to know.
+#[derive(Debug, Default)]
+pub(crate) struct Talk {
+    /// Whether a request is being answered, and whether all of the answer has been handed over.
+    answering: AtomicBool,
+    handed_over: AtomicBool,
+    /// Whether the client has yet to take something.
+    owed: AtomicBool,
+    /// Whether anything came since the last answer, and whether it had a first line.
+    heard: AtomicBool,
+    heard_line: AtomicBool,
+    /// The status with which the protocol itself would refuse what came.
+    refused: AtomicU16,
+}
+
+impl Talk {
+    /// A request has come whole, but for its body.
+    pub(crate) fn begin(&self) {
+        self.handed_over.store(false, Ordering::Release);
+        self.answering.store(true, Ordering::Release);
+    }
+
+    /// All of its answer has been handed over, though it may have yet to be sent.
+    pub(crate) fn end(&self) {
+        self.handed_over.store(true, Ordering::Release);
+    }
+
+    /// Everything that was handed over has been sent.
+    fn sent(&self) {
+        if self.handed_over.swap(false, Ordering::AcqRel) {
+            self.heard.store(false, Ordering::Release);
+            self.heard_line.store(false, Ordering::Release);
+            self.answering.store(false, Ordering::Release);
+        }
+    }
+
+    /// Whether a request is being answered, or part of an answer has yet to be taken.
+    pub(crate) fn busy(&self) -> bool {
+        self.answering.load(Ordering::Acquire) || self.owed.load(Ordering::Acquire)
+    }
+
+    /// Whether part of a request has come.
+    pub(crate) fn heard(&self) -> bool {
+        !self.busy() && self.heard.load(Ordering::Acquire)
+    }
+
+    /// The status with which the protocol refused what came, if it did.
+    pub(crate) fn refused(&self) -> Option<StatusCode> {
+        let status = StatusCode::from_u16(self.refused.load(Ordering::Acquire)).ok()?;
+        // A head that is too large before its first line has ended has too long a path.
+        let endless =
+            status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE && !self.heard_line.load(Ordering::Acquire);
+        Some(if endless { StatusCode::URI_TOO_LONG } else { status })
+    }
+
+    fn listen(&self, bytes: &[u8]) {
+        if bytes.is_empty() || self.answering.load(Ordering::Acquire) {
+            return;
+        }
+        self.heard.store(true, Ordering::Release);
+        if bytes.contains(&b'\n') {
+            self.heard_line.store(true, Ordering::Release);
+        }
+    }
+
+    /// Keeps back the empty answer with which the protocol refuses what is no request, and notes its
+    /// status: it is answered with a problem instead. While nothing is being answered nobody else writes.
+    fn keeps_back(&self, bytes: &[u8]) -> bool {
+        if self.answering.load(Ordering::Acquire) {
+            return false;
+        }
+        let status =
+            bytes.strip_prefix(b"HTTP/1.1 ").and_then(|rest| std::str::from_utf8(rest.get(..3)?).ok());
+        let Some(status) = status.and_then(|status| status.parse().ok()) else { return false };
+        self.refused.store(status, Ordering::Release);
+        true
+    }
+}
+
+/// The line to one client.
+pub(crate) struct Line {
+    stream: TcpStream,
+    talk: Arc<Talk>,
+    deadline: Duration,
+    /// Runs while the client takes less than it is given.
+    patience: Option<Pin<Box<Sleep>>>,
+    taken: usize,
+}
+
+impl Line {
+    /// A line whose client is given up if it takes next to nothing of an answer within the deadline.
+    pub(crate) fn new(stream: TcpStream, talk: Arc<Talk>, deadline: Duration) -> Self {
+        Self { stream, talk, deadline, patience: None, taken: 0 }
+    }
+
+    /// Says a last word, and closes in such a way that it arrives: closing with something unread would
+    /// take it back.
+    pub(crate) async fn close(mut self, last: Option<Vec<u8>>) {
+        let farewell = async {
+            if let Some(last) = last {
+                self.stream.write_all(&last).await?;
+            }
+            self.stream.shutdown().await?;
+            // Not part of every connection's future, which would be that much larger.
+            let (mut ignored, mut listened) = (vec![0; 4096], 0);
+            while listened < MOST_FAREWELL {
+                match self.stream.read(&mut ignored).await? {
+                    0 => break,
+                    more => listened += more,
+                }
+            }
+            Ok::<_, io::Error>(())
+        };
+        // Whoever does not listen to the end is not waited for.
+        drop(timeout(FAREWELL, farewell).await);
+    }
+
+    /// Notes how much the client took of what it was offered.
+    fn took(
+        &mut self,
+        outcome: Poll<io::Result<usize>>,
+        offered: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(taken)) = outcome {
+            self.taken += taken;
+            if taken == offered {
+                self.patience = None;
+                self.talk.owed.store(false, Ordering::Release);
+            }
+            return outcome;
+        }
+        if outcome.is_pending() {
+            self.talk.owed.store(true, Ordering::Release);
+            return self.wait(cx).map(Err);
+        }
+        outcome
+    }
+
+    /// Runs out of patience if the client took too little for too long.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.patience.is_none() {
+            self.taken = 0;
+        }
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(self.deadline)));
+        loop {
+            ready!(patience.as_mut().poll(cx));
+            if self.taken < LEAST {
+                return Poll::Ready(io::Error::new(
+                    ErrorKind::TimedOut,
+                    "the client does not take its answer",
+                ));
+            }
+            self.taken = 0;
+            patience.as_mut().reset(Instant::now() + self.deadline);
+        }
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let line = self.get_mut();
+        let before = into.filled().len();
+        ready!(Pin::new(&mut line.stream).poll_read(cx, into))?;
+        line.talk.listen(into.filled().get(before..).unwrap_or_default());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let line = self.get_mut();
+        if line.talk.keeps_back(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let outcome = Pin::new(&mut line.stream).poll_write(cx, bytes);
+        line.took(outcome, bytes.len(), cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let line = self.get_mut();
+        let offered = pieces.iter().map(|piece| piece.len()).sum();
+        if pieces.first().is_some_and(|first| line.talk.keeps_back(first)) {
+            return Poll::Ready(Ok(offered));
+        }
+        let outcome = Pin::new(&mut line.stream).poll_write_vectored(cx, pieces);
+        line.took(outcome, offered, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let line = self.get_mut();
+        line.talk.sent();
+        Pin::new(&mut line.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

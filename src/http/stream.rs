@@ -1,0 +1,194 @@
+//! The change feed as server-sent events: pushed to whoever follows it, from where they left off.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+use futures_util::stream::unfold;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::call::Call;
+use super::changes::{self, filter_params, located, narrowing};
+use super::conditional::set;
+use super::hub::{After, Hub};
+use super::operation::{Api, Operation};
+use super::problem::{Code, Problem};
+use super::refusals::store_problem;
+use super::standing::Works;
+use super::stopping::Stopping;
+use crate::app::{Narrowing, Wanted};
+use crate::domain::actor::Actor;
+
+/// The media type of server-sent events.
+pub(crate) const EVENTS: &str = "text/event-stream";
+/// Where a client left off.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// How long a client should wait before it comes back, in milliseconds.
+const RETRY: u32 = 1000;
+
+/// The body of a stream, which rides in an extension past the layers that would wrap it: what they need to
+/// compress an answer is as much as all the rest of a subscriber.
+#[derive(Clone)]
+pub(crate) struct Pushed(Arc<Mutex<Option<Body>>>);
+
+impl Pushed {
+    fn new(body: Body) -> Self {
+        Self(Arc::new(Mutex::new(Some(body))))
+    }
+
+    /// Puts the body where it belongs, if this is a stream, and its body is asked for.
+    pub(crate) fn arrive(response: &mut Response, asked_for: bool) {
+        let Some(Self(pushed)) = response.extensions_mut().remove() else { return };
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        let body = pushed.lock().ok().and_then(|mut pushed| pushed.take()).filter(|_| asked_for);
+        *response.body_mut() = body.unwrap_or_default();
+    }
+}
+
+/// Adds the stream.
+pub(crate) fn expose(api: &mut Api) {
+    let schema =
+        json!({"type": "string", "maxLength": 1_000_000_000, "contentMediaType": "text/event-stream"});
+    let change = changes::example();
+    let example = format!(
+        "retry: {RETRY}\nid: 5f2c9a0b1d3e.41\n\nevent: revision\nid: 5f2c9a0b1d3e.42\ndata: [{change}]\n\n:\n\n"
+    );
+    api.on(
+        Operation::get("/v1/changes/stream", "streamChanges", "Changes")
+            .says(
+                "Be told of changes",
+                "Server-sent events. `revision`: one for each revision, its `id` the position after it, its data the changes in it that the filters let through, as in the feed; a revision of which nothing is left is passed over. `reset`: the position to resume from is of another epoch; read the lists again, and go on from here. The stream begins with the position where it begins, so that nothing is missed if it breaks before the first event. A comment is a sign of life. The stream ends when the key stops working, when the service stops, and when the client is too slow; come back with `Last-Event-ID`.",
+            )
+            .takes(filter_params())
+            .resumes()
+            .answers(200, "The events, as they happen.", EVENTS, schema, example.into())
+            .refuses(&[Code::RevisionInFuture]),
+        stream,
+    );
+}
+
+async fn stream(call: Call) -> Result<Response, Problem> {
+    let narrowing = narrowing(&call)?;
+    let read = call.app.register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
+    let (newest, epoch) = (read.at().revision, read.head().epoch.clone());
+    drop(read);
+    let (position, reset) = match left_off(&call, &epoch, newest) {
+        Ok(position) => (position.unwrap_or(newest), false),
+        Err(problem) if problem.code == Code::PositionGone => (newest, true),
+        Err(problem) => return Err(problem),
+    };
+    let hub = Arc::clone(&call.app.hub);
+    hub.begin(&epoch, newest);
+    let works = match &call.actor {
+        Actor::Key(key) => hub.standing.watch(&key.id),
+        _ => Works::always(),
+    };
+    let subscriber = Subscriber {
+        news: hub.news(),
+        hub,
+        narrowing,
+        greeting: Some(greeting(&epoch, position, reset)),
+        epoch,
+        position,
+        works,
+        stopping: call.app.stopping.clone(),
+        heartbeat: call.app.options.limits.heartbeat,
+    };
+    let events = unfold(subscriber, |mut subscriber| async move {
+        let bytes = subscriber.next().await?;
+        Some((Ok::<_, std::convert::Infallible>(bytes), subscriber))
+    });
+    let mut response = Response::new(Body::empty());
+    response.extensions_mut().insert(Pushed::new(Body::from_stream(events)));
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    // Proxies that gather what passes through them would hold events back.
+    fields.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    set(fields, HeaderName::from_static("revision"), &newest.to_string());
+    Ok(response)
+}
+
+/// The position that the client has seen already, if it says so.
+fn left_off(call: &Call, epoch: &str, newest: i64) -> Result<Option<i64>, Problem> {
+    let Some(value) = call.headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    // What is no text is no position either.
+    let text = value.to_str().unwrap_or("?");
+    located(LAST_EVENT_ID.as_str(), text, epoch, newest).map(Some)
+}
+
+fn greeting(epoch: &str, position: i64, reset: bool) -> Bytes {
+    let beginning = format!("retry: {RETRY}\nid: {epoch}.{position}\n");
+    let data = json!({"next": format!("{epoch}.{position}"), "revision": position});
+    let event = if reset { format!("event: reset\ndata: {data}\n") } else { String::new() };
+    format!("{beginning}{event}\n").into()
+}
+
+/// Somebody who follows the stream: a position, and what tells when there is more.
+struct Subscriber {
+    hub: Arc<Hub>,
+    news: watch::Receiver<i64>,
+    narrowing: Narrowing,
+    greeting: Option<Bytes>,
+    epoch: String,
+    position: i64,
+    works: Works,
+    stopping: Stopping,
+    heartbeat: Duration,
+}
+
+impl Subscriber {
+    /// What to send next; `None` ends the stream.
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(greeting) = self.greeting.take() {
+            return Some(greeting);
+        }
+        while self.works.now() {
+            match self.hub.after(&self.epoch, self.position) {
+                After::Event(event, position) => {
+                    self.position = position;
+                    if let Some(told) = event.told(&self.epoch, &self.narrowing) {
+                        return Some(told);
+                    }
+                }
+                After::Behind => {
+                    let events = self.catch_up().await?;
+                    if !events.is_empty() {
+                        return Some(events);
+                    }
+                }
+                After::Nothing => tokio::select! {
+                    news = self.news.changed() => news.ok()?,
+                    () = self.works.ended() => return None,
+                    () = self.stopping.begun() => return None,
+                    () = sleep(self.heartbeat) => return Some(Bytes::from_static(b":\n\n")),
+                },
+                After::Gone => return None,
+            }
+        }
+        None
+    }
+
+    /// Reads on from the register, after a pause in the hub or a long absence.
+    async fn catch_up(&mut self) -> Option<Bytes> {
+        let events = tokio::select! {
+            events = self.hub.read(self.position, &self.narrowing) => events,
+            () = self.stopping.begun() => return None,
+        };
+        match events {
+            Ok(events) => {
+                self.position = events.next;
+                Some(events.text.into())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a stream could not go on");
+                None
+            }
+        }
+    }
+}

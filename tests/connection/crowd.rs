@@ -1,0 +1,53 @@
+//! Many subscribers on one node: a thousand each time, ten thousand when asked for.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
+use crate::following::Stream;
+use crate::program;
+use crate::service::on_sqlite;
+use crate::support::things::{company, found, newest, put};
+use greenlight::clock::Clock;
+
+/// How many files this process opens at most.
+const FILES: u64 = 12_000;
+/// The most memory a subscriber may take of the service, in bytes.
+const MOST: u64 = 24 * 1024;
+
+fn crowd(size: u64, patience: Duration) {
+    rlimit::increase_nofile_limit(FILES).unwrap();
+    on_sqlite(|database| async move {
+        let register = database.open(&Clock::system()).await;
+        found(&register).await;
+        let service = program::Service::start(&database, &["--public-read"]);
+        let address = service.host.parse().unwrap();
+        let first = newest(&register).await;
+        let mut streams = vec![Stream::open(address, "", "").await];
+        let before = service.resident();
+        while (streams.len() as u64) < size {
+            streams.extend(join_all((0..100).map(|_| Stream::open(address, "", ""))).await);
+        }
+        let each = (service.resident() - before) / size;
+        put(&register, company("a")).await.unwrap();
+        let began = Instant::now();
+        let told = join_all(streams.iter_mut().map(Stream::event)).await;
+        let after = began.elapsed();
+        assert!(told.iter().all(|event| event.as_ref().is_some_and(|event| event.number() == first + 1)));
+        // It is another process that wrote, which the service notices within half a second.
+        println!("{size} subscribers: {each} bytes each, all told after {after:?}");
+        assert!(each <= MOST, "{each} bytes each");
+        assert!(after < patience, "it took {after:?}");
+    });
+}
+
+#[test]
+fn a_thousand_follow() {
+    crowd(1000, Duration::from_secs(5));
+}
+
+#[test]
+#[ignore = "takes a while, and ten thousand connections"]
+fn ten_thousand_follow() {
+    crowd(10_000, Duration::from_secs(20));
+}

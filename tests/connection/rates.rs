@@ -1,0 +1,58 @@
+//! How often somebody may ask.
+
+use std::net::SocketAddr;
+
+use greenlight::http::Limits;
+
+use crate::line::{Answer, exchange};
+use crate::service::{Service, brisk, on_sqlite};
+
+async fn get(address: SocketAddr, fields: &str) -> Answer {
+    exchange(address, format!("GET /healthz HTTP/1.1\r\nHost: a\r\n{fields}Connection: close\r\n\r\n")).await
+}
+
+#[test]
+fn nobody_is_limited_unless_it_is_set() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, brisk()).await;
+        for _ in 0..50 {
+            let answer = get(service.address, "").await;
+            assert_eq!((answer.status, answer.field("ratelimit")), (200, None));
+        }
+    });
+}
+
+#[test]
+fn an_address_that_has_asked_enough_is_told_when_to_come_back() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, Limits { per_peer: Some(3), ..brisk() }).await;
+        for left in ["2", "1", "0"] {
+            let answer = get(service.address, "").await;
+            assert_eq!(answer.status, 200);
+            assert!(answer.field("ratelimit").unwrap().starts_with(&format!("\"peer\";r={left};t=")));
+            assert_eq!(answer.field("ratelimit-policy"), Some("\"peer\";q=3;w=60"));
+        }
+        let answer = get(service.address, "").await;
+        assert_eq!((answer.status, answer.problem().as_str()), (429, "too_many_requests"));
+        let wait: u64 = answer.field("retry-after").unwrap().parse().unwrap();
+        assert!((15..=20).contains(&wait), "{answer:?}");
+        assert!(answer.field("ratelimit").unwrap().starts_with("\"peer\";r=0;t="), "{answer:?}");
+    });
+}
+
+#[test]
+fn each_key_has_its_own_allowance_and_what_has_not_changed_costs_a_tenth() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, Limits { per_key: Some(4), ..brisk() }).await;
+        let key = "Authorization: Bearer gl_one\r\n";
+        let etag = get(service.address, key).await.field("etag").unwrap().to_owned();
+        for _ in 0..20 {
+            let known = format!("{key}If-None-Match: {etag}\r\n");
+            assert_eq!(get(service.address, &known).await.status, 304);
+        }
+        assert_eq!(get(service.address, key).await.status, 200);
+        assert_eq!(get(service.address, key).await.status, 429);
+        assert_eq!(get(service.address, "Authorization: Bearer gl_other\r\n").await.status, 200);
+        assert_eq!(get(service.address, "").await.status, 200);
+    });
+}

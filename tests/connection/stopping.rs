@@ -1,0 +1,89 @@
+//! Stopping, whatever the clients do.
+
+use std::time::{Duration, Instant};
+
+use greenlight::http::Limits;
+use tokio::net::TcpStream;
+
+use crate::line::Client;
+use crate::service::{Service, brisk, on_sqlite};
+use crate::support::things::{company, found, put};
+
+/// Deadlines that are no help: only the stop ends anything.
+fn patient() -> Limits {
+    let long = Duration::from_mins(5);
+    Limits { head: long, body: long, reply: long, request: long, ..brisk() }
+}
+
+#[test]
+fn it_stops_within_its_bound_whatever_the_clients_do() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, patient()).await;
+        found(&service.register).await;
+        let mut clients = Vec::new();
+        for text in [
+            "",
+            "GET /v1/compan",
+            "GET /v1/companies HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /v1/imports HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf",
+            "GET /v1/changes/stream HTTP/1.1\r\nHost: a\r\n\r\n",
+            "PRI * HTTP/2.0\r\n",
+        ] {
+            clients.push(Client::saying(service.address, text).await);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let (address, began) = (service.address, Instant::now());
+        let _register = service.stop().await;
+        assert!(began.elapsed() < Duration::from_secs(3), "it took {:?}", began.elapsed());
+        assert!(TcpStream::connect(address).await.is_err(), "it still listens");
+        for mut client in clients {
+            client.rest().await;
+        }
+    });
+}
+
+#[test]
+fn who_waits_for_changes_is_answered_at_once() {
+    on_sqlite(|database| async {
+        let limits = Limits { stop: Duration::from_secs(20), ..patient() };
+        let service = Service::start(database, limits).await;
+        put(&service.register, company("a")).await.unwrap();
+        let wait = "GET /v1/changes?after=1&wait=25 HTTP/1.1\r\nHost: a\r\n\r\n";
+        let mut waiting = Client::saying(service.address, wait).await;
+        let stream = "GET /v1/changes/stream HTTP/1.1\r\nHost: a\r\n\r\n";
+        let mut following = Client::saying(service.address, stream).await;
+        following.until("\n\n").await;
+        let began = Instant::now();
+        let stopped = service.stop();
+        let answer = waiting.answer().await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.body.contains("\"items\":[]"), "{answer:?}");
+        let told = following.rest().await.0;
+        assert!(told.ends_with("0\r\n\r\n"), "the stream was cut off: {told:?}");
+        stopped.await;
+        assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn a_request_under_way_is_finished() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, Limits { stop: Duration::from_secs(20), ..patient() }).await;
+        let key = greenlight::app::keys::first(&service.register).await.unwrap().unwrap();
+        let head = format!(
+            "PUT /v1/companies/late HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 35\r\n\r\n",
+            key.reveal()
+        );
+        let mut client = Client::saying(service.address, head).await;
+        client.say("{\"name\":\"Late\",").await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let stopped = tokio::spawn(service.stop());
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert!(!stopped.is_finished());
+        client.say("\"jurisdiction\":\"CN\"}").await;
+        let answer = client.answer().await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let register = stopped.await.unwrap();
+        assert_eq!(crate::support::things::newest(&register).await, 1);
+    });
+}
