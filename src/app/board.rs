@@ -261,6 +261,36 @@ pub fn on_the_board(mut companies: Query) -> Query {
     companies
 }
 
+/// The four figures of companies and chips, in their order.
+///
+/// # Errors
+///
+/// [`Error::Store`].
+pub async fn figures(
+    read: &mut Read,
+    pairs: &[(CompanyId, ChipId)],
+    occasion: Occasion,
+) -> Result<Vec<Figures>, Error> {
+    let companies: BTreeSet<&CompanyId> = pairs.iter().map(|(company, _)| company).collect();
+    let chips: BTreeSet<&ChipId> = pairs.iter().map(|(_, chip)| chip).collect();
+    if pairs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let extent = Extent {
+        companies: companies.into_iter().cloned().collect(),
+        chips: chips.into_iter().cloned().collect(),
+        valid_at: occasion.valid_at,
+        present: occasion.present,
+    };
+    let records = read.records(&extent).await?;
+    let of = |(company, chip): &(CompanyId, ChipId)| {
+        let dossier = records.dossier(company, chip)?;
+        let question = question(dossier.company, dossier.chip, Activity::Order, occasion.valid_at);
+        Some(judge(&dossier, &question).figures)
+    };
+    Ok(pairs.iter().map(|pair| of(pair).unwrap_or_default()).collect())
+}
+
 /// A cell with everything it rests on.
 #[derive(Clone, Debug)]
 pub struct Whole {

@@ -1,42 +1,111 @@
 //! Movements: entered in the ledger once, and never changed.
 
-use super::Error;
 use super::approvals::parties;
-use super::things::{Effect, Written, check_references, present, written};
+use super::things::{self, Written, check_references, present, written};
+use super::{Error, determinations};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::holding::Totals;
-use crate::domain::movement::Movement;
+use crate::domain::judgement::{Effect, Question, Reason, ReasonCode, Supposed};
+use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::refusal::Refusal;
 use crate::domain::thing::Thing as _;
+use crate::domain::time::Moment;
+use crate::domain::workflow::Activity;
 use crate::store::{Presence, Version, Write};
+
+/// Whether a movement is held against the limits in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// It is.
+    Hold,
+    /// It was entered once before, and is put back: what was accepted then is not judged again.
+    HeldBefore,
+}
+
+/// What became of a movement.
+#[derive(Clone, Debug)]
+pub struct Entered {
+    /// The movement as it is on record.
+    pub written: Written,
+    /// What speaks against it, though it was entered: the ledger records what happens.
+    pub warnings: Vec<Reason>,
+}
 
 /// Enters a movement, or takes note that it is on record already, under its id or under another one with
 /// the same external reference.
 ///
 /// # Errors
 ///
-/// [`Refusal::Fixed`] if its id, [`Refusal::ExternalRefTaken`] if its external reference is on record with
+/// [`Refusal::OverLimit`] for an order or shipment that would break a known, required limit in force and does
+/// not say why; [`Refusal::Fixed`] if its id, [`Refusal::ExternalRefTaken`] if its external reference is on record with
 /// other content; [`Error::Invalid`] if its approval is none of its company and chip, or if it is more
 /// than can be added up; any other [`Error`].
-pub async fn put(write: &mut Write, actor: &Actor, movement: Movement) -> Result<Written, Error> {
+pub async fn put(
+    write: &mut Write,
+    actor: &Actor,
+    movement: Movement,
+    limits: Limits,
+) -> Result<Entered, Error> {
     actor.may_write()?;
     let case = case_of(write, &movement).await?;
     let authority = case.as_ref().map(|case| &case.approval.authority);
     actor.may_write_for(authority.as_slice())?;
     if let Some(known) = on_record(write, &movement).await? {
-        return Ok(written(Effect::Unchanged, &known));
+        return Ok(Entered { written: written(things::Effect::Unchanged, &known), warnings: Vec::new() });
     }
     check_references(write, &movement).await?;
     if let Some(case) = &case {
         check_case(&movement, case)?;
     }
+    let warnings = match limits {
+        Limits::Hold => held_against(write, &movement, case.as_ref()).await?,
+        Limits::HeldBefore => Vec::new(),
+    };
     let touches = case.map_or_else(Vec::new, |case| parties(&case.approval));
     if !write.book(&movement, touches).await? {
         return Err(too_many(&movement).into());
     }
-    Ok(written(Effect::Created, &present::<Movement>(write, movement.id.as_str()).await?))
+    let entered = present::<Movement>(write, movement.id.as_str()).await?;
+    Ok(Entered { written: written(things::Effect::Created, &entered), warnings })
+}
+
+/// What speaks against an order or shipment on the day it happened; refused if it breaks a limit and does not
+/// say why. What was entered before counts, whatever day it happened on.
+async fn held_against(
+    write: &mut Write,
+    movement: &Movement,
+    case: Option<&Case>,
+) -> Result<Vec<Reason>, Error> {
+    let activity = match movement.kind {
+        MovementKind::Order => Activity::Order,
+        MovementKind::Shipment => Activity::Ship,
+        MovementKind::Cancellation | MovementKind::Delivery | MovementKind::Return => return Ok(Vec::new()),
+    };
+    let present = movement.occurred_on == write.now().date();
+    let question = Question {
+        company: movement.company.clone(),
+        chip: movement.chip.clone(),
+        activity,
+        units: movement.units,
+        destination: movement.destination,
+        end_use: movement.end_use.clone(),
+        end_user: movement.end_user.clone(),
+        exporter: case.and_then(|case| case.approval.exporter.clone()),
+        valid_at: if present { write.now() } else { Moment::last_of(movement.occurred_on) },
+    };
+    // What the command has done so far is judged as well.
+    write.flush().await?;
+    let Supposed { answer, .. } = determinations::answer(write, &question, &[], present).await?;
+    let breaks = |reason: &Reason| reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
+    if movement.overage_reason.is_none() && answer.reasons.iter().any(breaks) {
+        let limits = answer.reasons.into_iter().filter(breaks).collect();
+        return Err(Refusal::OverLimit { headroom: answer.headroom, limits }.into());
+    }
+    let mut against = answer.reasons;
+    against.retain(|reason| reason.effect != Effect::Advises);
+    Ok(against)
 }
 
 /// The case that a movement draws on, if it names one on record; that it names none is told with the

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::fault::Faults;
 use super::id::{StageId, WorkflowId};
+use super::judgement::{Headroom, Reason};
 use super::thing::ThingRef;
 
 /// A step that is no move of the workflow.
@@ -63,6 +64,13 @@ pub enum Refusal {
     },
     /// A movement's content cannot change, nor can that of a transition, apart from its retraction.
     Fixed(Faults),
+    /// An order or shipment that would break limits and does not say why.
+    OverLimit {
+        /// How many units would be within all of them.
+        headroom: Headroom,
+        /// The limits it would break.
+        limits: Vec<Reason>,
+    },
     /// Another movement of the company and kind has the same external reference and says something else.
     ExternalRefTaken {
         /// The movement on record.
@@ -92,6 +100,11 @@ impl fmt::Display for Refusal {
                 write!(f, "{by} has made a move that would be missing: {illegal}")
             }
             Self::Fixed(faults) => write!(f, "what was accepted does not change: {faults}"),
+            Self::OverLimit { headroom, limits } => {
+                let broken: Vec<&str> = limits.iter().map(|limit| limit.detail.as_str()).collect();
+                let available = headroom.units.unwrap_or_default();
+                write!(f, "{available} units are available: {}", broken.join("; "))
+            }
             Self::ExternalRefTaken { by, differences } => {
                 write!(f, "{by} has the same external reference and says something else: {differences}")
             }

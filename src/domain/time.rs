@@ -62,6 +62,13 @@ impl Moment {
         date.tomorrow().map_or_else(Self::end_of_time, Self::start_of)
     }
 
+    /// The last moment of a day, in UTC.
+    #[must_use]
+    pub fn last_of(date: Date) -> Self {
+        let end = Self::end_of(date);
+        Self::from_microseconds(end.microseconds() - 1).unwrap_or(end)
+    }
+
     fn end_of_time() -> Self {
         Self::new(Timestamp::MAX)
     }

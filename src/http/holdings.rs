@@ -3,23 +3,29 @@
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::board::occasion;
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::movements::TAG;
 use super::operation::{Api, Operation};
 use super::page::{Cursor, body as page_body};
-use super::problem::Problem;
-use super::refusals::store_problem;
+use super::problem::{Code, Problem};
+use super::refusals::{problem, store_problem};
 use super::resources::{
     JSON, count_param, cursor_param, filter_params, filters, limit_param, page_example, read_at, time_params,
 };
-use super::schema::{Field, count, id, named, required};
-use crate::app::{HOLDING_FILTERS, PairTotals};
+use super::schema::{Field, count, id, named, nullable, required};
+use crate::app::{HOLDING_FILTERS, PairTotals, board};
+use crate::domain::fault::Fault;
 use crate::domain::holding::Totals;
+use crate::domain::id::{ChipId, CompanyId};
+use crate::domain::judgement::Figures;
+use crate::wire::values::linked;
 
 /// The fields of a holding.
 pub(crate) fn fields() -> Vec<Field> {
     let sum = || count(0, Totals::MAX);
+    let any = || count(i64::MIN, i64::MAX);
     vec![
         required("company", id(), "The buyer."),
         required("chip", id(), "The chip."),
@@ -38,11 +44,26 @@ pub(crate) fn fields() -> Vec<Field> {
             count(-Totals::MAX, Totals::MAX),
             "Units shipped, less those returned; negative where more was returned than shipped.",
         ),
+        required(
+            "authorised",
+            nullable(any()),
+            "What the tightest known, required limit in force allows; `null` if there is none.",
+        ),
+        required(
+            "available",
+            nullable(any()),
+            "What that limit leaves for orders; negative where it is broken.",
+        ),
+        required(
+            "limited_by",
+            nullable(named("ThingLink")),
+            "The condition or approval that sets the limit.",
+        ),
     ]
 }
 
 /// A holding as it is shown.
-fn shown(pair: &PairTotals) -> Value {
+fn shown(pair: &PairTotals, figures: &Figures) -> Value {
     let PairTotals { company, chip, totals } = pair;
     json!({
         "company": company,
@@ -54,12 +75,18 @@ fn shown(pair: &PairTotals) -> Value {
         "returned": totals.returned,
         "reserved": totals.reserved(),
         "used": totals.used(),
+        "authorised": figures.authorised,
+        "available": figures.available,
+        "limited_by": linked(figures.limited_by.as_ref()),
     })
 }
 
 fn example() -> Value {
     let totals = Totals { ordered: 5000, cancelled: 500, shipped: 2000, delivered: 1500, returned: 100 };
-    shown(&PairTotals { company: "alibaba".to_owned(), chip: "h200-sxm".to_owned(), totals })
+    shown(
+        &PairTotals { company: "alibaba".to_owned(), chip: "h200-sxm".to_owned(), totals },
+        &Figures::default(),
+    )
 }
 
 /// Adds the list of holdings.
@@ -78,11 +105,11 @@ pub(crate) fn expose(api: &mut Api) {
 async fn list(call: Call) -> Result<Response, Problem> {
     let filters = filters(&call, HOLDING_FILTERS)?;
     let limit = call.params.limit()?;
-    // Sums are of what is on record, whatever the day.
-    call.params.valid_on()?;
     let cursor = Cursor::read(&call.path, &call.params)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
+    // Sums are of what is on record, whatever the day; which limits are in force goes by it.
+    let occasion = occasion(&call, &read, None)?;
     let after = cursor.map(|cursor| cursor.position);
     let page =
         read.holding_page(&filters, after.as_ref(), limit).await.map_err(|error| store_problem(&error))?;
@@ -91,12 +118,21 @@ async fn list(call: Call) -> Result<Response, Problem> {
     } else {
         None
     };
+    let pairs = page.items.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+    let figures = board::figures(&mut read, &pairs, occasion).await.map_err(|error| problem(&error, ""))?;
     drop(read);
-    let items: Vec<String> = page.items.iter().map(|pair| shown(pair).to_string()).collect();
+    let items = page.items.iter().zip(&figures).map(|(pair, figures)| shown(pair, figures).to_string());
+    let items: Vec<String> = items.collect();
     let next =
         page.next.map(|position| Cursor { revision, on: None, position }.write(&call.path, &call.params));
     let counted = total.map(|total| total.to_string());
     let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
     let body = page_body(&items, total, next.as_deref(), revision);
     Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+}
+
+fn pair(pair: &PairTotals) -> Result<(CompanyId, ChipId), Problem> {
+    let damaged = |fault: Fault| Problem::new(Code::Internal, format!("a holding is damaged: {fault}"));
+    let company = CompanyId::try_from(&*pair.company).map_err(damaged)?;
+    Ok((company, ChipId::try_from(&*pair.chip).map_err(damaged)?))
 }

@@ -9,14 +9,15 @@ use super::operation::{Api, Input, Operation};
 use super::problem::{Code, Problem};
 use super::resources::{BODY_LIMIT, JSON, list, list_params, new_id, page_example, show, thing, time_params};
 use super::schema::{
-    Field, citations, date, id, jurisdiction, named, nullable, optional, read_only, required, text, truth,
-    units, word,
+    Field, citations, date, id, jurisdiction, list as list_of, named, nullable, optional, read_only,
+    required, text, truth, units, word,
 };
 use super::write::{Answer, write};
-use crate::app::movements;
+use crate::app::movements::{self, Entered, Limits};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::text::{Name, Note, Reference};
 use crate::domain::thing::{Kind, Thing as _};
+use crate::wire::determinations::reason;
 use crate::wire::{self, Document as _};
 
 /// The part of the contract they stand in.
@@ -75,6 +76,23 @@ fn shown_example() -> Value {
     wire::read::<Movement>(&object).map_or(Value::Null, |movement| movement.write())
 }
 
+/// The fields of the answer to a movement having been entered.
+pub(crate) fn entered_fields() -> Vec<Field> {
+    let mut fields = fields();
+    fields.push(required(
+        "warnings",
+        list_of(named("Reason"), 0, 100_000),
+        "What speaks against it, though it was entered: reasons that block or leave open what was done.",
+    ));
+    fields
+}
+
+fn entered_example() -> Value {
+    let mut example = shown_example();
+    example["warnings"] = json!([]);
+    example
+}
+
 /// Adds the operations on movements.
 pub(crate) fn expose(api: &mut Api) {
     let collection = "/v1/movements";
@@ -88,11 +106,11 @@ pub(crate) fn expose(api: &mut Api) {
     );
     api.on(
         Operation::write(Method::POST, collection, "createMovement", TAG)
-            .says("Enter a movement", "Enters what happened in the ledger, under an id that the service makes. The same content under the same `external_ref`, company and kind is entered once: sent again it is answered with 200 and the movement on record, and makes no revision.")
+            .says("Enter a movement", "Enters what happened in the ledger, under an id that the service makes. The same content under the same `external_ref`, company and kind is entered once: sent again it is answered with 200 and the movement on record, and makes no revision. An order or shipment that would break a known, required limit in force is refused unless it states an `overage_reason`; whatever else speaks against it comes back as `warnings`, since the ledger records what happens.")
             .reads(Input { media_types: &[JSON], schema: named("MovementInput"), example: example(), limit: BODY_LIMIT, required: true })
-            .answers(200, "It is on record already.", JSON, shown(), shown_example())
-            .answers(201, "It is on record.", JSON, shown(), shown_example())
-            .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference, Code::ExternalRefConflict, Code::ForbiddenAuthority]),
+            .answers(200, "It is on record already.", JSON, named("MovementEntered"), entered_example())
+            .answers(201, "It is on record.", JSON, named("MovementEntered"), entered_example())
+            .refuses(&[Code::OverLimit, Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference, Code::ExternalRefConflict, Code::ForbiddenAuthority]),
         create,
     );
     api.on(
@@ -112,7 +130,9 @@ async fn create(call: Call) -> Result<Response, Problem> {
     let location = format!("/v1/movements/{}", movement.id());
     write(&call, move |write, given| {
         Box::pin(async move {
-            let written = movements::put(write, &given.actor, movement).await?;
+            let Entered { mut written, warnings } =
+                movements::put(write, &given.actor, movement, Limits::Hold).await?;
+            written.document["warnings"] = warnings.iter().map(reason).collect();
             Ok(Ok(Answer::written(written, location)))
         })
     })

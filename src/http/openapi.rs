@@ -287,6 +287,7 @@ fn schemas() -> Value {
     add("TransitionPatch", transitions::patch_schema());
     add("TransitionPage", page("Transition"));
     add("Movement", shown(&movements::fields()));
+    add("MovementEntered", shown(&movements::entered_fields()));
     add("MovementInput", written(&movements::fields()));
     add("MovementPage", page("Movement"));
     for (name, schema) in answers::schemas() {

@@ -99,6 +99,8 @@ problems! {
         "`by` names a case whose accepted transitions the workflow would no longer allow. Keep the move.";
     Fixed = "fixed", CONFLICT, "What was accepted does not change",
         "Of a transition only the retraction can change: retract it and post another one. A movement never changes: enter another one that sets it right.";
+    OverLimit = "over_limit", CONFLICT, "A limit would be broken",
+        "`available` is how many units would be within every limit, `limited_by` the condition or approval that sets it, `limits` those that would be broken. Enter fewer, or say in `overage_reason` why the limit was broken.";
     ExternalRefConflict = "external_ref_conflict", CONFLICT, "The external reference belongs to another movement",
         "`by` names the movement of the company and kind that has it, `errors` the fields in which they differ. What was entered wrongly is set right by another movement, with a reference of its own.";
     ImportRefused = "import_refused", CONFLICT, "What is on record does not allow some lines",

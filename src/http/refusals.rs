@@ -9,6 +9,7 @@ use crate::app::{Error, StoreError};
 use crate::domain::actor::Denied;
 use crate::domain::refusal::{IllegalMove, Refusal};
 use crate::domain::thing::ThingRef;
+use crate::wire::determinations::reason;
 use crate::wire::values::{href, linked};
 
 /// The problem that a use case's error is, in a register of this epoch.
@@ -85,6 +86,10 @@ fn refused(refusal: &Refusal) -> Problem {
             detail,
             ..Problem::with_errors(Code::Fixed, faults.0.iter().map(Wrong::from).collect())
         },
+        Refusal::OverLimit { headroom, limits } => Problem::new(Code::OverLimit, detail)
+            .member("available", headroom.units.into())
+            .member("limited_by", linked(headroom.limited_by.as_ref()))
+            .member("limits", limits.iter().map(reason).collect()),
         Refusal::ExternalRefTaken { by, differences } => {
             let errors = differences.0.iter().map(Wrong::from).collect();
             let by = links(std::slice::from_ref(by));

@@ -1,5 +1,6 @@
 //! The ledger: entered once, never changed, and added up at every revision.
 
+use greenlight::app::movements::Limits;
 use greenlight::app::{
     Address, Effect, Error, Filter, HOLDING_FILTERS, Narrowing, Position, Presence, Read, Register, Wanted,
     imports, movements,
@@ -201,7 +202,7 @@ async fn movements_of_one_revision_make_one_row(database: Database) {
     commit(&register, move |write| {
         Box::pin(async move {
             for next in several {
-                movements::put(write, &Actor::Operator, next).await?;
+                movements::put(write, &Actor::Operator, next, Limits::Hold).await?;
                 // Rows written in between are replaced, not added to.
                 write.flush().await?;
             }
@@ -403,11 +404,11 @@ async fn what_is_undone_is_not_added_up(database: Database) {
         .write(|write| {
             Box::pin(async move {
                 let numbered = |id: &str| Movement { external_ref: Some(of("PO-1")), ..movement(id) };
-                movements::put(write, &Actor::Operator, numbered("b")).await.unwrap();
+                movements::put(write, &Actor::Operator, numbered("b"), Limits::Hold).await.unwrap();
                 write.flush().await?;
-                movements::put(write, &Actor::Operator, numbered("b")).await.unwrap();
+                movements::put(write, &Actor::Operator, numbered("b"), Limits::Hold).await.unwrap();
                 write.undo().await?;
-                movements::put(write, &Actor::Operator, movement("c")).await.unwrap();
+                movements::put(write, &Actor::Operator, movement("c"), Limits::Hold).await.unwrap();
                 Ok(())
             })
         })

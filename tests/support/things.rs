@@ -4,6 +4,7 @@
 //! of five stages. A test states only what matters to it.
 
 use greenlight::app::imports::{self, Outcome};
+use greenlight::app::movements::Limits;
 use greenlight::app::{
     self, BoxFuture, Error, Maker, Precondition, Register, Resource, Wanted, Write, Written,
 };
@@ -287,8 +288,10 @@ pub(crate) async fn enter_as(
     actor: Actor,
     movement: Movement,
 ) -> Result<Written, Error> {
-    commit(register, move |write| Box::pin(async move { app::movements::put(write, &actor, movement).await }))
-        .await
+    let entered = commit(register, move |write| {
+        Box::pin(async move { app::movements::put(write, &actor, movement, Limits::Hold).await })
+    });
+    Ok(entered.await?.written)
 }
 
 /// Imports lines as one revision, as far as they can be taken.

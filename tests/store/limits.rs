@@ -1,0 +1,175 @@
+//! The ledger against limits: what would break one is refused, or says why it did.
+
+use greenlight::app::movements::{self, Limits};
+use greenlight::app::{Error, Register};
+use greenlight::clock::Clock;
+use greenlight::domain::actor::Actor;
+use greenlight::domain::approval::{Approval, Comparator, Quantity, QuantityRole};
+use greenlight::domain::condition::{Condition, Counting, Period, Scope, Terms};
+use greenlight::domain::movement::{Movement, MovementKind};
+use greenlight::domain::number::Units;
+use greenlight::domain::refusal::Refusal;
+use tokio::task::JoinSet;
+
+use crate::support::things::{
+    approval, commit, condition, enter, found, movement, noon, of, post, put, transition,
+};
+use crate::support::{Database, on_each_engine};
+
+on_each_engine!(
+    of_fifty_orders_at_once_just_those_within_the_cap_are_taken,
+    an_order_beyond_a_limit_is_refused_with_what_is_available,
+    a_limit_is_broken_only_with_a_reason,
+    an_authorised_quantity_is_a_balance,
+    what_is_open_counts_against_a_cap_on_shipments,
+    a_period_counts_anew,
+    movements_of_one_command_count_together,
+    what_else_speaks_against_a_movement_is_a_warning,
+);
+
+fn units(number: i64) -> Units {
+    Units::try_from(number).unwrap()
+}
+
+fn cap(maximum: i64, counting: Counting, period: Option<Period>) -> Condition {
+    let terms =
+        Terms::UnitCap { maximum: Some(units(maximum)), counting: Some(counting), chips: Vec::new(), period };
+    Condition { terms, scope: Scope { chip: Some(of("h200")), ..Scope::default() }, ..condition("cap") }
+}
+
+fn order(id: &str, number: i64) -> Movement {
+    Movement { units: units(number), approval: None, ..movement(id) }
+}
+
+fn shipment(id: &str, number: i64) -> Movement {
+    Movement { kind: MovementKind::Shipment, ..order(id, number) }
+}
+
+/// A register in which `alibaba` may order and ship `h200`, were it not for limits.
+async fn opened(database: &Database) -> Register {
+    let register = database.open(&Clock::standing(noon("2026-03-15"))).await;
+    found(&register).await;
+    register
+}
+
+fn assert_over<T: std::fmt::Debug>(outcome: Result<T, Error>, available: i64, limit: &str) {
+    let Err(Error::Refused(Refusal::OverLimit { headroom, limits })) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(headroom.units, Some(available));
+    assert_eq!(headroom.limited_by.unwrap().id, limit);
+    assert!(limits.iter().any(|reason| reason.subject.as_ref().is_some_and(|thing| thing.id == limit)));
+}
+
+async fn of_fifty_orders_at_once_just_those_within_the_cap_are_taken(database: Database) {
+    let register = opened(&database).await;
+    let elsewhere = database.open(&Clock::standing(noon("2026-03-15"))).await;
+    put(&register, cap(100, Counting::Ordered, None)).await.unwrap();
+    let mut orders = JoinSet::new();
+    for number in 0..50 {
+        let register = if number % 2 == 0 { register.clone() } else { elsewhere.clone() };
+        orders.spawn(async move { enter(&register, order(&format!("o{number}"), 3)).await.is_ok() });
+    }
+    let taken = orders.join_all().await.into_iter().filter(|taken| *taken).count();
+    assert_eq!(taken, 33);
+    assert_over(enter(&register, order("more", 2)).await, 1, "cap");
+    enter(&register, order("last", 1)).await.unwrap();
+    assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
+}
+
+async fn an_order_beyond_a_limit_is_refused_with_what_is_available(database: Database) {
+    let register = opened(&database).await;
+    put(&register, cap(100, Counting::Ordered, None)).await.unwrap();
+    enter(&register, order("a", 60)).await.unwrap();
+    assert_over(enter(&register, order("b", 41)).await, 40, "cap");
+    enter(&register, order("c", 40)).await.unwrap();
+    assert_over(enter(&register, order("d", 1)).await, 0, "cap");
+    let cancelled = Movement { kind: MovementKind::Cancellation, ..order("e", 10) };
+    enter(&register, cancelled).await.unwrap();
+    enter(&register, order("f", 10)).await.unwrap();
+    enter(&register, shipment("g", 100)).await.unwrap();
+    assert_over(enter(&register, shipment("h", 1)).await, 0, "cap");
+}
+
+async fn a_limit_is_broken_only_with_a_reason(database: Database) {
+    let register = opened(&database).await;
+    put(&register, cap(100, Counting::Ordered, None)).await.unwrap();
+    let over = Movement { overage_reason: Some(of("agreed by letter")), ..order("over", 150) };
+    let entered =
+        commit(&register, move |write| Box::pin(movements::put(write, &Actor::Operator, over, Limits::Hold)));
+    let warnings = entered.await.unwrap().warnings;
+    let told: Vec<String> = warnings.iter().map(|reason| reason.code.to_string()).collect();
+    assert!(told.contains(&"over_limit".to_owned()), "{told:?}");
+    assert_over(enter(&register, order("more", 1)).await, 0, "cap");
+}
+
+async fn an_authorised_quantity_is_a_balance(database: Database) {
+    let register = opened(&database).await;
+    let quantity = Quantity {
+        role: QuantityRole::Authorised,
+        comparator: Comparator::UpTo,
+        units: units(100),
+        citations: Vec::new(),
+    };
+    put(&register, Approval { quantities: vec![quantity], ..approval("case") }).await.unwrap();
+    post(&register, transition("t", "case", "granted", "2026-01-05")).await.unwrap();
+    enter(&register, Movement { approval: Some(of("case")), ..order("a", 60) }).await.unwrap();
+    assert_over(enter(&register, order("b", 41)).await, 40, "case");
+    enter(&register, order("c", 40)).await.unwrap();
+    enter(&register, shipment("d", 100)).await.unwrap();
+    assert_over(enter(&register, shipment("e", 1)).await, 0, "case");
+    let back = Movement { kind: MovementKind::Return, ..order("f", 5) };
+    enter(&register, back).await.unwrap();
+    enter(&register, shipment("g", 5)).await.unwrap();
+}
+
+async fn what_is_open_counts_against_a_cap_on_shipments(database: Database) {
+    let register = opened(&database).await;
+    put(&register, cap(100, Counting::Shipped, None)).await.unwrap();
+    enter(&register, order("a", 60)).await.unwrap();
+    enter(&register, shipment("b", 30)).await.unwrap();
+    assert_over(enter(&register, order("c", 41)).await, 40, "cap");
+    assert_over(enter(&register, shipment("d", 71)).await, 70, "cap");
+    enter(&register, shipment("e", 70)).await.unwrap();
+}
+
+async fn a_period_counts_anew(database: Database) {
+    let register = opened(&database).await;
+    put(&register, cap(100, Counting::Ordered, Some(Period::Month))).await.unwrap();
+    let on = |id: &str, day: &str, number| Movement { occurred_on: of(day), ..order(id, number) };
+    enter(&register, on("a", "2026-03-01", 100)).await.unwrap();
+    assert_over(enter(&register, on("b", "2026-03-15", 1)).await, 0, "cap");
+    enter(&register, on("c", "2026-02-28", 100)).await.unwrap();
+    assert_over(enter(&register, on("d", "2026-02-01", 1)).await, 0, "cap");
+    enter(&register, on("e", "2026-01-31", 1)).await.unwrap();
+}
+
+async fn movements_of_one_command_count_together(database: Database) {
+    let register = opened(&database).await;
+    put(&register, cap(100, Counting::Ordered, None)).await.unwrap();
+    let both = commit(&register, |write| {
+        Box::pin(async move {
+            movements::put(write, &Actor::Operator, order("a", 60), Limits::Hold).await?;
+            movements::put(write, &Actor::Operator, order("b", 60), Limits::Hold).await
+        })
+    });
+    assert_over(both.await, 40, "cap");
+    enter(&register, order("c", 100)).await.unwrap();
+}
+
+async fn what_else_speaks_against_a_movement_is_a_warning(database: Database) {
+    let register = opened(&database).await;
+    let entered = commit(&register, |write| {
+        Box::pin(movements::put(write, &Actor::Operator, order("a", 1), Limits::Hold))
+    });
+    let warnings = entered.await.unwrap().warnings;
+    let told: Vec<String> =
+        warnings.iter().map(|reason| format!("{} {}", reason.effect, reason.code)).collect();
+    // The one authority asks for nothing but has granted nothing either; none guards the way out.
+    assert_eq!(told, ["blocks stage_does_not_permit", "leaves_open no_authority"]);
+    let delivered = Movement { kind: MovementKind::Delivery, ..order("b", 1) };
+    let entered = commit(&register, move |write| {
+        Box::pin(movements::put(write, &Actor::Operator, delivered, Limits::Hold))
+    });
+    assert_eq!(entered.await.unwrap().warnings, []);
+}
