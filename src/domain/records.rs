@@ -267,7 +267,7 @@ impl<'a> Dossier<'a> {
     /// What the pair's movements add up to; `None` if there are none.
     #[must_use]
     pub fn holding(&self) -> Option<&'a Holding> {
-        self.records.holdings.get(&self.company.id)?.get(&self.chip.id)
+        self.holding_of(&self.chip.id)
     }
 
     /// The conditions whose scope names no approval and leaves room for the pair and for one of these authorities.
@@ -285,6 +285,12 @@ impl<'a> Dossier<'a> {
         .into_iter()
         .chain(authorities.cloned().map(Narrowest::Authority))
         .flat_map(move |narrowest| records.found_by(&narrowest))
+    }
+
+    /// What the company's movements of a chip add up to; `None` if there are none.
+    #[must_use]
+    pub fn holding_of(&self, chip: &ChipId) -> Option<&'a Holding> {
+        self.records.holdings.get(&self.company.id)?.get(chip)
     }
 
     /// Whether a scope leaves room for the pair; whom else it names is not looked at.

@@ -133,7 +133,7 @@ fn allowances<'a>(matter: &Matter<'_>, case: &'a CaseOn, activity: Activity) -> 
         };
         Some((quantity, i128::from(most)))
     });
-    let counted = matter.dossier.holding().map(|holding| holding.against(&case.approval.id));
+    let counted = matter.holding.map(|holding| holding.against(&case.approval.id));
     let tally = match counted {
         None => Tally::default(),
         Some(Some(totals)) => Tally::of(totals, Counting::Shipped, activity),
@@ -189,14 +189,11 @@ fn unit_cap(
         return unset("the greatest number or how it is counted");
     };
     let tally = |holding: &Holding| Tally::of(holding.over(period), counting, activity);
-    let own = matter.dossier.holding().map(tally).unwrap_or_default();
-    let shared: i128 = matter
-        .dossier
-        .records
-        .holdings(&matter.dossier.company.id)
-        .filter(|(chip, _)| *chip != asked && chips.contains(chip))
-        .map(|(_, holding)| tally(holding).base)
-        .sum();
+    let own = matter.holding.map(tally).unwrap_or_default();
+    // A list of chips has no repetitions.
+    let others = chips.iter().filter(|chip| *chip != asked);
+    let shared: i128 =
+        others.filter_map(|chip| matter.dossier.holding_of(chip)).map(|holding| tally(holding).base).sum();
     let tally = Tally { base: own.base + shared, ..own };
     Measured::Known(Bound::cap(tally, i128::from(maximum.get())))
 }
@@ -213,6 +210,6 @@ fn relative_cap(
     };
     let (part, whole) = share.ratio();
     let maximum = part * i128::from(reference.get()) / whole;
-    let totals = matter.dossier.holding().map(|holding| holding.all).unwrap_or_default();
+    let totals = matter.holding.map(|holding| holding.all).unwrap_or_default();
     Measured::Known(Bound::cap(Tally::of(totals, Counting::Shipped, activity), maximum))
 }

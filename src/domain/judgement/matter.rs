@@ -3,6 +3,7 @@
 use crate::domain::authority::Gate;
 use crate::domain::citation::Citation;
 use crate::domain::condition::Scope;
+use crate::domain::holding::Holding;
 use crate::domain::id::{ApprovalId, AuthorityId, SourceId};
 use crate::domain::jurisdiction::Jurisdiction;
 use crate::domain::records::{CaseOn, Dossier};
@@ -22,6 +23,8 @@ pub(super) struct Matter<'a> {
     pub(super) dossier: Dossier<'a>,
     pub(super) question: &'a Question,
     pub(super) crossings: Vec<Crossing<'a>>,
+    /// What the pair's movements add up to, looked up once.
+    pub(super) holding: Option<&'a Holding>,
 }
 
 impl<'a> Matter<'a> {
@@ -40,7 +43,7 @@ impl<'a> Matter<'a> {
         } else {
             vec![crossing(Gate::Export, origin), crossing(Gate::Import, destination)]
         };
-        Self { dossier, question, crossings }
+        Self { dossier, question, crossings, holding: dossier.holding() }
     }
 
     /// The authorities that are asked, whether or not they have a case of the pair.

@@ -32,6 +32,7 @@ pub use question::Question;
 use super::approval::QuantityRole;
 use super::citation::Citation;
 use super::records::{CaseOn, Dossier};
+use super::workflow::Activity;
 use gates::Passage;
 use matter::Matter;
 
@@ -55,11 +56,14 @@ pub fn judge(dossier: &Dossier<'_>, question: &Question) -> Answer {
         reasons.extend(reason);
     }
     reasons.sort_by(|one, other| one.rank().cmp(&other.rank()));
+    let known = |activity| limits::known(&matter, &governing, &counting, activity);
+    let limits = known(question.activity);
+    let on_orders = (question.activity != Activity::Order).then(|| known(Activity::Order));
     Answer {
         verdict: verdict(&reasons),
         gates: findings,
-        headroom: headroom::headroom(&matter, &governing, &counting),
-        figures: headroom::figures(&matter, &governing, &counting),
+        headroom: headroom::headroom(&limits, &evaluations),
+        figures: headroom::figures(&matter, on_orders.as_ref().unwrap_or(&limits)),
         stale: freshness::stale(&matter, evidence.into_iter().flatten()),
         conditions: evaluations,
         reasons,
