@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -50,6 +51,7 @@ pub(crate) struct Metrics {
     denials: Family<Denial, Counter>,
     revision: Gauge,
     queued: Gauge,
+    commits: Counter,
 }
 
 impl Metrics {
@@ -62,18 +64,21 @@ impl Metrics {
         });
         let (denials, revision, queued) =
             (Family::<Denial, Counter>::default(), Gauge::default(), Gauge::default());
+        let commits = Counter::default();
         registry.register("requests", "Requests answered", requests.clone());
         registry.register("request_seconds", "Time to the first byte of the answer", seconds.clone());
         registry.register("denials", "Requests refused for who asked", denials.clone());
         registry.register("revision", "The newest revision of the register", revision.clone());
         registry.register("writes_queued", "Writes waiting for the writer", queued.clone());
-        Self { registry: Mutex::new(registry), requests, seconds, denials, revision, queued }
+        registry.register("commits", "Transactions that the writer has committed", commits.clone());
+        Self { registry: Mutex::new(registry), requests, seconds, denials, revision, queued, commits }
     }
 
     /// The measurements as text.
-    pub(crate) fn text(&self, revision: i64, queued: usize) -> String {
+    pub(crate) fn text(&self, revision: i64, queued: usize, commits: u64) -> String {
         self.revision.set(revision);
         self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        self.commits.inner().store(commits, Ordering::Relaxed);
         let mut text = String::new();
         if let Ok(registry) = self.registry.lock() {
             // Writing to a string cannot fail.

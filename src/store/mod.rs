@@ -138,6 +138,12 @@ impl Store {
         self.writer.queued()
     }
 
+    /// How many transactions the writer has committed since the register was opened.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+
     /// Finishes the commands in the queue and lets go of every connection.
     pub async fn close(&self) {
         self.writer.stop().await;

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,6 +40,7 @@ pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
     newest: watch::Sender<i64>,
     state: watch::Sender<State>,
+    commits: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,8 +93,10 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (newest, _) = watch::channel(newest);
         let (state, _) = watch::channel(State::Running);
-        let writer = Self { queue, newest: newest.clone(), state: state.clone() };
-        let work = Work { engine, clock, tick, newest, connection: None, busy_since: None };
+        let commits = Arc::<AtomicU64>::default();
+        let writer =
+            Self { queue, newest: newest.clone(), state: state.clone(), commits: Arc::clone(&commits) };
+        let work = Work { engine, clock, tick, newest, commits, connection: None, busy_since: None };
         tokio::spawn(work.run(jobs, state));
         writer
     }
@@ -126,6 +130,10 @@ impl Writer {
         QUEUE - self.queue.capacity()
     }
 
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
     /// Lets the task finish what is queued, and waits for it.
     pub(super) async fn stop(&self) {
         let mut state = self.state.subscribe();
@@ -151,6 +159,7 @@ struct Work {
     clock: Clock,
     tick: Tick,
     newest: watch::Sender<i64>,
+    commits: Arc<AtomicU64>,
     connection: Option<Connection>,
     busy_since: Option<Instant>,
 }
@@ -189,6 +198,7 @@ impl Work {
     async fn batch(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
         let failure = match self.commit(jobs).await {
             Ok(revision) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
                 self.newest.send_if_modified(|newest| std::mem::replace(newest, revision) != revision);
                 None
             }
