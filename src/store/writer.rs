@@ -14,12 +14,38 @@ use super::head::{Head, HeadRow};
 use super::statement::{Connection, Statement};
 use super::write::Write;
 use crate::clock::Clock;
+use crate::domain::time::Moment;
 
 /// A boxed future that may borrow.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What is to be done, inside a write, once a date has passed that changes something.
 pub type Tick = Arc<dyn for<'w> Fn(&'w mut Write) -> BoxFuture<'w, Result<(), Error>> + Send + Sync>;
+
+/// What this process knows of the newest revision, without asking the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// Its number.
+    pub revision: i64,
+    /// The next date that changes something by passing.
+    pub due_at: Option<Moment>,
+}
+
+impl Newest {
+    pub(super) fn of(head: &Head) -> Self {
+        Self { revision: head.revision, due_at: head.due_at }
+    }
+
+    /// Takes over what is newer, and tells whether anything was. At one revision the date only moves on.
+    fn learn(&mut self, other: Self) -> bool {
+        let date = |due_at: Option<Moment>| (due_at.is_none(), due_at);
+        let newer = (other.revision, date(other.due_at)) > (self.revision, date(self.due_at));
+        if newer {
+            *self = other;
+        }
+        newer
+    }
+}
 
 /// The most commands in one commit.
 const BATCH: usize = 256;
@@ -38,7 +64,7 @@ const GAP: Duration = Duration::from_millis(5);
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
-    newest: watch::Sender<i64>,
+    newest: watch::Sender<Newest>,
     state: watch::Sender<State>,
     commits: Arc<AtomicU64>,
 }
@@ -89,7 +115,7 @@ where
 }
 
 impl Writer {
-    pub(super) fn start(engine: Arc<Engine>, clock: Clock, tick: Tick, newest: i64) -> Self {
+    pub(super) fn start(engine: Arc<Engine>, clock: Clock, tick: Tick, newest: Newest) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (newest, _) = watch::channel(newest);
         let (state, _) = watch::channel(State::Running);
@@ -115,15 +141,18 @@ impl Writer {
     pub(super) async fn changed(&self, after: i64) {
         let mut newest = self.newest.subscribe();
         // The sender lives as long as `self`.
-        drop(newest.wait_for(|newest| *newest > after).await);
+        drop(newest.wait_for(|newest| newest.revision > after).await);
     }
 
-    pub(super) fn noticed(&self, revision: i64) {
-        self.newest.send_if_modified(|newest| {
-            let later = revision > *newest;
-            *newest = revision.max(*newest);
-            later
-        });
+    pub(super) fn newest(&self) -> Newest {
+        *self.newest.borrow()
+    }
+
+    pub(super) fn noticed(&self, seen: Newest) {
+        // Most reads see nothing new, and need not wait for each other to find that out.
+        if self.newest() != seen {
+            self.newest.send_if_modified(|newest| newest.learn(seen));
+        }
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -158,7 +187,7 @@ struct Work {
     engine: Arc<Engine>,
     clock: Clock,
     tick: Tick,
-    newest: watch::Sender<i64>,
+    newest: watch::Sender<Newest>,
     commits: Arc<AtomicU64>,
     connection: Option<Connection>,
     busy_since: Option<Instant>,
@@ -197,9 +226,9 @@ impl Work {
 
     async fn batch(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
         let failure = match self.commit(jobs).await {
-            Ok(revision) => {
+            Ok(committed) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
-                self.newest.send_if_modified(|newest| std::mem::replace(newest, revision) != revision);
+                self.newest.send_if_modified(|newest| newest.learn(committed));
                 None
             }
             Err(error) => {
@@ -214,7 +243,7 @@ impl Work {
 
     /// Runs the commands in one transaction. Whatever fails beneath the rules fails the whole batch and
     /// costs the connection: after a failed COMMIT or ROLLBACK nobody knows what state it is in.
-    async fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<i64, Error> {
+    async fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Newest, Error> {
         let mut connection = self.begun().await?;
         let head = connection.fetch_one::<HeadRow>(self.engine.head()).await.map_err(Error::or_busy)?;
         let head = Head::try_from(head)?;
@@ -233,7 +262,7 @@ impl Work {
         }
         connection.execute(Statement::new("COMMIT")).await?;
         self.connection = Some(connection);
-        Ok(head.revision)
+        Ok(Newest::of(&head))
     }
 
     /// The connection, inside a transaction that has the register to itself.
