@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::backup::beside;
 use super::{Error, open, output, sample};
 use crate::app::{Address, Register, keys};
-use crate::config::{self, Config, LISTEN, PUBLIC_READ, SAMPLE};
+use crate::config::{self, CACHE_BYTES, Config, LISTEN, PUBLIC_READ, SAMPLE};
 use crate::http;
 
 /// How often what need not be kept any longer is forgotten.
@@ -30,6 +30,9 @@ pub(super) struct Serve {
     #[arg(long = PUBLIC_READ.flag, env = PUBLIC_READ.env, help = PUBLIC_READ.meaning,
         value_parser = config::truth, action = clap::ArgAction::SetTrue, hide_env_values = true)]
     public_read: bool,
+    #[arg(long = CACHE_BYTES.flag, env = CACHE_BYTES.env, default_value = CACHE_BYTES.default,
+        help = CACHE_BYTES.meaning, value_name = "BYTES", value_parser = config::bytes, hide_env_values = true)]
+    cache_bytes: usize,
 }
 
 impl Serve {
@@ -76,7 +79,10 @@ impl Serve {
             ));
         }
         let chores = chores(register);
-        let router = http::router(register, http::Options { public_read: self.public_read });
+        let router = http::router(
+            register,
+            http::Options { public_read: self.public_read, cache_bytes: self.cache_bytes },
+        );
         let served = http::serve(listener, router, stop).await;
         drop(chores);
         served.map_err(|cause| Error::of("the service", cause))

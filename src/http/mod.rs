@@ -5,6 +5,7 @@
 
 mod approvals;
 mod authorities;
+mod cache;
 mod call;
 mod changes;
 mod chips;
@@ -34,6 +35,7 @@ mod workflows;
 mod write;
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -61,6 +63,7 @@ use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Workflow;
+use cache::Answers;
 use observe::Metrics;
 use operation::Api;
 use resources::expose;
@@ -68,25 +71,47 @@ use resources::expose;
 /// How long the body of a request may take from one piece to the next.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Answers smaller than this are not worth compressing, in bytes.
-const WORTH_COMPRESSING: u16 = 860;
+const WORTH_COMPRESSING: u64 = 860;
+/// How much room there is for answers that are kept ready, in bytes, unless it is set.
+pub const CACHE_BYTES: usize = 64 << 20;
 /// How often the last use of a key is noted at most, in seconds.
 const NOTE_USE_EVERY: i64 = 60;
 
 /// How the service is to behave.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Whether anybody may read without a key.
     pub public_read: bool,
+    /// How much room there is for answers that are kept ready, in bytes; none turns that off.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { public_read: false, cache_bytes: CACHE_BYTES }
+    }
 }
 
 /// What every request is given.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Held>);
+
+impl Deref for App {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.0
+    }
+}
+
+/// What the service holds as long as it runs.
+pub(crate) struct Held {
     pub(crate) register: Register,
     pub(crate) options: Options,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) contract: Arc<Value>,
-    noted: Arc<Mutex<HashMap<KeyId, Moment>>>,
+    pub(crate) metrics: Metrics,
+    pub(crate) contract: Value,
+    pub(crate) answers: Answers,
+    noted: Mutex<HashMap<KeyId, Moment>>,
 }
 
 impl App {
@@ -150,17 +175,18 @@ pub fn problem_table() -> String {
 /// The routes of the service, with everything around them.
 pub fn router(register: &Register, options: Options) -> Router {
     let api = api();
-    let app = App {
+    let app = App(Arc::new(Held {
         register: register.clone(),
         options,
-        metrics: Arc::new(Metrics::new()),
-        contract: Arc::new(openapi::document(&api)),
-        noted: Arc::default(),
-    };
+        metrics: Metrics::new(),
+        contract: openapi::document(&api),
+        answers: Answers::new(options.cache_bytes),
+        noted: Mutex::default(),
+    }));
     let docs =
         utoipa_swagger_ui::SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
     let compression =
-        CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING.into()).and(compressible));
+        CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING).and(compressible));
     api.into_router()
         .route("/", get(service::root))
         .merge(docs)
@@ -174,16 +200,25 @@ pub fn router(register: &Register, options: Options) -> Router {
         .layer(from_fn_with_state(app, observe::observe))
 }
 
-/// Whether an answer may be sent compressed: not one with a strong tag, which names its very bytes, and
-/// not one that is sent as it is made.
 fn compressible(
     _status: StatusCode,
     _version: Version,
     fields: &HeaderMap,
     _extensions: &Extensions,
 ) -> bool {
+    may_be_compressed(fields)
+}
+
+/// Whether an answer may be sent compressed: not one with a strong tag, which names its very bytes, and
+/// not one that is sent as it is made.
+fn may_be_compressed(fields: &HeaderMap) -> bool {
     let text = |name| fields.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     let strong = text(header::ETAG).is_some_and(|etag| !etag.starts_with("W/"));
     let streamed = text(header::CONTENT_TYPE).is_some_and(|media_type| media_type == exports::NDJSON);
     !strong && !streamed
+}
+
+/// Whether an answer of a size is sent compressed to whoever likes that.
+fn worth_compressing(fields: &HeaderMap, size: usize) -> bool {
+    u64::try_from(size).is_ok_and(|size| size >= WORTH_COMPRESSING) && may_be_compressed(fields)
 }

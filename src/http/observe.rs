@@ -19,6 +19,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::App;
+use super::cache;
 use super::call::RequestId;
 use super::conditional::set;
 use super::problem::{Code, Problem};
@@ -103,7 +104,10 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let mut response = next.run(request).await;
+    let mut response = match cache::ready(&app, &method, request.uri(), request.headers()).await {
+        Some(response) => response,
+        None => cache::compressed(next.run(request).await).await,
+    };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if matches!(problem.code, Code::Unauthenticated | Code::Forbidden | Code::ForbiddenAuthority) {
             app.metrics.denials.get_or_create(&Denial { code: problem.code.as_str().to_owned() }).inc();
@@ -146,7 +150,7 @@ fn finish(response: &mut Response, id: &Name) {
     fields.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     fields.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    fields.entry(header::VARY).or_insert(HeaderValue::from_static("authorization, accept"));
+    fields.append(header::VARY, HeaderValue::from_static("authorization, accept"));
 }
 
 /// What a panic is answered with; what it said goes to the log.

@@ -11,6 +11,7 @@ use axum::routing::{MethodFilter, on};
 use serde_json::Value;
 
 use super::App;
+use super::cache;
 use super::call::Call;
 use super::problem::{Code, Problem};
 
@@ -102,6 +103,8 @@ pub(crate) struct Operation {
     pub(crate) conditional: bool,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) repeatable: bool,
+    /// Whether its answers may be kept, since they follow from the request and the revision.
+    pub(crate) kept: bool,
 }
 
 impl Operation {
@@ -121,6 +124,7 @@ impl Operation {
             problems: Vec::new(),
             conditional: false,
             repeatable: false,
+            kept: true,
         }
     }
 
@@ -190,6 +194,12 @@ impl Operation {
         self
     }
 
+    /// Says that its answers follow from more than the request and the revision.
+    pub(crate) fn unkept(mut self) -> Self {
+        self.kept = false;
+        self
+    }
+
     /// Says that it takes `If-Match`.
     pub(crate) fn conditional(mut self) -> Self {
         self.conditional = true;
@@ -248,7 +258,11 @@ impl Api {
         let operation = Arc::new(operation);
         self.operations.push(Arc::clone(&operation));
         let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
-        let route = on(filter, move |call: Call| handler(call)).layer(Extension(Arc::clone(&operation)));
+        let kept = operation.kept && operation.access == Access::Read;
+        let handler = move |call: Call| async move {
+            if kept { cache::kept(call, handler).await } else { handler(call).await }
+        };
+        let route = on(filter, handler).layer(Extension(Arc::clone(&operation)));
         self.router = std::mem::take(&mut self.router).route(&operation.path, route);
     }
 

@@ -358,7 +358,7 @@ pub(crate) fn absent<F>(presence: Presence<F>, thing: ThingRef) -> Result<F, Pro
 }
 
 async fn show<T: Exposed>(call: Call) -> Result<Response, Problem> {
-    if T::KIND == Kind::Workflow && workflows::wants_diagram(&call) {
+    if T::KIND == Kind::Workflow && workflows::wants_diagram(&call.headers) {
         return workflows::diagram(call).await;
     }
     let id: ThingId = call.path("id")?;
