@@ -66,11 +66,12 @@ pub(crate) fn run(arguments: &[String]) {
         let router = match arguments.as_slice() {
             ["bare", bodies @ ..] => baseline::bare(bodies),
             ["plain", database] => baseline::plain(database).await,
-            ["greenlight", database] => {
+            ["greenlight", database, rest @ ..] => {
+                let cache_bytes = rest.first().map_or(http::CACHE_BYTES, |bytes| bytes.parse().unwrap());
                 let register = Register::open(database.parse().unwrap(), Clock::system()).await.unwrap();
                 let timekeeper = register.clone();
                 tokio::spawn(async move { timekeeper.keep_time().await });
-                http::router(&register, http::Options::default())
+                http::router(&register, http::Options { cache_bytes, ..http::Options::default() })
             }
             other => panic!("{other:?} is no service"),
         };

@@ -21,6 +21,7 @@ const UPDATES: u32 = 100;
 
 struct Services {
     ours: Service,
+    uncached: Service,
     bare: Service,
     plain: Service,
 }
@@ -30,6 +31,7 @@ pub(crate) async fn measure(plan: Plan, folder: &Path, register: &Path, secret: 
     let bearer = format!("Bearer {secret}");
     let key = [("authorization", bearer.as_str())];
     let ours = Service::start(&["greenlight", &writes::copied(folder, register, "reads")]);
+    let uncached = Service::start(&["greenlight", &writes::copied(folder, register, "uncached"), "0"]);
     let mut asking = Connection::open(ours.address).await;
     let list = asking.ask(&get(LIST, &key)).await;
     let one = asking.ask(&get(ONE, &key)).await;
@@ -45,7 +47,7 @@ pub(crate) async fn measure(plan: Plan, folder: &Path, register: &Path, secret: 
     let approvals: Vec<_> = (0..plan.size.approvals).map(|index| data::approval(plan.size, index)).collect();
     baseline::prepare(&plain_file, &approvals).await;
     let plain = Service::start(&["plain", &plain_file]);
-    let services = Services { ours, bare, plain };
+    let services = Services { ours, uncached, bare, plain };
 
     let known = [key[0], ("if-none-match", list.field("etag").unwrap())];
     let (known, bare_304) = (get(LIST, &known), get("/not-modified", &[]));
@@ -59,7 +61,9 @@ pub(crate) async fn measure(plan: Plan, folder: &Path, register: &Path, secret: 
     ] {
         let (ours, bare) = (get(path, &key), get(bare_path, &[]));
         let pairs = rounds(plan, (&services.ours, &ours), (&services.bare, &bare), CONNECTIONS).await;
-        table.line(work, &pairs);
+        table.line(&format!("{work}, kept"), &pairs);
+        let pairs = rounds(plan, (&services.uncached, &ours), (&services.bare, &bare), CONNECTIONS).await;
+        table.line(&format!("{work}, nothing kept"), &pairs);
         let plain = get(plain_path, &[]);
         let pairs = rounds(plan, (&services.plain, &plain), (&services.bare, &bare), CONNECTIONS).await;
         table.line(&format!("{work}, plain axum and sqlx"), &pairs);
