@@ -1,6 +1,6 @@
 //! Writing: the changes of one command, gathered and then written as one revision.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 
 use super::error::Error;
@@ -84,6 +84,8 @@ pub struct Write {
     /// Things as the last revision left them. Nobody else writes as long as this lives, so what was read
     /// for one command of a batch need not be read again for the next.
     seen: HashMap<ThingRef, Filed>,
+    /// The cases whose spans the revision being made has put already.
+    pub(super) spanned: HashSet<String>,
     in_savepoint: bool,
     due_at: Option<Moment>,
 }
@@ -108,8 +110,16 @@ impl Write {
         let due_at = head.due_at;
         let at = At { revision: head.revision, newest: true };
         let read = Read { connection, head, at };
-        let (index, seen) = (HashMap::new(), HashMap::new());
-        Self { read, now, pending: Vec::new(), index, seen, in_savepoint: false, due_at }
+        Self {
+            read,
+            now,
+            pending: Vec::new(),
+            index: HashMap::new(),
+            seen: HashMap::new(),
+            spanned: HashSet::new(),
+            in_savepoint: false,
+            due_at,
+        }
     }
 
     /// The connection, and the head as the commands have left it.
@@ -439,6 +449,7 @@ impl Write {
     fn forget(&mut self) {
         self.pending.clear();
         self.index.clear();
+        self.spanned.clear();
         self.in_savepoint = false;
     }
 
