@@ -92,10 +92,11 @@ async fn under_updates(plan: Plan, service: &Service, secret: &str, table: &mut 
     let bearer = format!("Bearer {secret}");
     let request = get(LIST, &[("authorization", &bearer)]);
     let mut poster = writes::Poster::new(plan.size, &bearer, 0, 1);
-    let mut connection = Connection::open(service.address).await;
     let mut pairs = Vec::new();
     for _ in 0..plan.rounds {
         let quiet = poll(service, &request, CONNECTIONS, plan.span).await;
+        // The last answer of a round may be left unread.
+        let mut connection = Connection::open(service.address).await;
         let updating = async {
             let mut beat = tokio::time::interval(Duration::from_secs(1) / UPDATES);
             beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

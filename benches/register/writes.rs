@@ -90,20 +90,21 @@ pub(crate) async fn measure(plan: Plan, folder: &Path, register: &Path, secret: 
     table.note("bare SQLite inserts a second, each flushed", 0, flushes.into_iter());
 }
 
-/// Measures transitions on PostgreSQL, in a database that is made for it and dropped.
+/// Measures transitions on PostgreSQL, in databases that are made for it and dropped.
 pub(crate) async fn on_postgres(plan: Plan, server: &str, table: &mut Table) {
     let mut admin = sqlx::PgConnection::connect(server).await.unwrap();
-    let name = format!("greenlight_bench_{}", std::process::id());
-    let sql = |text: String| AssertSqlSafe(text);
-    sqlx::query(sql(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
-    let address = match server.rsplit_once('/') {
-        Some((host, _)) => format!("{host}/{name}"),
-        None => panic!("{server} names no database"),
-    };
-    let secret = data::load(&address, plan.size).await;
-    let ours = Service::start(&["greenlight", &address]);
+    let (host, _) = server.rsplit_once('/').expect("the address names a database");
     for clients in [1, 64] {
-        let mut work = Work::new(plan.size, &secret, clients);
+        // Each begins with the stages as they were loaded.
+        let name = format!("greenlight_bench_{}_{clients}", std::process::id());
+        let sql = |text: String| AssertSqlSafe(text);
+        sqlx::query(sql(format!("CREATE DATABASE {name} TEMPLATE template0")))
+            .execute(&mut admin)
+            .await
+            .unwrap();
+        let address = format!("{host}/{name}");
+        let mut work = Work::new(plan.size, &data::load(&address, plan.size).await, clients);
+        let ours = Service::start(&["greenlight", &address]);
         let mut rounds = Vec::new();
         for _ in 0..plan.rounds {
             rounds.push((work.ours(&ours, plan).await, Round::default()));
@@ -111,9 +112,9 @@ pub(crate) async fn on_postgres(plan: Plan, server: &str, table: &mut Table) {
         let rates = rounds.iter().map(|(round, _)| round.rate());
         table.note(&format!("PostgreSQL: transitions a second, {clients} clients"), 0, rates);
         work.notes("PostgreSQL", &rounds, table);
+        drop(ours);
+        sqlx::query(sql(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
     }
-    drop(ours);
-    sqlx::query(sql(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
 }
 
 /// The clients of one measurement; what they have done stays done from round to round.
