@@ -137,8 +137,11 @@ pub(crate) async fn load(address: &str, size: Size) -> String {
         .await;
     let (_, secret) = made.unwrap().unwrap();
     register.store().close().await;
-    // What reads the file next finds all of it in one place.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // The file is copied next, and holds everything only once the last connection has put its log away.
+    let log = address.strip_prefix("sqlite:").map(|file| format!("{file}-wal"));
+    while log.as_ref().is_some_and(|log| std::fs::exists(log).unwrap()) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     secret.reveal().to_owned()
 }
 
