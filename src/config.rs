@@ -80,6 +80,15 @@ pub const PUBLIC_READ: Setting = Setting {
     meaning: "Let anybody read without a key",
     check: |text| truth(text).map(drop),
 };
+/// How much room there is for answers that are kept ready to send.
+pub const CACHE_BYTES: Setting = Setting {
+    command: "serve",
+    flag: "cache-bytes",
+    env: "GREENLIGHT_CACHE_BYTES",
+    default: "67108864",
+    meaning: "How much memory answers may take that are kept ready to send, in bytes; 0 keeps none",
+    check: |text| bytes(text).map(drop),
+};
 /// What a key is called.
 pub const KEY_NAME: Setting = Setting {
     command: "key create",
@@ -154,7 +163,7 @@ pub const HEALTH_URL: Setting = Setting {
 };
 
 /// Everything that can be set.
-pub const SETTINGS: [&Setting; 22] = [
+pub const SETTINGS: [&Setting; 23] = [
     &DATABASE,
     &LOG_FORMAT,
     &LISTEN,
@@ -169,6 +178,7 @@ pub const SETTINGS: [&Setting; 22] = [
     &limits::HEARTBEAT,
     &limits::PEER_RATE,
     &limits::KEY_RATE,
+    &CACHE_BYTES,
     &KEY_NAME,
     &KEY_ROLE,
     &KEY_OWNER,
@@ -325,6 +335,11 @@ pub(crate) fn listen(text: &str) -> Result<String, String> {
         Some(Ok(_)) => Ok(text.to_owned()),
         _ => Err("must be a host and a port, as in 127.0.0.1:8080".to_owned()),
     }
+}
+
+/// A number of bytes.
+pub(crate) fn bytes(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_cause| "must be a whole number of bytes".to_owned())
 }
 
 /// What something is called.

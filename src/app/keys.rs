@@ -1,10 +1,14 @@
 //! API keys: made, shown once, looked up on every request, revoked.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::keyring::Keyring;
 use super::register::unique;
 use super::{Error, Register};
 use crate::domain::actor::{Actor, Key, Role};
@@ -141,17 +145,34 @@ fn digest(secret: &str) -> SecretDigest {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// The key a secret belongs to, if it works at this moment. An unknown secret is always looked up.
+/// The key a secret belongs to, if it works at this moment. It is looked up, unless it was a moment ago;
+/// an unknown secret is always looked up.
 ///
 /// # Errors
 ///
 /// [`store::Error`] if the register cannot be read.
-pub async fn holder(register: &Register, secret: &str) -> Result<Option<Key>, store::Error> {
+pub async fn holder(register: &Register, secret: &str) -> Result<Option<Arc<Key>>, store::Error> {
     let named = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_'));
-    let Some(Ok(id)) = named.map(|(id, _)| KeyId::try_from(id)) else { return Ok(None) };
+    let Some((id, _)) = named else { return Ok(None) };
+    let given = digest(secret);
+    let fits = |kept: &SecretDigest| bool::from(kept.ct_eq(&given));
+    let recalled = register.keyring().recall(id).filter(|(_, kept)| fits(kept));
+    let found = match recalled {
+        Some((key, _)) => Some(key),
+        None => looked_up(register, id).await?.filter(|(_, kept)| fits(kept)).map(|(key, _)| key),
+    };
+    Ok(found.filter(|key| key.works_at(register.now())))
+}
+
+async fn looked_up(register: &Register, id: &str) -> Result<Option<(Arc<Key>, SecretDigest)>, store::Error> {
+    let Ok(id) = KeyId::try_from(id) else { return Ok(None) };
+    let asked = Instant::now();
     let found = register.read(Wanted::Newest).await?.key(&id).await?;
-    let fits = |(_, kept): &(Key, SecretDigest)| bool::from(kept.ct_eq(&digest(secret)));
-    Ok(found.filter(fits).map(|(key, _)| key).filter(|key| key.works_at(register.now())))
+    let found = found.map(|(key, digest)| (Arc::new(key), digest));
+    if let Some(found) = &found {
+        register.keyring().remember(found, asked);
+    }
+    Ok(found)
 }
 
 /// Revokes a key; from its commit on it opens nothing. Revoking it again changes nothing.
@@ -159,12 +180,14 @@ pub async fn holder(register: &Register, secret: &str) -> Result<Option<Key>, st
 /// # Errors
 ///
 /// [`Error::Denied`], or [`Error::Unknown`].
-pub async fn revoke(write: &mut Write, actor: &Actor, id: &KeyId) -> Result<Key, Error> {
+pub async fn revoke(write: &mut Write, actor: &Actor, id: &KeyId, keyring: &Keyring) -> Result<Key, Error> {
     actor.may_manage_keys()?;
     let now = write.now();
     write.revoke_key(id, now).await?;
-    let found = write.key(id).await?;
-    found.map(|(key, _)| key).ok_or_else(|| Error::UnknownKey(id.clone()))
+    let (key, _) = write.key(id).await?.ok_or_else(|| Error::UnknownKey(id.clone()))?;
+    // Before the commit, so that nobody who learns of it can still be let in by memory.
+    keyring.distrust(id);
+    Ok(key)
 }
 
 /// Makes the first key of a register that has none: an admin's.

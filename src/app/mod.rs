@@ -3,6 +3,7 @@
 //! Everything here runs inside a read or a write that somebody else opened, and knows neither HTTP nor SQL.
 
 mod error;
+mod keyring;
 mod register;
 mod things;
 
@@ -25,11 +26,12 @@ pub mod transitions;
 mod workflows;
 
 pub use error::Error;
+pub use keyring::Keyring;
 pub use register::{Register, fresh_id, minted};
 pub use things::{Effect, Precondition, Resource, Written, put, retire};
 
 pub use crate::store::{
     Address, At, BoxFuture, Error as StoreError, Extent, Filed, Filter, Findings, Found, HOLDING_FILTERS,
-    Head, HoldingPage, Listed, Listing, Maker, Narrowing, Page, PairTotals, Position, Presence, Query,
-    RECEIPT_FILTERS, Read, Receipt, Reply, Sort, SortKey, Stored, Takes, Version, Wanted, Write,
+    Head, HoldingPage, Listed, Listing, Maker, Narrowing, Newest, Page, PairTotals, Position, Presence,
+    Query, RECEIPT_FILTERS, Read, Receipt, Reply, Sort, SortKey, Stored, Takes, Version, Wanted, Write,
 };

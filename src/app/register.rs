@@ -1,9 +1,10 @@
 //! The register as the rest of the program holds it.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::{Error, ticks};
+use super::{Error, Keyring, ticks};
 use crate::clock::Clock;
 use crate::domain::text::Name;
 use crate::domain::thing::Kind;
@@ -19,6 +20,7 @@ const KEPT_SECONDS: i64 = 7 * 86_400;
 #[derive(Clone)]
 pub struct Register {
     store: Store,
+    keyring: Arc<Keyring>,
 }
 
 impl Register {
@@ -29,13 +31,19 @@ impl Register {
     /// [`store::Error`] if it cannot be opened.
     pub async fn open(address: Address, clock: Clock) -> Result<Self, store::Error> {
         let tick: store::Tick = Arc::new(|write| Box::pin(ticks::tick(write)));
-        Ok(Self { store: Store::open(address, clock, tick).await? })
+        Ok(Self { store: Store::open(address, clock, tick).await?, keyring: Arc::default() })
     }
 
     /// The store underneath.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The keys looked up lately.
+    #[must_use]
+    pub fn keyring(&self) -> &Arc<Keyring> {
+        &self.keyring
     }
 
     /// What time it is.
@@ -66,15 +74,14 @@ impl Register {
         self.store.write(command).await
     }
 
-    /// Looks once whether a date has passed, and records what follows; tells those who wait of what
-    /// other processes have written.
+    /// Looks once whether a date has passed, and records what follows; the look itself tells those who
+    /// wait of what other processes have written.
     ///
     /// # Errors
     ///
     /// [`store::Error`] if the register cannot be read or written.
     pub async fn look(&self) -> Result<(), store::Error> {
         let head = self.read(Wanted::Newest).await?.head().clone();
-        self.store.noticed(head.revision);
         if head.due_at.is_some_and(|due| due <= self.now()) {
             // Whatever is due is recorded before the first command of a batch.
             self.write(|_| Box::pin(async { Ok(()) })).await?;
@@ -135,10 +142,27 @@ pub(super) fn unique(now: Moment) -> Result<String, Error> {
     Ok(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().simple().to_string())
 }
 
-/// An id for a request: it sorts by time.
+/// An id for a request: it sorts by time, and no other request has it.
+///
+/// It is no secret, so randomness is asked for once, and counted on from there.
 #[must_use]
 pub fn fresh_id(now: Moment) -> Name {
-    let text = unique(now).unwrap_or_else(|_| now.to_string());
-    // Both are short and free of control characters; a request without a number of its own is still served.
-    Name::try_from(text.as_str()).unwrap_or_else(|_| Name::placeholder())
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(random()));
+    static PLACE: LazyLock<u64> = LazyLock::new(random);
+    let mut bytes = [0; 10];
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    for (byte, from) in bytes.iter_mut().zip(PLACE.to_be_bytes().iter().take(2).chain(&number.to_be_bytes()))
+    {
+        *byte = *from;
+    }
+    let milliseconds = u64::try_from(now.microseconds() / 1000).unwrap_or_default();
+    let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid();
+    let mut text = [0; uuid::fmt::Simple::LENGTH];
+    // It is short and free of control characters; a request without a number of its own is still served.
+    Name::try_from(&*id.simple().encode_lower(&mut text)).unwrap_or_else(|_| Name::placeholder())
+}
+
+/// A number to begin with, drawn by lot. Without any lots the clock has to do.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! `greenlight key`: makes, lists and revokes API keys.
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
 
 use super::{Error, output, with_register, write};
@@ -137,8 +139,9 @@ impl Revoke {
         // The text may be a secret given in place of an id, so it is not repeated.
         let id = KeyId::try_from(self.id.as_str())
             .map_err(|fault| Error::Usage(format!("the key's id {fault}")))?;
+        let keyring = Arc::clone(register.keyring());
         let key = write(register, |write| {
-            Box::pin(async move { keys::revoke(write, &Actor::Operator, &id).await })
+            Box::pin(async move { keys::revoke(write, &Actor::Operator, &id, &keyring).await })
         })
         .await?;
         output::tell(format_args!("revoked {}", key.id));

@@ -14,7 +14,7 @@ use super::backup::beside;
 use super::limits::Limits;
 use super::{Error, open, output, sample};
 use crate::app::{Address, Register, keys};
-use crate::config::{self, Config, LISTEN, PUBLIC_READ, SAMPLE};
+use crate::config::{self, CACHE_BYTES, Config, LISTEN, PUBLIC_READ, SAMPLE};
 use crate::http;
 
 /// How often what need not be kept any longer is forgotten.
@@ -37,6 +37,9 @@ pub(super) struct Serve {
     public_read: bool,
     #[command(flatten)]
     limits: Limits,
+    #[arg(long = CACHE_BYTES.flag, env = CACHE_BYTES.env, default_value = CACHE_BYTES.default,
+        help = CACHE_BYTES.meaning, value_name = "BYTES", value_parser = config::bytes, hide_env_values = true)]
+    cache_bytes: usize,
 }
 
 impl Serve {
@@ -97,7 +100,11 @@ impl Serve {
             ));
         }
         let chores = chores(register);
-        let options = http::Options { public_read: self.public_read, limits: self.limits.limits() };
+        let options = http::Options {
+            public_read: self.public_read,
+            limits: self.limits.limits(),
+            cache_bytes: self.cache_bytes,
+        };
         let served = http::serve(listener, register, options, stop).await;
         drop(chores);
         served.map_err(|cause| Error::of("the service", cause))

@@ -1,5 +1,7 @@
 //! Who asks, and what they may do.
 
+use std::sync::Arc;
+
 use super::id::{AuthorityId, KeyId};
 use super::text::Name;
 use super::time::Moment;
@@ -54,7 +56,7 @@ pub enum Actor {
     /// Somebody without a key, where reading is public.
     Anybody,
     /// The holder of a key.
-    Key(Box<Key>),
+    Key(Arc<Key>),
     /// The operator at the command line, on the machine that holds the register.
     Operator,
     /// The service itself, when a date passes.
@@ -155,7 +157,7 @@ mod tests {
     }
 
     fn holder(role: Role, authorities: &[&str]) -> Actor {
-        Actor::Key(Box::new(key(role, authorities)))
+        Actor::Key(Arc::new(key(role, authorities)))
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::params::Params;
 use super::problem::{Code, Problem, Wrong};
 use super::refusals::{problem, store_problem};
 use crate::app;
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, Key};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::Name;
 use crate::wire::json::{Unreadable, parse};
@@ -40,6 +40,8 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     /// The path as it was sent.
     pub(crate) path: String,
+    /// The path and query as they were sent.
+    pub(crate) target: String,
     /// The id of the request.
     pub(crate) request_id: Name,
     path_params: Vec<(String, String)>,
@@ -59,7 +61,7 @@ impl Call {
         let lost = |what: &str| Problem::new(Code::Internal, format!("the request came without its {what}"));
         let operation = parts.extensions.get::<Arc<Operation>>().cloned().ok_or_else(|| lost("operation"))?;
         let RequestId(request_id) = parts.extensions.get::<RequestId>().cloned().ok_or_else(|| lost("id"))?;
-        let actor = actor(app, &operation, &parts.headers).await?;
+        let actor = actor(app, operation.access, &parts.headers).await?;
         let path_params = RawPathParams::from_request_parts(&mut parts, app).await.map_err(|cause| {
             Problem::with_errors(
                 Code::InvalidParameter,
@@ -80,6 +82,7 @@ impl Call {
             None => Bytes::new(),
         };
         let path = parts.uri.path().to_owned();
+        let target = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
         Ok(Self {
             app: app.clone(),
             operation,
@@ -88,6 +91,7 @@ impl Call {
             headers: parts.headers,
             body,
             path,
+            target,
             request_id,
             path_params,
         })
@@ -172,21 +176,21 @@ fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method)
     Err(Problem::new(Code::UnsupportedMediaType, format!("send the body as `{wanted}`")))
 }
 
-/// Who calls, if that may call the operation. An unknown key is always looked up.
-async fn actor(app: &App, operation: &Operation, headers: &HeaderMap) -> Result<Actor, Problem> {
-    if operation.access == Access::Public {
+/// Who calls, if that has the access an operation asks for. An unknown key is always looked up.
+pub(crate) async fn actor(app: &App, access: Access, headers: &HeaderMap) -> Result<Actor, Problem> {
+    if access == Access::Public {
         return Ok(Actor::Anybody);
     }
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let actor = match (given.next(), given.next()) {
         (None, _) if app.options.public_read => Actor::Anybody,
         (None, _) => return Err(Problem::new(Code::Unauthenticated, "this needs a key")),
-        (Some(value), None) => Actor::Key(Box::new(app.holder(value.as_bytes()).await?)),
+        (Some(value), None) => Actor::Key(app.holder(value.as_bytes()).await?),
         (Some(_), Some(_)) => {
             return Err(Problem::new(Code::Unauthenticated, "Authorization is given more than once"));
         }
     };
-    let allowed = match operation.access {
+    let allowed = match access {
         Access::Public | Access::Read => Ok(()),
         Access::Write => actor.may_write(),
         Access::Admin => actor.may_manage_keys(),
@@ -197,7 +201,7 @@ async fn actor(app: &App, operation: &Operation, headers: &HeaderMap) -> Result<
 
 impl App {
     /// The key behind an `Authorization` field.
-    async fn holder(&self, value: &[u8]) -> Result<crate::domain::actor::Key, Problem> {
+    async fn holder(&self, value: &[u8]) -> Result<Arc<Key>, Problem> {
         let unknown = || Problem::new(Code::Unauthenticated, "the key is unknown, expired or revoked");
         let text = std::str::from_utf8(value).map_err(|_cause| unknown())?;
         let secret = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));

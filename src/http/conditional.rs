@@ -30,6 +30,16 @@ pub(crate) fn weak<'t>(shown: impl IntoIterator<Item = &'t str>) -> String {
     format!("W/\"{:.32}\"", hexadecimal(&hash.finalize()))
 }
 
+/// The field that says which revision an answer shows.
+pub(crate) const REVISION: HeaderName = HeaderName::from_static("revision");
+
+/// Whether the client has what a tag stands for already.
+pub(crate) fn has(headers: &HeaderMap, etag: &str) -> bool {
+    etag.parse::<ETag>().is_ok_and(|etag| {
+        headers.typed_get::<IfNoneMatch>().is_some_and(|condition| !condition.precondition_passes(&etag))
+    })
+}
+
 /// An answer to a read.
 pub(crate) struct Shown {
     /// Its tag.
@@ -45,9 +55,7 @@ pub(crate) struct Shown {
 impl Shown {
     /// The answer, or an empty 304 if the client has it already.
     pub(crate) fn answer(self, headers: &HeaderMap) -> Response {
-        let known = self.etag.parse::<ETag>().is_ok_and(|etag| {
-            headers.typed_get::<IfNoneMatch>().is_some_and(|condition| !condition.precondition_passes(&etag))
-        });
+        let known = has(headers, &self.etag);
         let (status, body) = if known {
             (StatusCode::NOT_MODIFIED, Body::empty())
         } else {
@@ -57,7 +65,7 @@ impl Shown {
         *response.status_mut() = status;
         let fields = response.headers_mut();
         set(fields, header::ETAG, &self.etag);
-        set(fields, HeaderName::from_static("revision"), &self.revision.to_string());
+        set(fields, REVISION, &self.revision.to_string());
         if !known {
             fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         }

@@ -107,7 +107,8 @@ pub(crate) fn expose(api: &mut Api) {
             .says("Show one determination", "The receipt, byte for byte as it was first given.")
             .takes(time_params())
             .answers(200, "The receipt.", JSON, named("Determination"), shown_example())
-            .refuses(&[Code::NotFound]),
+            .refuses(&[Code::NotFound])
+            .unkept(),
         show,
     );
 }

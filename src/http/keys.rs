@@ -1,5 +1,7 @@
 //! API keys on the wire: an admin makes, lists and revokes them.
 
+use std::sync::Arc;
+
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
@@ -193,9 +195,10 @@ async fn create(call: Call) -> Result<Response, Problem> {
 
 async fn revoke(call: Call) -> Result<Response, Problem> {
     let id: KeyId = call.path("id")?;
+    let keyring = Arc::clone(call.app.register.keyring());
     write(&call, move |write, given| {
         Box::pin(async move {
-            keys::revoke(write, &given.actor, &id).await?;
+            keys::revoke(write, &given.actor, &id, &keyring).await?;
             Ok(Ok(Answer::empty()))
         })
     })

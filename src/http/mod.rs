@@ -7,6 +7,7 @@ mod answers;
 mod approvals;
 mod authorities;
 mod board;
+mod cache;
 mod call;
 mod cell;
 mod changes;
@@ -48,6 +49,7 @@ mod workflows;
 mod write;
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -74,6 +76,7 @@ use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Workflow;
+use cache::Answers;
 use hub::Hub;
 use limits::Rates;
 use observe::Metrics;
@@ -82,30 +85,52 @@ use resources::expose;
 use stopping::Stopping;
 
 /// Answers smaller than this are not worth compressing, in bytes.
-const WORTH_COMPRESSING: u16 = 860;
+const WORTH_COMPRESSING: u64 = 860;
+/// How much room there is for answers that are kept ready, in bytes, unless it is set.
+pub const CACHE_BYTES: usize = 64 << 20;
 /// How often the last use of a key is noted at most, in seconds.
 const NOTE_USE_EVERY: i64 = 60;
 
 /// How the service is to behave.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Whether anybody may read without a key.
     pub public_read: bool,
     /// What no client may exceed.
     pub limits: Limits,
+    /// How much room there is for answers that are kept ready, in bytes; none turns that off.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { public_read: false, limits: Limits::default(), cache_bytes: CACHE_BYTES }
+    }
 }
 
 /// What every request is given.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Held>);
+
+impl Deref for App {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.0
+    }
+}
+
+/// What the service holds as long as it runs.
+pub(crate) struct Held {
     pub(crate) register: Register,
     pub(crate) options: Options,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) contract: Arc<Value>,
+    pub(crate) metrics: Metrics,
+    pub(crate) contract: Value,
+    pub(crate) answers: Answers,
     pub(crate) rates: Arc<Rates>,
     pub(crate) stopping: Stopping,
     pub(crate) hub: Arc<Hub>,
-    noted: Arc<Mutex<HashMap<KeyId, Moment>>>,
+    noted: Mutex<HashMap<KeyId, Moment>>,
 }
 
 impl App {
@@ -179,20 +204,21 @@ pub fn router(register: &Register, options: Options) -> Router {
 /// The routes of a service that heeds the sign to stop.
 fn built(register: &Register, options: Options, stopping: &Stopping) -> Router {
     let api = api();
-    let app = App {
+    let app = App(Arc::new(Held {
         register: register.clone(),
         options,
-        metrics: Arc::new(Metrics::new()),
-        contract: Arc::new(openapi::document(&api)),
+        metrics: Metrics::new(),
+        contract: openapi::document(&api),
+        answers: Answers::new(options.cache_bytes),
         rates: Arc::new(Rates::new(&options.limits)),
         stopping: stopping.clone(),
         hub: Arc::new(Hub::new(register)),
-        noted: Arc::default(),
-    };
+        noted: Mutex::default(),
+    }));
     let docs =
         utoipa_swagger_ui::SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
     let compression =
-        CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING.into()).and(compressible));
+        CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING).and(compressible));
     api.into_router()
         .route("/", get(service::root))
         .merge(docs)
@@ -206,17 +232,26 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> Router {
         .layer(from_fn_with_state(app, observe::observe))
 }
 
-/// Whether an answer may be sent compressed: not one with a strong tag, which names its very bytes, and
-/// not one that is sent as it is made.
 fn compressible(
     _status: StatusCode,
     _version: Version,
     fields: &HeaderMap,
     _extensions: &Extensions,
 ) -> bool {
+    may_be_compressed(fields)
+}
+
+/// Whether an answer may be sent compressed: not one with a strong tag, which names its very bytes, and
+/// not one that is sent as it is made.
+fn may_be_compressed(fields: &HeaderMap) -> bool {
     let text = |name| fields.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     let strong = text(header::ETAG).is_some_and(|etag| !etag.starts_with("W/"));
     let streamed = text(header::CONTENT_TYPE)
         .is_some_and(|media_type| [exports::NDJSON, stream::EVENTS].contains(&media_type));
     !strong && !streamed
+}
+
+/// Whether an answer of a size is sent compressed to whoever likes that.
+fn worth_compressing(fields: &HeaderMap, size: usize) -> bool {
+    u64::try_from(size).is_ok_and(|size| size >= WORTH_COMPRESSING) && may_be_compressed(fields)
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::App;
+use super::cache;
 use super::call::RequestId;
 use super::conditional::set;
 use super::problem::{Code, Problem};
@@ -50,6 +52,7 @@ pub(crate) struct Metrics {
     denials: Family<Denial, Counter>,
     revision: Gauge,
     queued: Gauge,
+    commits: Counter,
 }
 
 impl Metrics {
@@ -62,18 +65,21 @@ impl Metrics {
         });
         let (denials, revision, queued) =
             (Family::<Denial, Counter>::default(), Gauge::default(), Gauge::default());
+        let commits = Counter::default();
         registry.register("requests", "Requests answered", requests.clone());
         registry.register("request_seconds", "Time to the first byte of the answer", seconds.clone());
         registry.register("denials", "Requests refused for who asked", denials.clone());
         registry.register("revision", "The newest revision of the register", revision.clone());
         registry.register("writes_queued", "Writes waiting for the writer", queued.clone());
-        Self { registry: Mutex::new(registry), requests, seconds, denials, revision, queued }
+        registry.register("commits", "Transactions that the writer has committed", commits.clone());
+        Self { registry: Mutex::new(registry), requests, seconds, denials, revision, queued, commits }
     }
 
     /// The measurements as text.
-    pub(crate) fn text(&self, revision: i64, queued: usize) -> String {
+    pub(crate) fn text(&self, revision: i64, queued: usize, commits: u64) -> String {
         self.revision.set(revision);
         self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        self.commits.inner().store(commits, Ordering::Relaxed);
         let mut text = String::new();
         if let Ok(registry) = self.registry.lock() {
             // Writing to a string cannot fail.
@@ -98,7 +104,10 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let mut response = next.run(request).await;
+    let mut response = match cache::ready(&app, &method, request.uri(), request.headers()).await {
+        Some(response) => response,
+        None => cache::compressed(next.run(request).await).await,
+    };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if matches!(problem.code, Code::Unauthenticated | Code::Forbidden | Code::ForbiddenAuthority) {
             app.metrics.denials.get_or_create(&Denial { code: problem.code.as_str().to_owned() }).inc();
@@ -141,7 +150,7 @@ fn finish(response: &mut Response, id: &Name) {
     fields.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     fields.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    fields.entry(header::VARY).or_insert(HeaderValue::from_static("authorization, accept"));
+    fields.append(header::VARY, HeaderValue::from_static("authorization, accept"));
 }
 
 /// What a panic is answered with; what it said goes to the log.

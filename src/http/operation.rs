@@ -11,6 +11,7 @@ use axum::routing::{MethodFilter, on};
 use serde_json::Value;
 
 use super::App;
+use super::cache;
 use super::call::Call;
 use super::problem::{Code, Problem};
 
@@ -104,6 +105,8 @@ pub(crate) struct Operation {
     pub(crate) repeatable: bool,
     /// Whether it is a stream that takes `Last-Event-ID` rather than an answer that has a tag.
     pub(crate) resumable: bool,
+    /// Whether its answers may be kept, since they follow from the request and the revision.
+    pub(crate) kept: bool,
 }
 
 impl Operation {
@@ -124,6 +127,7 @@ impl Operation {
             conditional: false,
             repeatable: false,
             resumable: false,
+            kept: true,
         }
     }
 
@@ -193,6 +197,12 @@ impl Operation {
         self
     }
 
+    /// Says that its answers follow from more than the request and the revision.
+    pub(crate) fn unkept(mut self) -> Self {
+        self.kept = false;
+        self
+    }
+
     /// Says that it takes `If-Match`.
     pub(crate) fn conditional(mut self) -> Self {
         self.conditional = true;
@@ -241,6 +251,11 @@ impl Operation {
     }
 }
 
+/// Whether an operation shows what is on record.
+fn reads(operation: &Operation) -> bool {
+    operation.access == Access::Read && operation.method == Method::GET
+}
+
 /// The operations and the routes made from them.
 #[derive(Default)]
 pub(crate) struct Api {
@@ -259,7 +274,11 @@ impl Api {
         let operation = Arc::new(operation);
         self.operations.push(Arc::clone(&operation));
         let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
-        let route = on(filter, move |call: Call| handler(call)).layer(Extension(Arc::clone(&operation)));
+        let kept = operation.kept && !operation.resumable && reads(&operation);
+        let handler = move |call: Call| async move {
+            if kept { cache::kept(call, handler).await } else { handler(call).await }
+        };
+        let route = on(filter, handler).layer(Extension(Arc::clone(&operation)));
         self.router = std::mem::take(&mut self.router).route(&operation.path, route);
     }
 

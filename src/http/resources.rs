@@ -408,7 +408,7 @@ pub(crate) fn absent<F>(presence: Presence<F>, thing: ThingRef) -> Result<F, Pro
 
 /// Shows one thing.
 pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
-    if R::KIND == Kind::Workflow && workflows::wants_diagram(&call) {
+    if R::KIND == Kind::Workflow && workflows::wants_diagram(&call.headers) {
         return workflows::diagram(call).await;
     }
     let id: ThingId = call.path("id")?;

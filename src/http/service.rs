@@ -121,7 +121,8 @@ async fn metrics(call: Call) -> Result<Response, Problem> {
         Ok(read) => read.at().revision,
         Err(_) => 0,
     };
-    let body = call.app.metrics.text(revision, call.app.register.store().queued());
+    let store = call.app.register.store();
+    let body = call.app.metrics.text(revision, store.queued(), store.commits());
     Ok(Shown { etag: weak([body.as_str()]), media_type: METRICS, body, revision }.answer(&call.headers))
 }
 

@@ -1,6 +1,6 @@
 //! Workflows on the wire: as JSON, or as a diagram.
 
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -72,8 +72,8 @@ impl Exposed for Workflow {
 }
 
 /// Whether a call would rather have a diagram.
-pub(crate) fn wants_diagram(call: &Call) -> bool {
-    let accept = call.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+pub(crate) fn wants_diagram(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accept.split(',').any(|range| range.split(';').next().unwrap_or_default().trim() == MERMAID)
 }
 

@@ -18,6 +18,8 @@ const READERS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a server may take to let somebody in, or to do what takes it no time.
 const GREETING: Duration = Duration::from_secs(5);
+/// How many statements a connection keeps prepared: every one there is, and lists in their variety.
+const PREPARED: usize = 512;
 /// The smallest SQLite without the race that can lose commits of a file shared by two connections.
 const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
 
@@ -78,6 +80,7 @@ impl Engine {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
+            .statement_cache_capacity(PREPARED)
             .pragma("journal_size_limit", "67108864");
         let mut first = writer.connect().await?;
         check_sqlite(&mut first).await?;
@@ -93,11 +96,14 @@ impl Engine {
     }
 
     async fn open_postgres(url: &str, now: Moment) -> Result<Self, Error> {
-        let writer = PgConnectOptions::from_str(url)?.application_name("greenlight").options([
-            ("client_min_messages", "error"),
-            ("lock_timeout", "30s"),
-            ("statement_timeout", "60s"),
-        ]);
+        let writer = PgConnectOptions::from_str(url)?
+            .application_name("greenlight")
+            .statement_cache_capacity(PREPARED)
+            .options([
+                ("client_min_messages", "error"),
+                ("lock_timeout", "30s"),
+                ("statement_timeout", "60s"),
+            ]);
         let mut first = within(GREETING, writer.connect()).await?;
         check_postgres(&mut first).await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;

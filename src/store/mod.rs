@@ -57,7 +57,7 @@ pub use table::{At, Filed, Presence, Stored, Table, Version};
 pub use touched::Touch;
 pub use verify::Findings;
 pub use write::{Maker, Write};
-pub use writer::{BoxFuture, Tick};
+pub use writer::{BoxFuture, Newest, Tick};
 
 use crate::clock::Clock;
 use engine::Engine;
@@ -83,7 +83,7 @@ impl Store {
     pub async fn open(address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
         let engine = Arc::new(Engine::open(&address, clock.now()).await?);
         let head = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?.head().clone();
-        let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, head.revision);
+        let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, Newest::of(&head));
         Ok(Self { engine, writer, clock, address })
     }
 
@@ -93,7 +93,9 @@ impl Store {
     ///
     /// [`Error::Future`] for a revision or time that has not come, or [`Error::Database`].
     pub async fn read(&self, wanted: Wanted) -> Result<Read, Error> {
-        Read::open(self.engine.reader().await?, wanted, self.clock.now()).await
+        let read = Read::open(self.engine.reader().await?, wanted, self.clock.now()).await?;
+        self.writer.noticed(Newest::of(read.head()));
+        Ok(read)
     }
 
     /// Runs a command in the writer's queue and answers once what it wrote is on stable storage.
@@ -117,9 +119,11 @@ impl Store {
         self.writer.changed(after).await;
     }
 
-    /// Tells those who wait for changes that there is a revision: another process may have made it.
-    pub fn noticed(&self, revision: i64) {
-        self.writer.noticed(revision);
+    /// What this process knows of the newest revision: its own commits at once, those of others from
+    /// the first read that sees them.
+    #[must_use]
+    pub fn newest(&self) -> Newest {
+        self.writer.newest()
     }
 
     /// The clock of the register.
@@ -147,6 +151,12 @@ impl Store {
     #[must_use]
     pub fn queued(&self) -> usize {
         self.writer.queued()
+    }
+
+    /// How many transactions the writer has committed since the register was opened.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
     }
 
     /// Finishes the commands in the queue and lets go of every connection.

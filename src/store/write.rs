@@ -1,6 +1,6 @@
 //! Writing: the changes of one command, gathered and then written as one revision.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 
 use super::error::Error;
@@ -83,6 +83,11 @@ pub struct Write {
     pending: Vec<Pending>,
     index: HashMap<ThingRef, usize>,
     ledger: Ledger,
+    /// Things as the last revision left them. Nobody else writes as long as this lives, so what was read
+    /// for one command of a batch need not be read again for the next.
+    seen: HashMap<ThingRef, Filed>,
+    /// The cases whose spans the revision being made has put already.
+    pub(super) spanned: HashSet<String>,
     in_savepoint: bool,
     due_at: Option<Moment>,
 }
@@ -107,8 +112,17 @@ impl Write {
         let due_at = head.due_at;
         let at = At { revision: head.revision, newest: true };
         let read = Read { connection, head, at };
-        let (pending, index, ledger) = (Vec::new(), HashMap::new(), Ledger::default());
-        Self { read, now, pending, index, ledger, in_savepoint: false, due_at }
+        Self {
+            read,
+            now,
+            pending: Vec::new(),
+            index: HashMap::new(),
+            ledger: Ledger::default(),
+            seen: HashMap::new(),
+            spanned: HashSet::new(),
+            in_savepoint: false,
+            due_at,
+        }
     }
 
     /// The connection, and the head as the commands have left it.
@@ -166,12 +180,27 @@ impl Write {
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if its document is.
     pub async fn current<T: Stored>(&mut self, id: &str) -> Result<Presence<Version<T>>, Error> {
-        let Some(pending) = self.pending(&ThingRef::new(T::KIND, id)) else {
-            return self.read.thing(id).await;
-        };
+        let thing = ThingRef::new(T::KIND, id);
+        let Some(pending) = self.pending(&thing) else { return self.recorded(thing).await };
         let Some(after) = &pending.after else { return Ok(Presence::Retired) };
         let filed = Filed { id: id.to_owned(), since: after.since, document: after.document.clone() };
         Ok(Presence::Present(filed.version()?))
+    }
+
+    /// A thing as the last revision left it.
+    async fn recorded<T: Stored>(&mut self, thing: ThingRef) -> Result<Presence<Version<T>>, Error> {
+        if let Some(filed) = self.seen.get(&thing) {
+            return Ok(Presence::Present(filed.version()?));
+        }
+        match self.read.filed::<T>(&thing.id).await? {
+            Presence::Present(filed) => {
+                let version = filed.version()?;
+                self.seen.insert(thing, filed);
+                Ok(Presence::Present(version))
+            }
+            Presence::Retired => Ok(Presence::Retired),
+            Presence::Absent => Ok(Presence::Absent),
+        }
     }
 
     /// Which of these things are not on record, with the changes made so far.
@@ -186,6 +215,7 @@ impl Write {
             match self.pending(thing) {
                 Some(pending) if pending.after.is_none() => missing.push(thing.clone()),
                 Some(_) => {}
+                None if self.seen.contains_key(thing) => {}
                 None => open.entry(thing.kind).or_default().push(&thing.id),
             }
         }
@@ -378,6 +408,15 @@ impl Write {
         (head.revision, head.digest, head.recorded_at, head.due_at) =
             (revision.number, revision.digest, revision.recorded_at, self.due_at);
         self.read.at.revision = revision.number;
+        for Pending { thing, after, .. } in self.pending.drain(..) {
+            match after {
+                Some(Side { since, document, .. }) => {
+                    let filed = Filed { id: thing.id.clone(), since, document };
+                    self.seen.insert(thing, filed);
+                }
+                None => drop(self.seen.remove(&thing)),
+            }
+        }
         self.forget();
         Ok(Some(revision))
     }
@@ -423,6 +462,7 @@ impl Write {
         self.pending.clear();
         self.index.clear();
         self.ledger = Ledger::default();
+        self.spanned.clear();
         self.in_savepoint = false;
     }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -13,12 +14,38 @@ use super::head::{Head, HeadRow};
 use super::statement::{Connection, Statement};
 use super::write::Write;
 use crate::clock::Clock;
+use crate::domain::time::Moment;
 
 /// A boxed future that may borrow.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What is to be done, inside a write, once a date has passed that changes something.
 pub type Tick = Arc<dyn for<'w> Fn(&'w mut Write) -> BoxFuture<'w, Result<(), Error>> + Send + Sync>;
+
+/// What this process knows of the newest revision, without asking the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// Its number.
+    pub revision: i64,
+    /// The next date that changes something by passing.
+    pub due_at: Option<Moment>,
+}
+
+impl Newest {
+    pub(super) fn of(head: &Head) -> Self {
+        Self { revision: head.revision, due_at: head.due_at }
+    }
+
+    /// Takes over what is newer, and tells whether anything was. At one revision the date only moves on.
+    fn learn(&mut self, other: Self) -> bool {
+        let date = |due_at: Option<Moment>| (due_at.is_none(), due_at);
+        let newer = (other.revision, date(other.due_at)) > (self.revision, date(self.due_at));
+        if newer {
+            *self = other;
+        }
+        newer
+    }
+}
 
 /// The most commands in one commit.
 const BATCH: usize = 256;
@@ -37,8 +64,9 @@ const GAP: Duration = Duration::from_millis(5);
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
-    newest: watch::Sender<i64>,
+    newest: watch::Sender<Newest>,
     state: watch::Sender<State>,
+    commits: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,12 +115,14 @@ where
 }
 
 impl Writer {
-    pub(super) fn start(engine: Arc<Engine>, clock: Clock, tick: Tick, newest: i64) -> Self {
+    pub(super) fn start(engine: Arc<Engine>, clock: Clock, tick: Tick, newest: Newest) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (newest, _) = watch::channel(newest);
         let (state, _) = watch::channel(State::Running);
-        let writer = Self { queue, newest: newest.clone(), state: state.clone() };
-        let work = Work { engine, clock, tick, newest, connection: None, busy_since: None };
+        let commits = Arc::<AtomicU64>::default();
+        let writer =
+            Self { queue, newest: newest.clone(), state: state.clone(), commits: Arc::clone(&commits) };
+        let work = Work { engine, clock, tick, newest, commits, connection: None, busy_since: None };
         tokio::spawn(work.run(jobs, state));
         writer
     }
@@ -111,19 +141,26 @@ impl Writer {
     pub(super) async fn changed(&self, after: i64) {
         let mut newest = self.newest.subscribe();
         // The sender lives as long as `self`.
-        drop(newest.wait_for(|newest| *newest > after).await);
+        drop(newest.wait_for(|newest| newest.revision > after).await);
     }
 
-    pub(super) fn noticed(&self, revision: i64) {
-        self.newest.send_if_modified(|newest| {
-            let later = revision > *newest;
-            *newest = revision.max(*newest);
-            later
-        });
+    pub(super) fn newest(&self) -> Newest {
+        *self.newest.borrow()
+    }
+
+    pub(super) fn noticed(&self, seen: Newest) {
+        // Most reads see nothing new, and need not wait for each other to find that out.
+        if self.newest() != seen {
+            self.newest.send_if_modified(|newest| newest.learn(seen));
+        }
     }
 
     pub(super) fn queued(&self) -> usize {
         QUEUE - self.queue.capacity()
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Lets the task finish what is queued, and waits for it.
@@ -150,7 +187,8 @@ struct Work {
     engine: Arc<Engine>,
     clock: Clock,
     tick: Tick,
-    newest: watch::Sender<i64>,
+    newest: watch::Sender<Newest>,
+    commits: Arc<AtomicU64>,
     connection: Option<Connection>,
     busy_since: Option<Instant>,
 }
@@ -196,8 +234,9 @@ impl Work {
             }
         };
         let failure = match outcome {
-            Ok(revision) => {
-                self.newest.send_if_modified(|newest| std::mem::replace(newest, revision) != revision);
+            Ok(committed) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
+                self.newest.send_if_modified(|newest| newest.learn(committed));
                 None
             }
             Err(error) => {
@@ -217,7 +256,7 @@ impl Work {
         connection: Connection,
         head: Head,
         jobs: &mut [Box<dyn Job>],
-    ) -> Result<i64, Error> {
+    ) -> Result<Newest, Error> {
         let (before, due_before) = (head.revision, head.due_at);
         let mut write = Write::new(connection, head, self.clock.now());
         if write.head().due_at.is_some_and(|due| due <= write.now()) {
@@ -233,7 +272,7 @@ impl Work {
         }
         connection.execute(Statement::new("COMMIT")).await?;
         self.connection = Some(connection);
-        Ok(head.revision)
+        Ok(Newest::of(&head))
     }
 
     /// The connection, inside a transaction that has the register to itself, and the head.

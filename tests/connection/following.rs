@@ -303,18 +303,19 @@ async fn key(service: &Service) -> (String, String) {
 }
 
 async fn a_revoked_key_ends_its_stream_and_no_other(database: Database) {
-    let service = Service::with(database, Options { public_read: false, limits: brisk() }).await;
+    let service = Service::with(database, Options { limits: brisk(), ..Options::default() }).await;
     let ((id, revoked), (_, kept)) = (key(&service).await, key(&service).await);
     let bearer = |secret: &str| format!("Authorization: Bearer {secret}\r\n");
     let mut ending = Stream::open(service.address, "", &bearer(&revoked)).await;
     let mut going_on = Stream::open(service.address, "", &bearer(&kept)).await;
     let began = Instant::now();
+    let keyring = std::sync::Arc::clone(service.register.keyring());
     service
         .register
         .write(move |write| {
             Box::pin(async move {
                 let id = id.as_str().try_into().unwrap();
-                Ok(greenlight::app::keys::revoke(write, &Actor::Operator, &id).await.map(drop))
+                Ok(greenlight::app::keys::revoke(write, &Actor::Operator, &id, &keyring).await.map(drop))
             })
         })
         .await

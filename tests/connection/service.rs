@@ -37,7 +37,7 @@ pub(crate) struct Service {
 impl Service {
     /// Serves a database to anybody, within limits.
     pub(crate) async fn start(database: Database, limits: Limits) -> Self {
-        Self::with(database, Options { public_read: true, limits }).await
+        Self::with(database, Options { public_read: true, limits, ..Options::default() }).await
     }
 
     /// Serves a database.

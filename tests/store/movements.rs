@@ -1,6 +1,8 @@
 //! The ledger: entered once, never changed, and added up at every revision.
 
 use greenlight::app::movements::Limits;
+use std::sync::Arc;
+
 use greenlight::app::{
     Address, Effect, Error, Filter, HOLDING_FILTERS, Narrowing, Position, Presence, Read, Register, Wanted,
     imports, movements,
@@ -351,7 +353,7 @@ async fn a_key_limited_to_authorities_writes_only_movements_on_their_approvals(d
     put(&register, authority("mofcom")).await.unwrap();
     put(&register, Approval { authority: of("mofcom"), ..approval("elsewhere") }).await.unwrap();
     let holder = |role: Role| {
-        Actor::Key(Box::new(Key {
+        Actor::Key(Arc::new(Key {
             id: of("key-1"),
             name: of("desk"),
             owner: of("desk"),

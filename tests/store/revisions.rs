@@ -1,10 +1,11 @@
 //! Revisions: one for each command that changes something, in order, chained, whatever happens at once.
 
-use greenlight::app::{self, Error, Narrowing, Precondition, Register, StoreError, Wanted};
+use greenlight::app::{self, Effect, Error, Narrowing, Precondition, Register, StoreError, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
 use greenlight::domain::company::Company;
 use greenlight::domain::record::{Action, Change, Revision};
+use greenlight::domain::refusal::Refusal;
 use greenlight::store;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -21,6 +22,7 @@ on_each_engine!(
     what_was_known_at_a_moment_is_the_newest_revision_recorded_by_then,
     a_thing_put_twice_in_a_command_has_one_change_and_one_version,
     what_is_undone_leaves_nothing,
+    commands_committed_together_see_what_each_other_did,
     a_command_that_is_refused_leaves_the_others_of_its_batch_alone,
     each_of_many_writers_at_once_gets_a_revision_of_its_own_in_order,
     two_processes_write_to_one_register_in_turn,
@@ -284,4 +286,22 @@ async fn those_who_wait_for_a_revision_are_told(database: Database) {
     put(&elsewhere, company("tencent")).await.unwrap();
     register.look().await.unwrap();
     waiting.await;
+}
+
+async fn commands_committed_together_see_what_each_other_did(database: Database) {
+    let register = database.open(&Clock::system()).await;
+    found(&register).await;
+    let named = |name: &str| Company { name: of(name), ..company("tencent") };
+    // Queued in this order, and all but the first at once.
+    let (first, second, gone, late) = tokio::join!(
+        put(&register, named("First")),
+        put(&register, named("Second")),
+        retire::<Company>(&register, "tencent"),
+        put(&register, named("Late")),
+    );
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!((second.effect, second.since), (Effect::Updated, first.since + 1));
+    assert!(gone.is_ok());
+    assert!(matches!(late, Err(Error::Refused(Refusal::Retired(_)))), "{late:?}");
+    assert_eq!(newest(&register).await, second.since + 1);
 }

@@ -1,0 +1,70 @@
+//! What the register costs, as ratios against baselines of the same run: a bare handler that sends the same
+//! bytes, and a plain service of a few lines that does the same work.
+//!
+//! `cargo bench` prints a table; `-- --quick` proves in seconds that it runs, on less data and in one round.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed benchmark says so and ends"
+)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the table is the result, the rest is progress"
+)]
+#![expect(clippy::similar_names, reason = "what is planned and the plain service are told apart easily")]
+
+mod baseline;
+mod child;
+mod client;
+mod data;
+mod figures;
+mod reads;
+mod writes;
+
+use std::time::Duration;
+
+use figures::Table;
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Plan {
+    size: data::Size,
+    rounds: usize,
+    span: Duration,
+}
+
+const FULL: Plan = Plan { size: data::PERFORMANCE, rounds: 5, span: Duration::from_secs(2) };
+const QUICK: Plan = Plan { size: data::SMALL, rounds: 1, span: Duration::from_millis(200) };
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [role, rest @ ..] = arguments.as_slice()
+        && role == child::ROLE
+    {
+        child::run(rest);
+        return;
+    }
+    let mut plan = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    if arguments.iter().any(|argument| argument == "--scale") {
+        plan.size = data::SCALE;
+    }
+    // One thread makes all the load, so that the other core is the service's.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(measure(plan));
+}
+
+async fn measure(plan: Plan) {
+    let folder = tempfile::tempdir().unwrap();
+    eprintln!("loading {:?}", plan.size);
+    let register = folder.path().join("register.db");
+    let secret = data::load(&format!("sqlite:{}", register.display()), plan.size).await;
+    let mut table = Table::default();
+    reads::measure(plan, folder.path(), &register, &secret, &mut table).await;
+    writes::measure(plan, folder.path(), &register, &secret, &mut table).await;
+    if let Ok(server) = std::env::var("GREENLIGHT_TEST_POSTGRES") {
+        writes::on_postgres(plan, &server, &mut table).await;
+    }
+    table.print();
+}

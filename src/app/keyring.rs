@@ -1,0 +1,107 @@
+//! The keys looked up lately, so that a poller does not cost a query each time.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::domain::actor::Key;
+use crate::domain::id::KeyId;
+use crate::store::SecretDigest;
+
+/// How long a key is remembered: what another process revokes works no longer than this here.
+const REMEMBERED: Duration = Duration::from_millis(500);
+/// The most keys that are remembered.
+const MOST: usize = 10_000;
+
+/// A key and the digest of its secret, as they were looked up.
+pub(super) type Found = (Arc<Key>, SecretDigest);
+
+/// The keys looked up lately. Only keys on record are remembered: an unknown one is looked up each time.
+#[derive(Debug, Default)]
+pub struct Keyring(Mutex<Rings>);
+
+#[derive(Debug, Default)]
+struct Rings {
+    remembered: HashMap<String, (Found, Instant)>,
+    distrusted: HashSet<String>,
+}
+
+impl Keyring {
+    fn rings(&self) -> MutexGuard<'_, Rings> {
+        // Nothing here can panic half way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key with an id, if it was looked up a moment ago.
+    pub(super) fn recall(&self, id: &str) -> Option<Found> {
+        let rings = self.rings();
+        let (found, at) = rings.remembered.get(id)?;
+        (at.elapsed() < REMEMBERED).then(|| found.clone())
+    }
+
+    /// Remembers a key that was looked up, beginning at `asked`.
+    pub(super) fn remember(&self, found: &Found, asked: Instant) {
+        let mut rings = self.rings();
+        let id = found.0.id.as_str();
+        if rings.distrusted.contains(id) {
+            return;
+        }
+        if rings.remembered.len() >= MOST {
+            rings.remembered.clear();
+        }
+        rings.remembered.insert(id.to_owned(), (found.clone(), asked));
+    }
+
+    /// Forgets a key that is about to be revoked. It is never remembered again, since a look-up that is
+    /// under way may still find it as it was.
+    pub(super) fn distrust(&self, id: &KeyId) {
+        let mut rings = self.rings();
+        rings.remembered.remove(id.as_str());
+        rings.distrusted.insert(id.as_str().to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::actor::Role;
+    use crate::domain::text::Name;
+    use crate::domain::time::Moment;
+
+    fn found() -> Found {
+        let name = || Name::try_from("test").unwrap();
+        let key = Key {
+            id: KeyId::try_from("key-1").unwrap(),
+            name: name(),
+            owner: name(),
+            role: Role::Reader,
+            authorities: Vec::new(),
+            created_at: Moment::epoch(),
+            expires_at: Moment::epoch().plus_seconds(1),
+            revoked_at: None,
+            last_used_at: None,
+        };
+        (Arc::new(key), [7; 32])
+    }
+
+    #[test]
+    fn a_key_is_remembered_for_a_moment() {
+        let keyring = Keyring::default();
+        assert_eq!(keyring.recall("key-1"), None);
+        keyring.remember(&found(), Instant::now());
+        assert_eq!(keyring.recall("key-1"), Some(found()));
+        let long_ago = Instant::now().checked_sub(REMEMBERED).unwrap();
+        keyring.remember(&found(), long_ago);
+        assert_eq!(keyring.recall("key-1"), None);
+    }
+
+    #[test]
+    fn a_key_that_is_distrusted_is_forgotten_even_by_look_ups_under_way() {
+        let keyring = Keyring::default();
+        keyring.remember(&found(), Instant::now());
+        keyring.distrust(&found().0.id);
+        assert_eq!(keyring.recall("key-1"), None);
+        keyring.remember(&found(), Instant::now());
+        assert_eq!(keyring.recall("key-1"), None);
+    }
+}

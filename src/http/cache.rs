@@ -1,0 +1,374 @@
+//! The answer cache: answers to reads at the newest revision, kept ready to send.
+//!
+//! An answer at a revision stays right until the next one, and this process knows the newest one without
+//! asking the database. So an answer is sent as long as its revision is the newest, and made again, once for
+//! however many ask, when it no longer is. While a date has passed that is not recorded nothing kept is sent.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use tokio::sync::OnceCell;
+
+use super::App;
+use super::call::{Call, LONGEST_TAGS, actor};
+use super::conditional::{REVISION, has};
+use super::operation::Access;
+use super::problem::{Code, Problem};
+use super::workflows::wants_diagram;
+
+/// How many answers are made at once at most, those for the same request one after the other.
+const TURNS: usize = 256;
+/// What keeping an answer costs beside its bytes, more or less.
+const OVERHEAD: usize = 1024;
+/// An answer is kept if this many of its size fit.
+const FITTING: usize = 8;
+/// The parameters that name a state of the register, or wait for one to come.
+const PASSING: [&str; 3] = ["revision", "known_at", "wait"];
+
+/// The answers kept, by path and query.
+pub(crate) struct Answers {
+    capacity: usize,
+    shelves: Mutex<Shelves>,
+    turns: Vec<tokio::sync::Mutex<()>>,
+    hasher: RandomState,
+}
+
+/// The answers used lately, and those used before. What is used moves to the young; when these fill half
+/// of the room, the old are let go and the young become the old.
+#[derive(Default)]
+struct Shelves {
+    young: Shelf,
+    old: Shelf,
+}
+
+#[derive(Default)]
+struct Shelf {
+    answers: HashMap<Box<str>, Arc<Kept>>,
+    bytes: usize,
+}
+
+impl Shelf {
+    fn put(&mut self, target: Box<str>, kept: Arc<Kept>) {
+        self.take(&target);
+        self.bytes += kept.cost(&target);
+        self.answers.insert(target, kept);
+    }
+
+    fn take(&mut self, target: &str) -> Option<(Box<str>, Arc<Kept>)> {
+        let (target, kept) = self.answers.remove_entry(target)?;
+        self.bytes -= kept.cost(&target);
+        Some((target, kept))
+    }
+}
+
+impl Answers {
+    /// Room for so many bytes; none turns the cache off.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            shelves: Mutex::default(),
+            turns: std::iter::repeat_with(tokio::sync::Mutex::default).take(TURNS).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+        // Nothing here can panic half way.
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer to a request for a target, if it is right at a revision.
+    fn find(&self, target: &str, revision: i64) -> Option<Arc<Kept>> {
+        let mut shelves = self.shelves();
+        if let Some(kept) = shelves.young.answers.get(target) {
+            return (kept.revision >= revision).then(|| Arc::clone(kept));
+        }
+        let (target, kept) = shelves.old.take(target)?;
+        let right = (kept.revision >= revision).then(|| Arc::clone(&kept))?;
+        self.shelve(&mut shelves, target, kept);
+        Some(right)
+    }
+
+    fn put(&self, target: &str, kept: Arc<Kept>) {
+        let mut shelves = self.shelves();
+        shelves.old.take(target);
+        self.shelve(&mut shelves, target.into(), kept);
+    }
+
+    fn shelve(&self, shelves: &mut Shelves, target: Box<str>, kept: Arc<Kept>) {
+        if shelves.young.bytes + kept.cost(&target) > self.capacity / 2 {
+            shelves.old = std::mem::take(&mut shelves.young);
+        }
+        shelves.young.put(target, kept);
+    }
+
+    /// The lock that those who make the answer to the same request take one after the other.
+    fn turn(&self, target: &str) -> Option<&tokio::sync::Mutex<()>> {
+        let turns = u64::try_from(TURNS).ok()?;
+        self.turns.get(usize::try_from(self.hasher.hash_one(target) % turns).ok()?)
+    }
+}
+
+/// An answer ready to send.
+pub(crate) struct Kept {
+    revision: i64,
+    etag: HeaderValue,
+    fields: HeaderMap,
+    body: Bytes,
+    gzip: OnceCell<Bytes>,
+    brotli: OnceCell<Bytes>,
+}
+
+/// How a body is coded.
+enum Coding {
+    Identity,
+    Gzip,
+    Brotli,
+}
+
+impl Kept {
+    /// What a handler has answered, if it can be kept in so much room, else the answer itself.
+    async fn of(response: Response, room: usize) -> Result<Self, Response> {
+        let number = |value: &HeaderValue| value.to_str().ok()?.parse::<i64>().ok();
+        let revision = response.headers().get(REVISION).and_then(number);
+        let etag = response.headers().get(header::ETAG).cloned();
+        let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
+        let (Some(revision), Some(etag), Some(size)) = (revision, etag, size) else { return Err(response) };
+        if response.status() != StatusCode::OK || size.saturating_mul(FITTING) > room {
+            return Err(response);
+        }
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, size).await.map_err(|cause| {
+            tracing::error!(%cause, "an answer broke off");
+            Problem::new(Code::Internal, "the service failed on this request").into_response()
+        })?;
+        Ok(Self {
+            revision,
+            etag,
+            fields: parts.headers,
+            body,
+            gzip: OnceCell::new(),
+            brotli: OnceCell::new(),
+        })
+    }
+
+    /// What it takes to keep it: the compressed forms are reckoned to be as long as the answer.
+    fn cost(&self, target: &str) -> usize {
+        target.len() + self.body.len() * 3 + OVERHEAD
+    }
+
+    /// An empty 304, if the client has the answer already.
+    fn not_modified(&self, headers: &HeaderMap) -> Option<Response> {
+        let given = headers.get(header::IF_NONE_MATCH)?;
+        if *given != self.etag && !has(headers, self.etag.to_str().ok()?) {
+            return None;
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().insert(header::ETAG, self.etag.clone());
+        response.headers_mut().insert(REVISION, HeaderValue::from(self.revision));
+        Some(response)
+    }
+
+    fn whole(&self, body: Bytes) -> Response {
+        let mut response = Response::new(Body::from(body));
+        *response.headers_mut() = self.fields.clone();
+        response
+    }
+
+    /// The answer as a handler gives it; what is compressed of it on its way out is taken note of.
+    fn given(self: Arc<Self>, headers: &HeaderMap) -> Response {
+        self.not_modified(headers).unwrap_or_else(|| {
+            let mut response = self.whole(self.body.clone());
+            response.extensions_mut().insert(self);
+            response
+        })
+    }
+
+    /// The answer as it leaves the service, if it has been compressed in that way before.
+    fn ready(&self, headers: &HeaderMap) -> Option<Response> {
+        let coding = coding(headers)?;
+        if let Some(response) = self.not_modified(headers) {
+            return Some(response);
+        }
+        let compressible = super::worth_compressing(&self.fields, self.body.len());
+        let (name, form) = match coding {
+            _ if !compressible => return Some(self.whole(self.body.clone())),
+            Coding::Identity => (None, Some(&self.body)),
+            Coding::Gzip => (Some("gzip"), self.gzip.get()),
+            Coding::Brotli => (Some("br"), self.brotli.get()),
+        };
+        let mut response = self.whole(form?.clone());
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if let Some(name) = name {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        Some(response)
+    }
+}
+
+/// How the client likes a body to be coded; `None` if it weighs or excludes codings, which is left to the
+/// layer that compresses.
+fn coding(headers: &HeaderMap) -> Option<Coding> {
+    let mut lines = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let Some(line) = lines.next() else { return Some(Coding::Identity) };
+    let text = line.to_str().ok().filter(|text| !text.contains([';', '*']) && lines.next().is_none())?;
+    let taken = |coding: &str| text.split(',').any(|token| token.trim().eq_ignore_ascii_case(coding));
+    Some(if taken("br") {
+        Coding::Brotli
+    } else if taken("gzip") {
+        Coding::Gzip
+    } else {
+        Coding::Identity
+    })
+}
+
+/// The answer to a request, if it is kept, right, and for whoever asks.
+pub(crate) async fn ready(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
+    if !(method == Method::GET || method == Method::HEAD) || wants_diagram(headers) {
+        return None;
+    }
+    let tags = headers.get_all(header::IF_NONE_MATCH).iter().map(HeaderValue::len).sum::<usize>();
+    if tags > LONGEST_TAGS {
+        return None;
+    }
+    let kept = app.answers.find(uri.path_and_query()?.as_str(), app.lasting()?)?;
+    // Whoever may not read is refused where every request is.
+    actor(app, Access::Read, headers).await.ok()?;
+    kept.ready(headers)
+}
+
+/// Answers a call with what is kept, or makes the answer and keeps it.
+pub(crate) async fn kept<H, F>(mut call: Call, handler: H) -> Result<Response, Problem>
+where
+    H: FnOnce(Call) -> F,
+    F: Future<Output = Result<Response, Problem>>,
+{
+    let (app, target) = (call.app.clone(), call.target.clone());
+    let passing = PASSING.iter().any(|name| call.params.text(name).is_some());
+    let turn = app.answers.turn(&target).filter(|_| app.answers.capacity > 0);
+    let (Some(turn), false) = (turn, passing || wants_diagram(&call.headers)) else {
+        return handler(call).await;
+    };
+    let _turn = turn.lock().await;
+    let Some(revision) = app.lasting() else { return handler(call).await };
+    if let Some(kept) = app.answers.find(&target, revision) {
+        return Ok(kept.given(&call.headers));
+    }
+    // The whole answer is asked for, whoever asks; whether the client has it is decided as it is given.
+    let headers = call.headers.clone();
+    call.headers.remove(header::IF_NONE_MATCH);
+    match Kept::of(handler(call).await?, app.answers.capacity).await {
+        Ok(kept) => {
+            let kept = Arc::new(kept);
+            if app.lasting().is_some() {
+                app.answers.put(&target, Arc::clone(&kept));
+            }
+            Ok(kept.given(&headers))
+        }
+        Err(response) => Ok(response),
+    }
+}
+
+/// Takes note of what has been compressed of an answer that is kept: however many ask, it is done once.
+pub(crate) async fn compressed(mut response: Response) -> Response {
+    let Some(kept) = response.extensions_mut().remove::<Arc<Kept>>() else { return response };
+    let coding = response.headers().get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    let form = match coding {
+        Some(b"gzip") => &kept.gzip,
+        Some(b"br") => &kept.brotli,
+        _ => return response,
+    };
+    let (parts, body) = response.into_parts();
+    match form.get_or_try_init(|| to_bytes(body, usize::MAX)).await {
+        Ok(form) => Response::from_parts(parts, Body::from(form.clone())),
+        Err(cause) => {
+            tracing::error!(%cause, "an answer could not be compressed");
+            Problem::new(Code::Internal, "the service failed on this request").into_response()
+        }
+    }
+}
+
+impl App {
+    /// The newest revision, if nothing is overdue that would change answers without making another.
+    fn lasting(&self) -> Option<i64> {
+        let newest = self.register.store().newest();
+        let overdue = newest.due_at.is_some_and(|due| due <= self.register.now());
+        (!overdue).then_some(newest.revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn kept(revision: i64, length: usize) -> Arc<Kept> {
+        let mut response = Response::new(Body::from("x".repeat(length)));
+        response.headers_mut().insert(REVISION, HeaderValue::from(revision));
+        response.headers_mut().insert(header::ETAG, HeaderValue::from_static("W/\"x\""));
+        Arc::new(Kept::of(response, usize::MAX).await.unwrap_or_else(|_| panic!("it can be kept")))
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_found_until_a_later_revision_is_known() {
+        let answers = Answers::new(1 << 20);
+        answers.put("/v1/chips", kept(7, 100).await);
+        assert!(answers.find("/v1/chips", 7).is_some());
+        assert!(answers.find("/v1/chips", 8).is_none());
+        assert!(answers.find("/v1/chips?limit=1", 7).is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_used_stays_and_the_room_is_never_exceeded() {
+        let answers = Answers::new(100_000);
+        answers.put("/used", kept(1, 1000).await);
+        for number in 0..1000 {
+            answers.put(&format!("/{number}"), kept(1, 1000).await);
+            assert!(answers.find("/used", 1).is_some(), "{number}");
+            let shelves = answers.shelves();
+            assert!(shelves.young.bytes + shelves.old.bytes <= 100_000, "{number}");
+        }
+        assert!(answers.find("/0", 1).is_none());
+        assert!(answers.find("/999", 1).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_whole_answer_at_a_revision_is_not_kept() {
+        let fit = || {
+            let mut response = Response::new(Body::from("{}"));
+            response.headers_mut().insert(REVISION, HeaderValue::from(1));
+            response.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"x\""));
+            response
+        };
+        assert!(Kept::of(fit(), 1000).await.is_ok());
+        assert!(Kept::of(fit(), 10).await.is_err(), "too large for the room");
+        for unfit in [header::ETAG, REVISION] {
+            let mut response = fit();
+            response.headers_mut().remove(&unfit);
+            assert!(Kept::of(response, 1000).await.is_err(), "{unfit}");
+        }
+        let mut response = fit();
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        assert!(Kept::of(response, 1000).await.is_err());
+    }
+
+    #[test]
+    fn a_client_that_weighs_codings_is_left_to_the_layer_that_compresses() {
+        let of = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
+            coding(&headers)
+        };
+        assert!(matches!(coding(&HeaderMap::new()), Some(Coding::Identity)));
+        assert!(matches!(of("gzip, deflate, br, zstd"), Some(Coding::Brotli)));
+        assert!(matches!(of("GZIP"), Some(Coding::Gzip)));
+        assert!(matches!(of("identity"), Some(Coding::Identity)));
+        for weighed in ["br;q=0.5, gzip", "*", "identity;q=0"] {
+            assert!(of(weighed).is_none(), "{weighed}");
+        }
+    }
+}
