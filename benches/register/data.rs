@@ -9,6 +9,8 @@ use greenlight::app::{Maker, Register, imports};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::{Actor, Role};
 use greenlight::domain::text::Name;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 /// How much is on record.
 #[derive(Clone, Copy, Debug)]
@@ -137,12 +139,20 @@ pub(crate) async fn load(address: &str, size: Size) -> String {
         .await;
     let (_, secret) = made.unwrap().unwrap();
     register.store().close().await;
-    // The file is copied next, and holds everything only once the last connection has put its log away.
-    let log = address.strip_prefix("sqlite:").map(|file| format!("{file}-wal"));
-    while log.as_ref().is_some_and(|log| std::fs::exists(log).unwrap()) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    if let Some(file) = address.strip_prefix("sqlite:") {
+        gather(file).await;
     }
     secret.reveal().to_owned()
+}
+
+/// Brings everything into the file itself, which is copied next: the log may outlive its connections.
+async fn gather(file: &str) {
+    let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let checkpoint = || sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)");
+    while checkpoint().fetch_one(&mut connection).await.unwrap().0 != 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    connection.close().await.unwrap();
 }
 
 async fn import(register: &Register, lines: String) {
