@@ -148,6 +148,21 @@ impl Service {
         answer
     }
 
+    /// Sends a JSON body to a path; the answer with its head.
+    pub(crate) fn send(host: &str, (method, path): (&str, &str), key: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(host).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// The secret in what it says after it is ready, if it shows one before it is told to stop.
     pub(crate) fn stop(mut self) -> String {
         self.signal("TERM");

@@ -107,4 +107,32 @@ mod postgres_shared {
             assert_eq!(status(&service.get("/v1/companies/alibaba", None)), "200");
         }
     }
+
+    /// However many processes there are, what each accepts it accepts after all the others.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_fifty_orders_through_two_services_just_those_within_the_cap_are_taken() {
+        let Some(database) = Database::postgres().await else { return };
+        let one = Service::start(&database, &[]);
+        let key = one.says(|line| line.trim().starts_with("gl_")).trim().to_owned();
+        let other = Service::start(&database, &[]);
+        import_sample(&database);
+        let cap = r#"{"scope": {"company": "jd", "chip": "mi325x"}, "kind": "unit_cap", "maximum": 100, "counting": "ordered",
+            "force": "required", "status": "in_force", "citations": [{"attribution": "own_record"}]}"#;
+        let put = Service::send(&one.host, ("PUT", "/v1/conditions/cap"), &key, cap);
+        assert_eq!(status(&put), "201", "{put}");
+        let order = |number: usize| {
+            let host = if number % 2 == 0 { one.host.clone() } else { other.host.clone() };
+            let key = key.clone();
+            std::thread::spawn(move || {
+                let order = r#"{"company": "jd", "chip": "mi325x", "kind": "order", "units": 3, "occurred_on": "2026-10-01"}"#;
+                Service::send(&host, ("POST", "/v1/movements"), &key, order)
+            })
+        };
+        let orders: Vec<_> = (0..50).map(order).collect();
+        let answers: Vec<String> = orders.into_iter().map(|order| order.join().unwrap()).collect();
+        let taken = answers.iter().filter(|answer| status(answer) == "201").count();
+        let refused = answers.iter().filter(|answer| answer.contains("\"code\":\"over_limit\"")).count();
+        assert_eq!((taken, refused), (33, 17), "{answers:#?}");
+        assert!(other.get("/v1/holdings?company=jd", Some(&key)).contains("\"available\":1"));
+    }
 }
