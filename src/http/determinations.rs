@@ -1,6 +1,6 @@
 //! Determinations on the wire: a question asked, and its receipt read again.
 
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
@@ -176,7 +176,9 @@ async fn create(call: Call) -> Result<Response, Problem> {
     if what_if {
         let body = document(None, &asked, &given).to_string();
         let etag = weak([body.as_str()]);
-        return Ok(Shown { etag, media_type: JSON, body, revision: given.revision }.answer(&call.headers));
+        // An answer to a question is no state of anything: conditions on what the caller has do not apply.
+        let unconditional = HeaderMap::new();
+        return Ok(Shown { etag, media_type: JSON, body, revision: given.revision }.answer(&unconditional));
     }
     let id = determinations::new_id(call.app.register.now()).map_err(|error| problem(&error, ""))?;
     let document = document(Some(&id), &asked, &given);
