@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::call::LONGEST_TAGS;
-use super::operation::{Access, Api, Operation, Param};
+use super::operation::{Access, Api, Lasting, Operation, Param};
 use super::problem::{Code, Problem};
 use super::resources::Exposed;
 use super::schema::{citation, count, jurisdictions, list, named, patch, required, shown, text, written};
@@ -123,7 +123,7 @@ fn parameters(operation: &Operation) -> Value {
     let mut parameters: Vec<Value> = operation.path_params().into_iter().map(path_parameter).collect();
     parameters.extend(operation.params.iter().map(query_parameter));
     let header = |name: &str, about: &str, schema: Value| json!({"name": name, "in": "header", "description": about, "schema": schema});
-    if operation.resumable {
+    if operation.lasting == Lasting::Stream {
         parameters.push(header(
             "Last-Event-ID",
             "Where the caller left off: the `id` of the last event, or a bare revision number. The stream begins with what comes next if it is not given.",
@@ -201,7 +201,7 @@ fn responses(operation: &Operation) -> Value {
             entry["content"][*media_type] = json!({"schema": schema, "example": example});
         }
     }
-    if operation.method == axum::http::Method::GET && !operation.resumable {
+    if operation.method == axum::http::Method::GET && operation.lasting != Lasting::Stream {
         responses.insert(
             "304".to_owned(),
             json!({"description": "The caller has it already.", "headers": fields(operation, 304)}),
@@ -246,7 +246,7 @@ fn problem_examples() -> Value {
 fn fields(operation: &Operation, status: u16) -> Value {
     let text = |about: &str| json!({"description": about, "schema": {"type": "string", "maxLength": 2000}});
     let mut fields = json!({"X-Request-Id": text("The id of the request.")});
-    if status != 204 && operation.method == axum::http::Method::GET && !operation.resumable {
+    if status != 204 && operation.method == axum::http::Method::GET && operation.lasting != Lasting::Stream {
         fields["ETag"] = text("The version of what is shown.");
     }
     if operation.access != Access::Public {

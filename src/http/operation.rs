@@ -103,10 +103,19 @@ pub(crate) struct Operation {
     pub(crate) conditional: bool,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) repeatable: bool,
-    /// Whether it is a stream that takes `Last-Event-ID` rather than an answer that has a tag.
-    pub(crate) resumable: bool,
-    /// Whether its answers may be kept, since they follow from the request and the revision.
-    pub(crate) kept: bool,
+    /// What its answers follow from.
+    pub(crate) lasting: Lasting,
+}
+
+/// What the answers of an operation follow from, and so how long one stays right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasting {
+    /// The request and the revision: an answer may be kept until the next one.
+    Kept,
+    /// More than these: every request is answered anew.
+    Fresh,
+    /// It is a stream that takes `Last-Event-ID`, rather than an answer that has a tag.
+    Stream,
 }
 
 impl Operation {
@@ -126,8 +135,7 @@ impl Operation {
             problems: Vec::new(),
             conditional: false,
             repeatable: false,
-            resumable: false,
-            kept: true,
+            lasting: Lasting::Kept,
         }
     }
 
@@ -199,7 +207,7 @@ impl Operation {
 
     /// Says that its answers follow from more than the request and the revision.
     pub(crate) fn unkept(mut self) -> Self {
-        self.kept = false;
+        self.lasting = Lasting::Fresh;
         self
     }
 
@@ -211,7 +219,7 @@ impl Operation {
 
     /// Says that it is a stream that takes `Last-Event-ID`.
     pub(crate) fn resumes(mut self) -> Self {
-        self.resumable = true;
+        self.lasting = Lasting::Stream;
         self
     }
 
@@ -274,7 +282,7 @@ impl Api {
         let operation = Arc::new(operation);
         self.operations.push(Arc::clone(&operation));
         let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
-        let kept = operation.kept && !operation.resumable && reads(&operation);
+        let kept = operation.lasting == Lasting::Kept && reads(&operation);
         let handler = move |call: Call| async move {
             if kept { cache::kept(call, handler).await } else { handler(call).await }
         };

@@ -121,7 +121,7 @@ mod postgres_shared {
         let put = Service::send(&one.host, ("PUT", "/v1/conditions/cap"), &key, cap);
         assert_eq!(status(&put), "201", "{put}");
         let order = |number: usize| {
-            let host = if number % 2 == 0 { one.host.clone() } else { other.host.clone() };
+            let host = if number.is_multiple_of(2) { one.host.clone() } else { other.host.clone() };
             let key = key.clone();
             std::thread::spawn(move || {
                 let order = r#"{"company": "jd", "chip": "mi325x", "kind": "order", "units": 3, "occurred_on": "2026-10-01"}"#;
