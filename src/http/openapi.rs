@@ -147,10 +147,8 @@ fn parameters(operation: &Operation) -> Value {
         parameters.push(header("Idempotency-Key", "The same request with the same key is carried out once; its first answer is given again for 7 days.", schema));
     }
     if operation.conditional {
-        let schema = json!({"anyOf": [
-            {"type": "string", "const": "*", "maxLength": 1},
-            {"type": "string", "minLength": 3, "maxLength": 82, "pattern": r#"^"[!#-~]{1,80}"$"#},
-        ]});
+        let schema =
+            json!({"type": "string", "minLength": 1, "maxLength": 82, "pattern": r#"^(\*|"[!#-~]{1,80}")$"#});
         parameters.push(header(
             "If-Match",
             "The version to change, as its `ETag` says, or `*`. A list of tags is taken as well.",
@@ -296,6 +294,9 @@ fn schemas() -> Value {
     ]
     .concat()
     {
+        add(&name, schema);
+    }
+    for (name, schema) in conditions::kind_schemas() {
         add(&name, schema);
     }
     add("ConditionPatch", conditions::patch_schema());
