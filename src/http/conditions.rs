@@ -1,11 +1,11 @@
 //! Conditions on the wire: one schema a kind.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::resources::Exposed;
 use super::schema::{
-    Field, bound, citations, count, date, figure, fraction, id, jurisdiction, list, nullable, optional,
-    patch, read_only, required, set, shown, text, units, word, written,
+    Field, bound, citations, count, date, figure, fraction, id, jurisdiction, list, named, nullable,
+    optional, patch, read_only, required, set, shown, some, text, units, word, written,
 };
 use crate::domain::condition::{
     Condition, ConditionKind, ConditionStatus, Counting, ExclusionOf, Force, Metric, PaymentForm, Period,
@@ -32,11 +32,11 @@ impl Exposed for Condition {
     }
 
     fn shown() -> Value {
-        one_of(shown)
+        one_of("")
     }
 
     fn writable() -> Value {
-        one_of(written)
+        one_of(INPUT)
     }
 
     fn example() -> Value {
@@ -62,26 +62,48 @@ pub(crate) fn patch_schema() -> Value {
     schema
 }
 
-fn one_of(schema: fn(&[Field]) -> Value) -> Value {
-    let of = |kind: ConditionKind| {
+/// The schemas of each kind, by name: as it is shown, and as it is written.
+pub(crate) fn kind_schemas() -> Vec<(String, Value)> {
+    let kinds = ConditionKind::ALL.iter().copied();
+    let schemas = kinds.flat_map(|kind| {
         let mut fields = head(json!({"type": "string", "const": kind.as_str(), "maxLength": 32}));
         fields.extend(parameters(kind));
         fields.extend(tail());
-        schema(&fields)
-    };
-    let kinds: Vec<Value> = ConditionKind::ALL.iter().copied().map(of).collect();
-    json!({"type": "object", "oneOf": kinds})
+        [(schema_name(kind, ""), shown(&fields)), (schema_name(kind, INPUT), written(&fields))]
+    });
+    schemas.collect()
+}
+
+/// What the schema of something written ends in.
+const INPUT: &str = "Input";
+
+/// For example `DomesticShareConditionInput`.
+fn schema_name(kind: ConditionKind, ending: &str) -> String {
+    let words = kind.as_str().split('_').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect::<String>() + "Condition" + ending
+}
+
+fn one_of(ending: &str) -> Value {
+    let schemas = ConditionKind::ALL.iter().map(|kind| (kind.as_str(), named(&schema_name(*kind, ending))));
+    let mapping: Map<String, Value> =
+        schemas.clone().map(|(kind, schema)| (kind.to_owned(), schema["$ref"].clone())).collect();
+    json!({
+        "type": "object",
+        "oneOf": schemas.map(|(_, schema)| schema).collect::<Vec<_>>(),
+        "discriminator": {"propertyName": "kind", "mapping": mapping},
+    })
 }
 
 fn head(kind: Value) -> Vec<Field> {
-    let mut scope = written(&[
+    let scope = some(&[
         optional("authority", nullable(id()), "Questions in which this authority is asked."),
         optional("approval", nullable(id()), "Questions in which this approval counts."),
         optional("company", nullable(id()), "Questions of this company."),
         optional("chip", nullable(id()), "Questions about this chip."),
     ]);
-    let named = |name: &str| json!({"properties": {name: {"not": {"type": "null"}}}, "required": [name]});
-    scope["anyOf"] = json!([named("authority"), named("approval"), named("company"), named("chip")]);
     vec![
         read_only("id", id(), "Its id."),
         required(

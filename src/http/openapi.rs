@@ -1,5 +1,6 @@
 //! The OpenAPI document, put together from the operations that are served.
 
+use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::call::LONGEST_TAGS;
@@ -49,6 +50,7 @@ pub(crate) fn document(api: &Api) -> Value {
         "components": {
             "schemas": schemas(),
             "examples": problem_examples(),
+            "headers": headers(),
             "securitySchemes": {
                 "key": {
                     "type": "http",
@@ -131,7 +133,7 @@ fn parameters(operation: &Operation) -> Value {
         ));
         return Value::Array(parameters);
     }
-    if operation.method == axum::http::Method::GET {
+    if operation.method == Method::GET {
         parameters.push(header(
             "If-None-Match",
             "Tags the caller has; if one still fits, the answer is an empty 304.",
@@ -145,10 +147,8 @@ fn parameters(operation: &Operation) -> Value {
         parameters.push(header("Idempotency-Key", "The same request with the same key is carried out once; its first answer is given again for 7 days.", schema));
     }
     if operation.conditional {
-        let schema = json!({"anyOf": [
-            {"type": "string", "const": "*", "maxLength": 1},
-            {"type": "string", "minLength": 3, "maxLength": 82, "pattern": r#"^"[!#-~]{1,80}"$"#},
-        ]});
+        let schema =
+            json!({"type": "string", "minLength": 1, "maxLength": 82, "pattern": r#"^(\*|"[!#-~]{1,80}")$"#});
         parameters.push(header(
             "If-Match",
             "The version to change, as its `ETag` says, or `*`. A list of tags is taken as well.",
@@ -201,7 +201,7 @@ fn responses(operation: &Operation) -> Value {
             entry["content"][*media_type] = json!({"schema": schema, "example": example});
         }
     }
-    if operation.method == axum::http::Method::GET && operation.lasting != Lasting::Stream {
+    if operation.method == Method::GET && operation.lasting != Lasting::Stream {
         responses.insert(
             "304".to_owned(),
             json!({"description": "The caller has it already.", "headers": fields(operation, 304)}),
@@ -209,17 +209,35 @@ fn responses(operation: &Operation) -> Value {
     }
     for code in operation.all_problems() {
         let status = code.status().as_u16().to_string();
-        let entry = responses.entry(status).or_insert_with(problem_response);
+        let entry = responses.entry(status).or_insert_with(|| problem_response(code.status()));
         add_problem(entry, code);
     }
     Value::Object(responses)
 }
 
-fn problem_response() -> Value {
+fn problem_response(status: StatusCode) -> Value {
+    let names: &[&str] = match status {
+        StatusCode::TOO_MANY_REQUESTS => &["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
+        StatusCode::SERVICE_UNAVAILABLE => &["X-Request-Id", "Retry-After"],
+        _ => &["X-Request-Id"],
+    };
+    let header = |name: &&str| ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")}));
     json!({
         "description": "",
-        "headers": {"X-Request-Id": {"description": "The id of the request.", "schema": {"type": "string", "maxLength": 200}}},
+        "headers": names.iter().map(header).collect::<Map<_, _>>(),
         "content": {"application/problem+json": {"schema": named("Problem"), "examples": {}}},
+    })
+}
+
+/// The header fields of problems.
+fn headers() -> Value {
+    let header = |about: &str, schema: Value| json!({"description": about, "schema": schema});
+    let text = |most: usize| json!({"type": "string", "maxLength": most});
+    json!({
+        "X-Request-Id": header("The id of the request.", text(200)),
+        "Retry-After": header("After how many seconds it is worth trying again.", count(1, 3600)),
+        "RateLimit": header("What is left of the caller's allowance.", text(100)),
+        "RateLimit-Policy": header("The caller's allowance.", text(100)),
     })
 }
 
@@ -246,7 +264,7 @@ fn problem_examples() -> Value {
 fn fields(operation: &Operation, status: u16) -> Value {
     let text = |about: &str| json!({"description": about, "schema": {"type": "string", "maxLength": 2000}});
     let mut fields = json!({"X-Request-Id": text("The id of the request.")});
-    if status != 204 && operation.method == axum::http::Method::GET && operation.lasting != Lasting::Stream {
+    if status != 204 && operation.method == Method::GET && operation.lasting != Lasting::Stream {
         fields["ETag"] = text("The version of what is shown.");
     }
     if operation.access != Access::Public {
@@ -276,6 +294,9 @@ fn schemas() -> Value {
     ]
     .concat()
     {
+        add(&name, schema);
+    }
+    for (name, schema) in conditions::kind_schemas() {
         add(&name, schema);
     }
     add("ConditionPatch", conditions::patch_schema());

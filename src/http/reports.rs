@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::resources::Exposed;
 use super::schema::{
-    Field, citations, dated, id, nullable, optional, read_only, required, stage_id, text, units, word,
+    Field, citations, dated, id, nullable, optional, read_only, required, some, stage_id, text, units, word,
     written,
 };
 use crate::domain::approval::Comparator;
@@ -18,13 +18,11 @@ impl Exposed for Report {
     const ABOUT: &'static str = "Reports are what somebody says, kept beside what the register accepts. They never permit, and never spread to companies they do not name.";
 
     fn fields() -> Vec<Field> {
-        let mut about = written(&[
+        let about = some(&[
             optional("company", nullable(id()), "The company, if one is named."),
             optional("chip", nullable(id()), "The chip, if one is named."),
             optional("authority", nullable(id()), "The authority, if one is named."),
         ]);
-        let named = |name: &str| json!({"properties": {name: {"not": {"type": "null"}}}, "required": [name]});
-        about["anyOf"] = json!([named("company"), named("chip"), named("authority")]);
         let quantity = written(&[
             required("comparator", word::<Comparator>(), "How the number stands to the truth."),
             required("units", units(), "The number, in chips."),

@@ -85,6 +85,7 @@ fn partial(mut schema: Value) -> Value {
     members.shift_remove("required");
     if members.contains_key("properties") {
         members.shift_remove("anyOf");
+        members.shift_remove("not");
     }
     if let Some(Value::Object(properties)) = members.get_mut("properties") {
         for property in properties.values_mut() {
@@ -94,6 +95,14 @@ fn partial(mut schema: Value) -> Value {
     if let Some(each) = members.get_mut("additionalProperties").filter(|each| each.is_object()) {
         *each = nullable(each.take());
     }
+    schema
+}
+
+/// An object at least one of whose fields has a value.
+pub(crate) fn some(fields: &[Field]) -> Value {
+    let null = |field: &Field| (field.name.to_owned(), json!({"type": "null"}));
+    let mut schema = written(fields);
+    schema["not"] = json!({"properties": fields.iter().map(null).collect::<Map<_, _>>()});
     schema
 }
 
@@ -273,9 +282,8 @@ pub(crate) fn citation() -> Value {
     ];
     let mut schema = written(&fields);
     schema["description"] = "On whose word something stands.".into();
-    schema["anyOf"] = json!([
-        {"properties": {"attribution": {"const": Attribution::OwnRecord.as_str()}}},
-        {"properties": {"source": {"not": {"type": "null"}}}, "required": ["source"]},
-    ]);
+    let own = Attribution::OwnRecord.as_str();
+    schema["not"] =
+        json!({"properties": {"attribution": {"not": {"const": own}}, "source": {"type": "null"}}});
     schema
 }
