@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::resources::{Computed, Exposed};
+use super::reading::Computed;
+use super::resources::Exposed;
 use super::schema::{
     Field, date, figure, id, jurisdiction, nullable, optional, read_only, required, set, shown, text, truth,
     url, word, written,

@@ -10,10 +10,10 @@ use super::conditional::{Shown, weak};
 use super::operation::{Access, Api, Input, Operation};
 use super::page::{Cursor, body as page_body};
 use super::problem::{Code, Problem};
+use super::reading::{filters, read_at};
 use super::refusals::{problem, store_problem};
 use super::resources::{
-    BODY_LIMIT, JSON, count_param, cursor_param, filter_params, filters, limit_param, page_example, read_at,
-    time_params,
+    BODY_LIMIT, JSON, count_param, cursor_param, filter_params, limit_param, page_example, time_params,
 };
 use super::schema::{Field, count, id, moment, named, nullable, required};
 use super::write::{Answer, write};

@@ -10,8 +10,9 @@ use super::call::Call;
 use super::conditional::Shown;
 use super::operation::{Api, Operation};
 use super::problem::Problem;
+use super::reading::read_at;
 use super::refusals::problem;
-use super::resources::{read_at, time_params};
+use super::resources::time_params;
 use crate::app::exports::Export;
 
 /// Lines of JSON.

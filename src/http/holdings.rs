@@ -10,9 +10,10 @@ use super::movements::TAG;
 use super::operation::{Api, Operation};
 use super::page::{Cursor, body as page_body};
 use super::problem::{Code, Problem};
+use super::reading::{filters, read_at};
 use super::refusals::{problem, store_problem};
 use super::resources::{
-    JSON, count_param, cursor_param, filter_params, filters, limit_param, page_example, read_at, time_params,
+    JSON, count_param, cursor_param, filter_params, limit_param, page_example, time_params,
 };
 use super::schema::{Field, count, id, named, nullable, required};
 use crate::app::{HOLDING_FILTERS, PairTotals, board};

@@ -9,11 +9,10 @@ use super::conditional::{Shown, strong, weak};
 use super::operation::{Api, Input, Operation, Param};
 use super::page::{Cursor, body as page_body};
 use super::problem::{Code, Problem};
+use super::putting::{new_id, thing};
+use super::reading::{absent, read_at};
 use super::refusals::{problem, store_problem};
-use super::resources::{
-    BODY_LIMIT, JSON, absent, count_param, cursor_param, limit_param, new_id, page_example, read_at, thing,
-    time_params,
-};
+use super::resources::{BODY_LIMIT, JSON, count_param, cursor_param, limit_param, page_example, time_params};
 use super::schema::{
     Field, citations, dated, id, named, nullable, optional, read_only, required, stage_id, text, truth,
     written,

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::problem::{Code, Problem};
+use super::reading::{absent, read_at};
 use super::refusals::store_problem;
-use super::resources::{Exposed, absent, read_at};
+use super::resources::Exposed;
 use super::schema::{
     Field, id, list, names, optional, read_only, required, set, stage_id, text, word, written,
 };

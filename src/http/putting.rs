@@ -1,0 +1,155 @@
+//! Writing things of any kind: created, replaced, patched, retired.
+
+use axum::response::Response;
+use serde_json::{Map, Value};
+
+use super::call::Call;
+use super::problem::{Code, Problem};
+use super::reading::{absent, compute};
+use super::refusals::problem;
+use super::resources::Exposed;
+use super::write::{Answer, write};
+use crate::app::{Error, Resource, Write, Written, minted, put, retire};
+use crate::domain::fault::{FaultCode, Faults};
+use crate::domain::id::ThingId;
+use crate::domain::thing::{Kind, ThingRef};
+use crate::wire;
+
+/// What a body says of fields that the service sets, to be compared with what they are.
+type Claims = Map<String, Value>;
+
+/// Takes the fields that the service sets out of a body.
+fn claims<T: Exposed>(object: &mut Map<String, Value>) -> Claims {
+    T::READ_ONLY.iter().filter_map(|name| Some(((*name).to_owned(), object.shift_remove(*name)?))).collect()
+}
+
+/// Refuses a write whose body says something else of such fields than they are afterwards.
+pub(crate) fn check_claims(claims: &Claims, document: Option<&Value>) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    let document = document.unwrap_or(&Value::Null);
+    for (name, claimed) in
+        claims.iter().filter(|(name, claimed)| document.get(name.as_str()) != Some(claimed))
+    {
+        let is = document.get(name.as_str()).unwrap_or(&Value::Null);
+        faults.add(
+            format!("/{name}"),
+            FaultCode::ReadOnly,
+            format!("is set by the service and is {is}, not {claimed}; leave it out"),
+        );
+    }
+    faults.or(()).map_err(Error::Invalid)
+}
+
+/// The thing a body stands for, under an id.
+pub(crate) fn thing<T: wire::Document>(mut object: Map<String, Value>, id: &str) -> Result<T, Problem> {
+    if object.get("id").is_some_and(|given| given != id) {
+        let mut faults = Faults::default();
+        faults.add("/id", FaultCode::ReadOnly, format!("must be the id in the path, `{id}`, or be left out"));
+        return Err(Problem::invalid_body(&faults));
+    }
+    object.insert("id".to_owned(), id.into());
+    wire::read(&object).map_err(|faults| Problem::invalid_body(&faults))
+}
+
+/// A new id for a thing whose body names none.
+pub(crate) fn new_id(call: &Call, kind: Kind, object: &Map<String, Value>) -> Result<String, Problem> {
+    if object.contains_key("id") {
+        let mut faults = Faults::default();
+        let choose = match kind {
+            Kind::Transition | Kind::Movement => "import it as a line",
+            _ => "use PUT",
+        };
+        faults.add(
+            "/id",
+            FaultCode::ReadOnly,
+            format!("the service makes the id here; to choose it, {choose}"),
+        );
+        return Err(Problem::invalid_body(&faults));
+    }
+    minted(kind, call.app.register.now()).map_err(|error| problem(&error, ""))
+}
+
+/// Puts one on record under a new id.
+pub(crate) async fn create<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let mut object = call.object()?;
+    let id = new_id(&call, T::KIND, &object)?;
+    let claims = claims::<T>(&mut object);
+    let thing: T = thing(object, &id)?;
+    put_thing(&call, thing, claims).await
+}
+
+/// Puts one on record under an id, or in the place of what is there.
+pub(crate) async fn replace<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let id: ThingId = call.path("id")?;
+    let mut object = call.object()?;
+    let claims = claims::<T>(&mut object);
+    let thing: T = thing(object, id.as_str())?;
+    put_thing(&call, thing, claims).await
+}
+
+async fn put_thing<T: Exposed>(call: &Call, thing: T, claims: Claims) -> Result<Response, Problem> {
+    let location = format!("/v1/{}/{}", T::PATH, thing.id());
+    write(call, move |write, given| {
+        Box::pin(async move {
+            let written = put(write, &given.actor, thing, &given.precondition).await?;
+            let answer = finished::<T>(write, written, location);
+            check_claims(&claims, answer.body.as_ref())?;
+            Ok(Ok(answer))
+        })
+    })
+    .await
+}
+
+/// Changes some fields of one.
+pub(crate) async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let id: ThingId = call.path("id")?;
+    let mut change = call.object()?;
+    let claims = claims::<T>(&mut change);
+    let location = format!("/v1/{}/{id}", T::PATH);
+    write(&call, move |write, given| {
+        Box::pin(async move {
+            let thing = ThingRef::new(T::KIND, id.as_str());
+            let presence = write.current::<T::Record>(id.as_str()).await?;
+            let before = match absent(presence, thing) {
+                Ok(version) => <T as Resource>::written(&version.value).write(),
+                Err(problem) => return Ok(Err(problem)),
+            };
+            let after: T = match merged(before, &Value::Object(change), id.as_str()) {
+                Ok(after) => after,
+                Err(problem) => return Ok(Err(problem)),
+            };
+            let written = put(write, &given.actor, after, &given.precondition).await?;
+            let answer = finished::<T>(write, written, location);
+            check_claims(&claims, answer.body.as_ref())?;
+            Ok(Ok(answer))
+        })
+    })
+    .await
+}
+
+/// What a merge patch makes of a thing.
+fn merged<T: wire::Document>(mut document: Value, change: &Value, id: &str) -> Result<T, Problem> {
+    json_patch::merge(&mut document, change);
+    match document {
+        Value::Object(object) => thing(object, id),
+        _ => Err(Problem::new(Code::InvalidBody, "the patch must be a JSON object")),
+    }
+}
+
+/// Takes one off the record.
+pub(crate) async fn remove<T: Exposed>(call: Call) -> Result<Response, Problem> {
+    let id: ThingId = call.path("id")?;
+    write(&call, move |write, given| {
+        Box::pin(async move {
+            retire::<T>(write, &given.actor, id.as_str(), &given.precondition).await?;
+            Ok(Ok(Answer::empty()))
+        })
+    })
+    .await
+}
+
+/// The answer to a thing having been written, with what the service works out for it today.
+fn finished<T: Exposed>(write: &Write, mut written: Written, location: String) -> Answer {
+    let mark = compute(T::KIND, &mut written.document, write.now().date());
+    Answer { mark, ..Answer::written(written, location) }
+}
