@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
-use super::page::{Cursor, body as page_body};
+use super::page::{Cursor, answer as page_answer, body as page_body, cut};
 use super::params::{filter_schema, refused};
 use super::problem::{Code, Problem};
 use super::reading::read_at;
@@ -247,8 +247,7 @@ pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem>
     } else {
         None
     };
-    let more = changes.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let more = cut(&mut changes, limit);
     let entries = feed::with_revisions(&mut read, changes).await.map_err(|error| problem(&error, ""))?;
     drop(read);
     let next = entries.last().filter(|_| more).map(|last| {
@@ -256,10 +255,7 @@ pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem>
         Cursor { revision, on: None, position }.write(&call.path, &call.params)
     });
     let items: Vec<String> = entries.iter().map(written).collect();
-    let counted = total.map(|total| total.to_string());
-    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
-    let body = page_body(&items, total, next.as_deref(), revision);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 
 /// The changes of a revision, as they are shown.

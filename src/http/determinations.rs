@@ -8,7 +8,7 @@ use super::answers::{answer_fields, question_fields};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Access, Api, Input, Operation};
-use super::page::{Cursor, body as page_body};
+use super::page::{Cursor, answer as page_answer, cut};
 use super::problem::{Code, Problem};
 use super::reading::{filters, read_at};
 use super::refusals::{problem, store_problem};
@@ -228,16 +228,11 @@ async fn list(call: Call) -> Result<Response, Problem> {
         None
     };
     drop(read);
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > most;
-    found.truncate(most);
+    let more = cut(&mut found, limit);
     let next = found.last().filter(|_| more).map(|(id, _)| {
         let position = Position { key: String::new(), id: id.clone() };
         Cursor { revision, on: None, position }.write(&call.path, &call.params)
     });
     let items: Vec<String> = found.into_iter().map(|(_, document)| document).collect();
-    let counted = total.map(|total| total.to_string());
-    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
-    let body = page_body(&items, total, next.as_deref(), revision);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }

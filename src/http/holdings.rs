@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 
 use super::board::occasion;
 use super::call::Call;
-use super::conditional::{Shown, weak};
 use super::movements::TAG;
 use super::operation::{Api, Operation};
-use super::page::{Cursor, body as page_body};
+use super::page::{Cursor, answer as page_answer};
 use super::problem::{Code, Problem};
 use super::reading::{filters, read_at};
 use super::refusals::{problem, store_problem};
@@ -126,10 +125,7 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let items: Vec<String> = items.collect();
     let next =
         page.next.map(|position| Cursor { revision, on: None, position }.write(&call.path, &call.params));
-    let counted = total.map(|total| total.to_string());
-    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
-    let body = page_body(&items, total, next.as_deref(), revision);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 
 fn pair(pair: &PairTotals) -> Result<(CompanyId, ChipId), Problem> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Access, Api, Input, Operation};
-use super::page::{Cursor, body as page_body};
+use super::page::{Cursor, answer as page_answer, cut};
 use super::problem::{Code, Problem};
 use super::refusals::{problem, store_problem};
 use super::resources::{BODY_LIMIT, JSON, count_param, cursor_param, limit_param, page_example};
@@ -138,18 +138,13 @@ async fn list(call: Call) -> Result<Response, Problem> {
     };
     let revision = read.at().revision;
     drop(read);
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > most;
-    found.truncate(most);
+    let more = cut(&mut found, limit);
     let next = found.last().filter(|_| more).map(|last| {
         let position = Position { key: String::new(), id: last.id.to_string() };
         Cursor { revision, on: None, position }.write(&call.path, &call.params)
     });
     let items: Vec<String> = found.iter().map(|key| written(key).to_string()).collect();
-    let counted = total.map(|total| total.to_string());
-    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
-    let body = page_body(&items, total, next.as_deref(), revision);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 
 async fn show(call: Call) -> Result<Response, Problem> {

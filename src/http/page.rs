@@ -1,11 +1,15 @@
 //! Cursors: where a page ended, pinned to the revision and day of the first one.
 
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
+use super::call::Call;
+use super::conditional::{Shown, weak};
 use super::params::Params;
 use super::problem::{Code, Problem};
+use super::resources::JSON;
 use crate::app::Position;
 use crate::domain::time::Date;
 use crate::wire::values::hexadecimal;
@@ -64,6 +68,27 @@ impl Cursor {
         let on = on.as_deref().map(Date::try_from).transpose().map_err(|_fault| strange())?;
         Ok(Some(Self { revision, on, position: Position { key, id } }))
     }
+}
+
+/// Leaves as many items as a page has, of one more than that; says whether there was one more.
+pub(crate) fn cut<T>(found: &mut Vec<T>, limit: i64) -> bool {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > most;
+    found.truncate(most);
+    more
+}
+
+/// The answer that a page of documents is. Its tag follows from them and from their number alone.
+pub(crate) fn answer(
+    call: &Call,
+    items: &[String],
+    (total, next): (Option<i64>, Option<&str>),
+    revision: i64,
+) -> Response {
+    let counted = total.map(|total| total.to_string());
+    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
+    let body = body(items, total, next, revision);
+    Shown { etag, media_type: JSON, body, revision }.answer(&call.headers)
 }
 
 /// A page of documents that are JSON texts already.

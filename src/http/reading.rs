@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::conditional::{Shown, marked, weak};
-use super::page::{Cursor, body as page_body};
+use super::page::{Cursor, answer as page_answer};
 use super::params::refused;
 use super::problem::Problem;
 use super::refusals::{problem, store_problem};
@@ -64,10 +64,7 @@ pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
     let items: Vec<String> = page.items.into_iter().map(shown).collect();
     let next =
         page.next.map(|position: Position| Cursor { revision, on, position }.write(&call.path, &call.params));
-    let counted = total.map(|total| total.to_string());
-    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
-    let body = page_body(&items, total, next.as_deref(), revision);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 
 /// The document of an item, with where it stands on the day asked for.

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::changes::listed;
-use super::conditional::{Shown, strong, weak};
+use super::conditional::{Shown, strong};
 use super::operation::{Api, Operation, Param};
-use super::page::{Cursor, body as page_body};
+use super::page::{Cursor, answer as page_answer, cut};
 use super::params::filter_schema;
 use super::problem::{Code, Problem};
 use super::reading::read_at;
@@ -104,18 +104,13 @@ async fn list_all(call: Call) -> Result<Response, Problem> {
         None
     };
     drop(read);
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > most;
-    found.truncate(most);
+    let more = cut(&mut found, limit);
     let next = found.last().filter(|_| more).map(|last| {
         let position = Position { key: last.number.to_string(), id: String::new() };
         Cursor { revision, on: None, position }.write(&call.path, &call.params)
     });
     let items: Vec<String> = found.iter().map(|revision| written(revision).to_string()).collect();
-    let counted = total.map(|total| total.to_string());
-    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
-    let body = page_body(&items, total, next.as_deref(), revision);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 
 /// The number of a revision in a path.

@@ -5,9 +5,9 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::conditional::{Shown, strong, weak};
+use super::conditional::{Shown, strong};
 use super::operation::{Api, Input, Operation, Param};
-use super::page::{Cursor, body as page_body};
+use super::page::{Cursor, answer as page_answer};
 use super::problem::{Code, Problem};
 use super::putting::{new_id, thing};
 use super::reading::{absent, read_at};
@@ -171,10 +171,7 @@ async fn list(call: Call) -> Result<Response, Problem> {
         Cursor { revision, on: None, position }.write(&call.path, &call.params)
     });
     let total = call.params.flag("count")?.then(|| i64::try_from(chosen.len()).unwrap_or(i64::MAX));
-    let counted = total.map(|total| total.to_string());
-    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
-    let body = page_body(&items, total, next.as_deref(), revision);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 
 async fn show(call: Call) -> Result<Response, Problem> {
