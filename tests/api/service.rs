@@ -93,14 +93,21 @@ impl Service {
 
     /// Another service over the same register, in which anybody may read.
     pub(crate) fn public(&self) -> Self {
-        Self { router: router(&self.register, Options { public_read: true, ..Options::default() }), ..self.clone() }
+        Self {
+            router: router(&self.register, Options { public_read: true, ..Options::default() }),
+            ..self.clone()
+        }
     }
 
     /// The same register, closed and opened again.
     pub(crate) async fn reopened(self, database: &Database) -> Self {
         self.register.store().close().await;
         let register = database.open(&self.clock).await;
-        Self { router: router(&register, Options { public_read: false, ..Options::default() }), register, ..self }
+        Self {
+            router: router(&register, Options { public_read: false, ..Options::default() }),
+            register,
+            ..self
+        }
     }
 
     /// The secret of another key.
