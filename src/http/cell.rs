@@ -19,7 +19,7 @@ use crate::domain::company::Company;
 use crate::domain::id::{ChipId, CompanyId};
 use crate::domain::judgement::Answer;
 use crate::domain::thing::{Kind, ThingRef};
-use crate::wire::{Document as _, determinations as wire};
+use crate::wire::{Document, determinations as wire};
 
 /// The fields of a cell in full.
 pub(crate) fn fields() -> Vec<Field> {
@@ -94,11 +94,11 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let whole =
         board::whole(&mut read, &company, &chip, occasion).await.map_err(|error| problem(&error, ""))?;
     drop(read);
-    let mut cell = written(&company, &chip, whole);
-    let etag = weak([Value::Object(cell.clone()).to_string().as_str()]);
-    cell.insert("revision".to_owned(), revision.into());
-    cell.insert("valid_at".to_owned(), told(occasion));
-    Ok(Shown { etag, media_type: JSON, body: Value::Object(cell).to_string(), revision }
+    let mut document = written(&company, &chip, whole);
+    let etag = weak([Value::Object(document.clone()).to_string().as_str()]);
+    document.insert("revision".to_owned(), revision.into());
+    document.insert("valid_at".to_owned(), told(occasion));
+    Ok(Shown { etag, media_type: JSON, body: Value::Object(document).to_string(), revision }
         .answer(&call.headers))
 }
 
@@ -117,10 +117,10 @@ fn written(company: &CompanyId, chip: &ChipId, whole: Whole) -> Map<String, Valu
     }
     for (name, value) in [
         ("answers", json!({"prepare": prepare, "order": order, "ship": ship})),
-        ("approvals", cases.iter().map(crate::wire::Document::write).collect()),
-        ("timeline", transitions.iter().map(crate::wire::Document::write).collect()),
-        ("reports", reports.iter().map(|report| report.write()).collect()),
-        ("conditions", conditions.iter().map(|condition| condition.write()).collect()),
+        ("approvals", cases.iter().map(Document::write).collect()),
+        ("timeline", transitions.iter().map(Document::write).collect()),
+        ("reports", reports.iter().map(Document::write).collect()),
+        ("conditions", conditions.iter().map(Document::write).collect()),
     ] {
         cell.insert(name.to_owned(), value);
     }

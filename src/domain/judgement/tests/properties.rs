@@ -171,7 +171,7 @@ fn world() -> impl Strategy<Value = World> {
 
 /// Something that was known and is no longer. The world is left as it was where there is nothing to forget.
 fn forget(world: &mut World, what: u8, which: Index) {
-    fn pick<'w, T>(things: &'w mut [T], which: Index) -> Option<&'w mut T> {
+    fn pick<T>(things: &mut [T], which: Index) -> Option<&mut T> {
         (!things.is_empty()).then(|| which.get_mut(things))
     }
     match what {
