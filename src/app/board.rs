@@ -25,8 +25,8 @@ use crate::store::{BOARD, Extent, Position, Query, Read, SortKey};
 /// The order of the rows.
 pub const BY_ID: &SortKey = SortKey::BY_ID;
 
-/// How many companies are looked at together when rows are counted by what they answer.
-const COUNTED_AT_ONCE: i64 = 200;
+/// How many companies are looked at together where what they answer decides whether they have a row.
+const LOOKED_AT_TOGETHER: i64 = 200;
 
 /// What cells are narrowed to. An empty list narrows nothing.
 #[derive(Clone, Debug, Default)]
@@ -194,6 +194,9 @@ pub async fn page(
 ) -> Result<Page, Error> {
     let wanted = usize::try_from(companies.limit).unwrap_or(usize::MAX);
     let mut query = companies.clone();
+    if narrowed.is_by_answer() {
+        query.limit = query.limit.max(LOOKED_AT_TOGETHER);
+    }
     let mut rows = Vec::new();
     loop {
         let found = read.list::<Company>(&query).await?;
@@ -217,9 +220,10 @@ pub async fn page(
                 break;
             }
         }
-        let more = rows.len() > wanted;
-        rows.truncate(wanted);
-        if more || (rows.len() == wanted && found.next.is_some()) {
+        // Of those still to come none may have a cell left, if what it answers decides.
+        let more = found.next.is_some() && !narrowed.is_by_answer();
+        if rows.len() > wanted || (rows.len() == wanted && more) {
+            rows.truncate(wanted);
             let last = rows.last().map(|row| row.company.to_string());
             return Ok(Page { rows, next: last.map(|id| Position { key: id.clone(), id }) });
         }
@@ -242,7 +246,7 @@ pub async fn count(
     if !narrowed.is_by_answer() {
         return Ok(read.count::<Company>(companies).await?);
     }
-    let mut query = Query { after: None, limit: COUNTED_AT_ONCE, ..companies.clone() };
+    let mut query = Query { after: None, limit: LOOKED_AT_TOGETHER, ..companies.clone() };
     let mut count = 0;
     loop {
         let page = page(read, &query, narrowed, occasion).await?;

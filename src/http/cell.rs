@@ -95,11 +95,11 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let whole =
         board::whole(&mut read, &company, &chip, occasion).await.map_err(|error| problem(&error, ""))?;
     drop(read);
-    let mut members = written(&company, &chip, whole);
-    let etag = weak([Value::Object(members.clone()).to_string().as_str()]);
-    members.insert("revision".to_owned(), revision.into());
-    members.insert("valid_at".to_owned(), told(occasion));
-    Ok(Shown { etag, media_type: JSON, body: Value::Object(members).to_string(), revision }
+    let mut document = written(&company, &chip, whole);
+    let etag = weak([Value::Object(document.clone()).to_string().as_str()]);
+    document.insert("revision".to_owned(), revision.into());
+    document.insert("valid_at".to_owned(), told(occasion));
+    Ok(Shown { etag, media_type: JSON, body: Value::Object(document).to_string(), revision }
         .answer(&call.headers))
 }
 

@@ -65,6 +65,12 @@ impl Read {
         &self.head
     }
 
+    /// How many statements it has run. What a page of the board takes does not depend on how much is on it.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.connection.statements
+    }
+
     /// When the revision this read is at was recorded; `None` before the first.
     ///
     /// # Errors

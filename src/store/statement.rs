@@ -17,10 +17,14 @@ use crate::domain::time::Moment;
 const SILENCE: Duration = Duration::from_secs(65);
 
 /// A connection to either engine, owned or lent by a pool.
-pub(super) enum Connection {
-    /// SQLite.
+pub(super) struct Connection {
+    to: To,
+    /// How many statements it was given.
+    pub(super) statements: u64,
+}
+
+enum To {
     Sqlite(Box<dyn DerefMut<Target = SqliteConnection> + Send>),
-    /// PostgreSQL.
     Postgres(Box<dyn DerefMut<Target = PgConnection> + Send>),
 }
 
@@ -164,13 +168,14 @@ macro_rules! on_each {
     ($connection:expr, $statement:expr, |$query:ident, $on:ident| $run:expr, $make:ident $(, $row:ty)?) => {{
         // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
         let text = AssertSqlSafe($statement.text.into_owned());
-        match $connection {
-            Connection::Sqlite($on) => {
+        $connection.statements += 1;
+        match &mut $connection.to {
+            To::Sqlite($on) => {
                 let $on: &mut SqliteConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Sqlite $(, $row)?>(text), $statement.cells);
                 $run.await?
             }
-            Connection::Postgres($on) => {
+            To::Postgres($on) => {
                 let $on: &mut PgConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Postgres $(, $row)?>(text), $statement.cells);
                 within(SILENCE, $run).await?
@@ -180,6 +185,16 @@ macro_rules! on_each {
 }
 
 impl Connection {
+    /// A connection to SQLite.
+    pub(super) fn sqlite(to: impl DerefMut<Target = SqliteConnection> + Send + 'static) -> Self {
+        Self { to: To::Sqlite(Box::new(to)), statements: 0 }
+    }
+
+    /// A connection to PostgreSQL.
+    pub(super) fn postgres(to: impl DerefMut<Target = PgConnection> + Send + 'static) -> Self {
+        Self { to: To::Postgres(Box::new(to)), statements: 0 }
+    }
+
     /// Runs a statement and tells how many rows it touched.
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
         Ok(on_each!(

@@ -145,10 +145,16 @@ async fn listed(service: &Service) -> (State, i64) {
                     state.insert(("transition".to_owned(), step["id"].as_str().unwrap().to_owned()), step);
                 }
             }
-            state.insert((kind.clone(), id), item);
+            state.insert((kind.clone(), id), stored(item));
         }
     }
     (state, service.revision().await)
+}
+
+/// A thing without what is worked out for the day it is shown on, which no change speaks of.
+fn stored(mut item: Value) -> Value {
+    item.as_object_mut().unwrap().shift_remove("classification");
+    item
 }
 
 /// Applies every change after a position, and gives back the last one.

@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod answers;
 mod contract;
 mod document;
 mod examples;

@@ -24,6 +24,11 @@ fn catalogue() -> BTreeSet<String> {
     codes.as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned()).collect()
 }
 
+/// The problems that no request to the router can have: of what a connection may bring, and of how long it
+/// may take. They are answered over sockets in the tests of the connection.
+const OVER_SOCKETS: [&str; 5] =
+    ["malformed_request", "head_too_large", "uri_too_long", "too_many_requests", "overloaded"];
+
 /// A problem's code, and a request that is answered with it.
 type Case = (&'static str, Request);
 
@@ -32,7 +37,9 @@ async fn every_problem_of_the_catalogue_is_answered_by_some_request(database: Da
     service.put("/v1/companies/gone", &company()).await.is(201);
     service.delete("/v1/companies/gone").field("if-match", "*").await.is(204);
     service.post("/v1/companies", &company()).field("idempotency-key", "taken").await.is(201);
-    let mut answered = BTreeSet::from(["request_timeout".to_owned()]);
+    service.post("/v1/movements", &movement(1)).await.is(201);
+    let mut answered: BTreeSet<String> = OVER_SOCKETS.map(str::to_owned).into();
+    answered.insert("request_timeout".to_owned());
     let cases = callers(&service).into_iter().chain(reads(&service)).chain(inputs(&service));
     for (code, request) in cases.chain(decisions(&service)) {
         let answer = request.await;
@@ -68,6 +75,11 @@ fn typed<S: Stream<Item = io::Result<Bytes>>>(pieces: S) -> S {
 
 fn company() -> Value {
     json!({"name": "x", "jurisdiction": "CN"})
+}
+
+/// An order of so many, always under the same reference.
+fn movement(units: i64) -> Value {
+    json!({"company": "alibaba", "chip": "h20", "kind": "order", "units": units, "occurred_on": "2026-09-01", "external_ref": "PO-1"})
 }
 
 /// A company with this body.
@@ -144,6 +156,7 @@ fn decisions(service: &Service) -> Vec<Case> {
         ("illegal_move", service.post(case, &fulfilled)),
         ("stage_in_use", without(Some("in_principle"))),
         ("move_in_use", without(None)),
+        ("external_ref_conflict", service.post("/v1/movements", &movement(2))),
     ]
 }
 

@@ -59,7 +59,7 @@ impl Service {
     pub(crate) async fn empty(database: &Database) -> Self {
         let clock = Clock::standing(of(NOW));
         let register = database.open(&clock).await;
-        Self::with_keys(register, clock).await
+        Self::over(register, clock).await
     }
 
     /// A service over the sample register, imported in one revision.
@@ -72,10 +72,11 @@ impl Service {
         });
         let outcome = outcome.await.unwrap();
         assert_eq!((outcome.failed, outcome.created), (0, sample().lines().count()), "{:?}", outcome.bad);
-        Self::with_keys(register, clock).await
+        Self::over(register, clock).await
     }
 
-    async fn with_keys(register: Register, clock: Clock) -> Self {
+    /// A service over a register, with keys of its own.
+    pub(crate) async fn over(register: Register, clock: Clock) -> Self {
         let mut service = Self {
             router: router(&register, Options { public_read: false, ..Options::default() }),
             register,
