@@ -124,10 +124,14 @@ impl Records {
         of_cases.chain(of_conditions).filter_map(Citation::source).collect()
     }
 
-    /// Adds a case, current or over. An approval it supersedes does not count from then on.
+    /// Notes that another approval on record takes the place of this one, which does not count from then on.
+    pub fn insert_superseded(&mut self, approval: ApprovalId) {
+        self.superseded.insert(approval);
+    }
+
+    /// Adds a case, current or over.
     pub fn insert_case(&mut self, case: CaseOn) {
         let approval = &case.approval;
-        self.superseded.extend(approval.supersedes.clone());
         self.cases
             .entry(approval.company.clone())
             .or_default()

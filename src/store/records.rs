@@ -12,7 +12,7 @@ use crate::domain::citation::Citation;
 use crate::domain::company::Company;
 use crate::domain::condition::Condition;
 use crate::domain::fault::Fault;
-use crate::domain::id::{ChipId, CompanyId, SourceId, StageId};
+use crate::domain::id::{ApprovalId, ChipId, CompanyId, SourceId, StageId};
 use crate::domain::records::{CaseOn, Records};
 use crate::domain::report::Report;
 use crate::domain::time::{Date, Moment};
@@ -72,6 +72,9 @@ impl Read {
         for case in self.cases_on(extent).await? {
             records.insert_case(case);
         }
+        for approval in self.superseded(extent).await? {
+            records.insert_superseded(approval);
+        }
         for condition in self.conditions_of(extent).await? {
             records.insert_condition(condition);
         }
@@ -128,6 +131,19 @@ impl Read {
         let statement = about(statement.push(" WHERE "), "t", extent).push(" AND ");
         let rows: Vec<CaseRow> = self.connection.fetch_all(holds(statement, "t", self.at)).await?;
         rows.iter().map(CaseRow::case).collect()
+    }
+
+    /// The cases that others take the place of, which may be those of another company or chip.
+    async fn superseded(&mut self, extent: &Extent) -> Result<Vec<ApprovalId>, Error> {
+        let statement = Statement::new(
+            "SELECT DISTINCT t.supersedes FROM approval t WHERE t.supersedes IN (SELECT a.id FROM approval a WHERE ",
+        );
+        let statement = holds(about(statement, "a", extent).push(" AND "), "a", self.at).push(") AND ");
+        let rows: Vec<(String,)> = self.connection.fetch_all(holds(statement, "t", self.at)).await?;
+        let named = |(id,): &(String,)| {
+            ApprovalId::try_from(id.as_str()).map_err(|fault| damaged("approval", id, &fault))
+        };
+        rows.iter().map(named).collect()
     }
 
     /// The conditions whose scope leaves room for any of the questions.

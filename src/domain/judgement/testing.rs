@@ -69,6 +69,8 @@ impl World {
         self.authorities.iter().cloned().for_each(|authority| records.insert_authority(authority));
         let fresh = self.sources.iter().filter(|source| !source.is_stale(self.question.valid_at));
         fresh.for_each(|source| records.insert_fresh(source.id.clone()));
+        let superseded = self.cases.iter().filter_map(|case| case.approval.supersedes.clone());
+        superseded.for_each(|approval| records.insert_superseded(approval));
         self.cases.iter().cloned().for_each(|case| records.insert_case(case));
         self.conditions.iter().cloned().for_each(|condition| records.insert_condition(condition));
         self.holdings.iter().cloned().for_each(|holding| records.insert_holding(holding));
