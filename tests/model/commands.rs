@@ -5,22 +5,19 @@ use greenlight::domain::authority::{Authority, Gate};
 use greenlight::domain::chip::{Chip, Specification};
 use greenlight::domain::citation::Citation;
 use greenlight::domain::company::Company;
-use greenlight::domain::condition::{
-    Class, Condition, ConditionStatus, Counting, ExclusionOf, Force, Metric, Period, RequirementOf, Scope,
-    ShareBasis, Terms, Unknown,
-};
+use greenlight::domain::condition::Condition;
 use greenlight::domain::judgement::Question;
 use greenlight::domain::movement::{Movement, MovementKind};
 use greenlight::domain::number::{Figure, Fraction, Units};
 use greenlight::domain::report::{About, Report, ReportStatus};
 use greenlight::domain::source::Source;
-use greenlight::domain::text::Name;
 use greenlight::domain::thing::{Kind, ThingRef};
 use greenlight::domain::time::{Date, Moment};
 use greenlight::domain::transition::Transition;
 use greenlight::domain::vocabulary::Vocabulary as _;
 use greenlight::domain::workflow::{Activity, Move, Phase, Workflow};
 
+use crate::conditions::condition;
 use crate::dice::Dice;
 use crate::reference::World;
 use crate::support::things::{self, cited, noon, of, on, own_record};
@@ -28,13 +25,14 @@ use crate::support::things::{self, cited, noon, of, on, own_record};
 /// The cases there may be, in the order of their ids.
 pub(crate) const CASES: [&str; 12] =
     ["a-0", "a-1", "a-10", "a-11", "a-2", "a-3", "a-4", "a-5", "a-6", "a-7", "a-8", "a-9"];
-const COMPANIES: [&str; 4] = ["alibaba", "nvidia", "tencent", "amd"];
-const CHIPS: [&str; 4] = ["h20", "h200", "910c", "mi308"];
-const PLACES: [&str; 3] = ["CN", "US", "SG"];
-const AUTHORITIES: [&str; 6] = ["cn-ndrc", "cn-mofcom", "us-bis", "us-doe", "sg-customs", "cn-out"];
+pub(crate) const COMPANIES: [&str; 4] = ["alibaba", "nvidia", "tencent", "amd"];
+pub(crate) const CHIPS: [&str; 4] = ["h20", "h200", "910c", "mi308"];
+pub(crate) const PLACES: [&str; 3] = ["CN", "US", "SG"];
+pub(crate) const AUTHORITIES: [&str; 6] =
+    ["cn-ndrc", "cn-mofcom", "us-bis", "us-doe", "sg-customs", "cn-out"];
 const SOURCES: [&str; 3] = ["rule", "news", "blog"];
 const STAGES: [&str; 5] = ["asked", "granted", "used", "paused", "refused"];
-const USES: [&str; 5] = ["military use", "Cloud_Rental", "training", "cloud", "state-owned lab"];
+pub(crate) const USES: [&str; 5] = ["military use", "Cloud_Rental", "training", "cloud", "state-owned lab"];
 
 /// How many revisions are remembered, to be asked about.
 pub(crate) const KEPT: usize = 24;
@@ -145,7 +143,7 @@ fn back(dice: &mut Dice) -> i64 {
     i64::try_from(dice.below(KEPT)).unwrap()
 }
 
-fn date(dice: &mut Dice) -> Date {
+pub(crate) fn date(dice: &mut Dice) -> Date {
     let (month, day) = (1 + dice.below(5), dice.pick(&["01", "15", "28"]));
     of(&format!("2026-0{month}-{day}"))
 }
@@ -157,26 +155,26 @@ fn moment(dice: &mut Dice) -> Moment {
 }
 
 /// Two moments of which, if there are both, the first is earlier.
-fn span(dice: &mut Dice) -> (Option<Moment>, Option<Moment>) {
+pub(crate) fn span(dice: &mut Dice) -> (Option<Moment>, Option<Moment>) {
     match (dice.maybe(30, moment), dice.maybe(30, moment)) {
         (Some(from), Some(until)) if until <= from => (None, Some(until)),
         span => span,
     }
 }
 
-fn units(dice: &mut Dice) -> Units {
+pub(crate) fn units(dice: &mut Dice) -> Units {
     Units::try_from(i64::try_from(1 + dice.below(40)).unwrap()).unwrap()
 }
 
-fn fraction(dice: &mut Dice) -> Fraction {
+pub(crate) fn fraction(dice: &mut Dice) -> Fraction {
     of(dice.pick(&["0", "0.1", "0.333", "0.5", "0.75", "1"]))
 }
 
-fn figure(dice: &mut Dice) -> Figure {
+pub(crate) fn figure(dice: &mut Dice) -> Figure {
     Figure::from_number(dice.pick(&[1.0, 2.5, 800.0, 1600.0, 4800.0])).unwrap()
 }
 
-fn citations(dice: &mut Dice) -> Vec<Citation> {
+pub(crate) fn citations(dice: &mut Dice) -> Vec<Citation> {
     match dice.below(4) {
         0 => own_record(),
         1 | 2 => cited(dice.pick(&SOURCES)),
@@ -276,93 +274,6 @@ fn report(dice: &mut Dice) -> Report {
     let status = if dice.chance(70) { ReportStatus::Open } else { ReportStatus::Settled };
     let named = things::report(&format!("r-{}", dice.below(6)), dice.pick(&STAGES), &date(dice).to_string());
     Report { about, status, stage: named.stage.filter(|_| dice.chance(90)), ..named }
-}
-
-fn condition(dice: &mut Dice) -> Condition {
-    loop {
-        let terms = terms(dice);
-        let (in_force_from, in_force_until) = span(dice);
-        let unset = !terms.unset().is_empty();
-        let condition = Condition {
-            scope: scope(dice),
-            unknown: unset.then_some(Unknown::UnsetByAuthority),
-            force: dice.pick(&[Force::Required, Force::Required, Force::MayBeRequired, Force::Encouraged]),
-            status: match dice.below(8) {
-                0 => ConditionStatus::Proposed,
-                1 => ConditionStatus::Waived,
-                _ => ConditionStatus::InForce,
-            },
-            in_force_from,
-            in_force_until,
-            met_on: dice.maybe(40, date),
-            citations: citations(dice),
-            terms,
-            ..things::condition(&format!("c-{}", dice.below(14)))
-        };
-        if condition.faults().0.is_empty() {
-            return condition;
-        }
-    }
-}
-
-fn scope(dice: &mut Dice) -> Scope {
-    Scope {
-        authority: dice.maybe(30, |dice| of(dice.pick(&AUTHORITIES))),
-        approval: dice.maybe(25, |dice| of(&dice.pick(&CASES).to_owned())),
-        company: dice.maybe(40, |dice| of(dice.pick(&COMPANIES[..2]))),
-        chip: dice.maybe(40, |dice| of(dice.pick(&CHIPS))),
-    }
-}
-
-fn terms(dice: &mut Dice) -> Terms {
-    let name = |dice: &mut Dice| -> Name { of(dice.pick(&USES)) };
-    let period = dice.maybe(40, |dice| dice.pick(Period::ALL));
-    let counting = dice.maybe(92, |dice| dice.pick(Counting::ALL));
-    match dice.below(14) {
-        0..3 => Terms::DomesticShare {
-            minimum: dice.maybe(90, fraction),
-            basis: dice.maybe(92, |dice| dice.pick(ShareBasis::ALL)),
-            counting,
-            period,
-        },
-        3..6 => {
-            let maximum = |dice: &mut Dice| Units::try_from(units(dice).get() * 3).unwrap();
-            Terms::UnitCap { maximum: dice.maybe(90, maximum), counting, chips: chips(dice), period }
-        }
-        6 => Terms::RelativeCap {
-            maximum_share: dice.maybe(90, fraction),
-            reference_units: dice.maybe(90, |dice| Units::try_from(units(dice).get() * 7).unwrap()),
-        },
-        7 => Terms::SpecificationLimit { metric: dice.pick(Metric::ALL), below: dice.maybe(85, figure) },
-        8 => {
-            let class = |dice: &mut Dice| Class {
-                name: name(dice),
-                definition: dice.maybe(75, |_| of("as the rule says")),
-            };
-            let classes = (0..=dice.below(2)).map(|_| class(dice)).collect();
-            Terms::Exclusion { of: dice.pick(ExclusionOf::ALL), classes }
-        }
-        9 => {
-            let places = PLACES.map(|place| of(place));
-            Terms::LocationOfUse { allowed: dice.some(&places, 40), barred: dice.some(&places, 25) }
-        }
-        10 => Terms::Requirement { what: RequirementOf::Justification },
-        11 => {
-            let other = dice.pick(Activity::ALL);
-            let activities = Activity::ALL.iter().filter(|it| **it == other || dice.chance(25));
-            Terms::Prohibition { activities: activities.copied().collect() }
-        }
-        12 => Terms::Payment {
-            rate: dice.maybe(70, fraction),
-            base: dice.maybe(70, |_| of("sales")),
-            form: dice.pick(greenlight::domain::condition::PaymentForm::ALL),
-        },
-        _ => Terms::Other { text: of("as agreed") },
-    }
-}
-
-fn chips(dice: &mut Dice) -> Vec<greenlight::domain::id::ChipId> {
-    if dice.chance(50) { Vec::new() } else { dice.some(&CHIPS.map(|chip| of(chip)), 60) }
 }
 
 /// A movement of anything; two times in three on a case of the pair.

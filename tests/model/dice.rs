@@ -1,6 +1,6 @@
 //! Chance that can be had again: numbers that follow from a seed.
 
-/// A row of numbers that follow from a seed (SplitMix64).
+/// A row of numbers that follow from a seed (`SplitMix64`).
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {

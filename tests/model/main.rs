@@ -1,6 +1,7 @@
 //! A reference model beside the service's own use cases: random commands, and no disagreement.
 //!
-//! `GREENLIGHT_TEST_SEED` begins with another seed, and `GREENLIGHT_TEST_LONG=1` goes ten times as far.
+//! The commands follow from a seed. Where the two disagree, the test tells the seed and the fewest commands that show it.
+//! `GREENLIGHT_TEST_SEED` begins with another seed, so that other commands are tried.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 #[path = "../support/mod.rs"]
@@ -8,6 +9,7 @@
 mod support;
 
 mod commands;
+mod conditions;
 mod dice;
 mod reference;
 mod runs;
@@ -69,4 +71,20 @@ fn a_reference_that_is_off_by_one_is_found_out() {
     let found = runtime.block_on(async { run(&Database::sqlite().await, 1, RUN, 1).await });
     // The same run without the error is among those above.
     assert!(found.is_some_and(|found| found.commands.len() < RUN), "caps that hold one more than they do");
+}
+
+#[test]
+fn the_reference_is_short_and_stands_by_itself() {
+    for file in [
+        include_str!("reference/mod.rs"),
+        include_str!("reference/answers.rs"),
+        include_str!("reference/conditions.rs"),
+        include_str!("reference/limits.rs"),
+    ] {
+        assert!(file.lines().count() < 300);
+        for line in file.lines().filter(|line| line.starts_with("use greenlight::")) {
+            let judges = ["judgement", "timeline", "holding", "records"].iter().any(|it| line.contains(it));
+            assert!(!judges || line == "use greenlight::domain::judgement::Question;", "{line}");
+        }
+    }
 }

@@ -63,7 +63,7 @@ impl Model {
             Command::Approval(thing) => world.put(|world| &mut world.approvals, thing, World::may_be),
             Command::Condition(thing) => world.put(|world| &mut world.conditions, thing, free),
             Command::Report(thing) => world.put(|world| &mut world.reports, thing, |_, _| Ok(())),
-            Command::Transition(step) => world.post(step),
+            Command::Transition(step) => world.post(&step),
             Command::Movement(movement) => world.enter(movement, self.now),
             Command::Retire(thing) => retire(world, &thing),
             Command::Clock(now) => {

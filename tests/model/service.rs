@@ -68,21 +68,7 @@ pub(crate) async fn seen(register: &Register, command: Command, revision: i64) -
             let mut read = register.read(Wanted::Revision((revision - back).max(0))).await.unwrap();
             answered(determinations::answer(&mut read, &question, &[], false).await)
         }
-        Command::Look => {
-            let looked = register.write(move |write| {
-                Box::pin(async move {
-                    let mut standing = Vec::new();
-                    for id in CASES {
-                        let case = write.current::<Case>(id).await?.present();
-                        standing.extend(case.map(|case| stands(id, &case.value.standing)));
-                    }
-                    let day = write.now().date();
-                    standing.extend(held(write, day).await);
-                    Ok(standing)
-                })
-            });
-            Seen::Standing(looked.await.unwrap())
-        }
+        Command::Look => look(register).await,
         Command::LookAt(day, back) => {
             let mut read = register.read(Wanted::Revision((revision - back).max(0))).await.unwrap();
             let mut standing = Vec::new();
@@ -93,6 +79,22 @@ pub(crate) async fn seen(register: &Register, command: Command, revision: i64) -
             Seen::Standing(standing)
         }
     }
+}
+
+async fn look(register: &Register) -> Seen {
+    let looked = register.write(move |write| {
+        Box::pin(async move {
+            let mut standing = Vec::new();
+            for id in CASES {
+                let case = write.current::<Case>(id).await?.present();
+                standing.extend(case.map(|case| stands(id, &case.value.standing)));
+            }
+            let day = write.now().date();
+            standing.extend(held(write, day).await);
+            Ok(standing)
+        })
+    });
+    Seen::Standing(looked.await.unwrap())
 }
 
 async fn put<T: Resource>(register: &Register, thing: T) -> Seen {
