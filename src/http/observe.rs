@@ -23,6 +23,7 @@ use super::cache;
 use super::call::RequestId;
 use super::conditional::set;
 use super::problem::{Code, Problem};
+use crate::app::Register;
 use crate::domain::text::Name;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -53,6 +54,7 @@ pub(crate) struct Metrics {
     revision: Gauge,
     queued: Gauge,
     commits: Counter,
+    writable: Gauge,
 }
 
 impl Metrics {
@@ -63,8 +65,8 @@ impl Metrics {
         let seconds = Family::<Route, Histogram>::new_with_constructor(|| {
             Histogram::new(exponential_buckets(0.0001, 4.0, 9))
         });
-        let (denials, revision, queued) =
-            (Family::<Denial, Counter>::default(), Gauge::default(), Gauge::default());
+        let denials = Family::<Denial, Counter>::default();
+        let (revision, queued, writable) = (Gauge::default(), Gauge::default(), Gauge::default());
         let commits = Counter::default();
         registry.register("requests", "Requests answered", requests.clone());
         registry.register("request_seconds", "Time to the first byte of the answer", seconds.clone());
@@ -72,14 +74,26 @@ impl Metrics {
         registry.register("revision", "The newest revision of the register", revision.clone());
         registry.register("writes_queued", "Writes waiting for the writer", queued.clone());
         registry.register("commits", "Transactions that the writer has committed", commits.clone());
-        Self { registry: Mutex::new(registry), requests, seconds, denials, revision, queued, commits }
+        registry.register("writable", "Whether the last write succeeded", writable.clone());
+        Self {
+            registry: Mutex::new(registry),
+            requests,
+            seconds,
+            denials,
+            revision,
+            queued,
+            commits,
+            writable,
+        }
     }
 
     /// The measurements as text.
-    pub(crate) fn text(&self, revision: i64, queued: usize, commits: u64) -> String {
+    pub(crate) fn text(&self, revision: i64, register: &Register) -> String {
+        let store = register.store();
         self.revision.set(revision);
-        self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
-        self.commits.inner().store(commits, Ordering::Relaxed);
+        self.queued.set(i64::try_from(store.queued()).unwrap_or(i64::MAX));
+        self.commits.inner().store(store.commits(), Ordering::Relaxed);
+        self.writable.set(store.writable().into());
         let mut text = String::new();
         if let Ok(registry) = self.registry.lock() {
             // Writing to a string cannot fail.

@@ -11,7 +11,7 @@ use super::operation::{Access, Api, Operation};
 use super::problem::{Code, Problem, page};
 use super::refusals::store_problem;
 use super::resources::JSON;
-use super::schema::{Field, count, named, required};
+use super::schema::{Field, count, named, required, truth};
 use crate::app::Wanted;
 use crate::domain::fault::Fault;
 
@@ -40,15 +40,15 @@ pub(crate) fn expose(api: &mut Api) {
     api.on(
         Operation::get("/readyz", "showReadiness", "Service")
             .says(
-                "Whether the register can be read",
-                "Also tells the engine, the newest revision and how many writes wait.",
+                "Whether the register can be read and written",
+                "It is read to answer. `writable` is false from a write that failed until the next one that does not; reads go on meanwhile. Also tells the engine, the newest revision and how many writes wait.",
             )
             .answers(
                 200,
-                "It can.",
+                "It can be read.",
                 JSON,
                 ready_schema(),
-                json!({"status": "ok", "engine": "sqlite", "revision": 42, "queued": 0}),
+                json!({"status": "ok", "engine": "sqlite", "revision": 42, "writable": true, "queued": 0}),
             )
             .refuses(&[Code::Unavailable])
             .access(Access::Public),
@@ -94,9 +94,10 @@ fn ready_schema() -> Value {
             "status": {"type": "string", "maxLength": 20},
             "engine": {"type": "string", "maxLength": 20},
             "revision": count(0, i64::MAX),
+            "writable": truth(),
             "queued": count(0, i64::MAX),
         },
-        "required": ["status", "engine", "revision", "queued"],
+        "required": ["status", "engine", "revision", "writable", "queued"],
     })
 }
 
@@ -110,9 +111,14 @@ async fn ready(call: Call) -> Result<Response, Problem> {
     let read = register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
     let revision = read.at().revision;
     let store = register.store();
-    let body =
-        json!({"status": "ok", "engine": store.engine(), "revision": revision, "queued": store.queued()})
-            .to_string();
+    let body = json!({
+        "status": "ok",
+        "engine": store.engine(),
+        "revision": revision,
+        "writable": store.writable(),
+        "queued": store.queued(),
+    })
+    .to_string();
     Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision }.answer(&call.headers))
 }
 
@@ -121,8 +127,7 @@ async fn metrics(call: Call) -> Result<Response, Problem> {
         Ok(read) => read.at().revision,
         Err(_) => 0,
     };
-    let store = call.app.register.store();
-    let body = call.app.metrics.text(revision, store.queued(), store.commits());
+    let body = call.app.metrics.text(revision, &call.app.register);
     Ok(Shown { etag: weak([body.as_str()]), media_type: METRICS, body, revision }.answer(&call.headers))
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
+
 use crate::domain::fault::Faults;
 
 /// A failure of the store. Nothing here is the caller's mistake, except asking for a time to come.
@@ -12,7 +14,12 @@ pub enum Error {
     Database(#[from] sqlx::Error),
     /// The schema could not be brought up to date.
     #[error("the schema could not be brought up to date: {0}")]
-    Schema(#[from] sqlx::migrate::MigrateError),
+    Schema(MigrateError),
+    /// The schema has gone further than this program knows.
+    #[error(
+        "the register belongs to a newer Greenlight: its schema is at migration {0}, which this one does not know"
+    )]
+    Newer(i64),
     /// A stored document does not say what its table promises.
     #[error("{table} `{id}` at revision {since} is damaged: {faults}")]
     Damaged {
@@ -57,6 +64,15 @@ pub enum Error {
     /// The writer is gone: the process is stopping.
     #[error("the register is closing")]
     Closed,
+}
+
+impl From<MigrateError> for Error {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(migration) => Self::Newer(migration),
+            error => Self::Schema(error),
+        }
+    }
 }
 
 impl Error {

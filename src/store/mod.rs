@@ -147,6 +147,12 @@ impl Store {
         }
     }
 
+    /// Whether the register could be written when that was last tried.
+    #[must_use]
+    pub fn writable(&self) -> bool {
+        !self.writer.failing()
+    }
+
     /// How many commands wait for the writer.
     #[must_use]
     pub fn queued(&self) -> usize {

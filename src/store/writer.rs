@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -67,6 +67,7 @@ pub(super) struct Writer {
     newest: watch::Sender<Newest>,
     state: watch::Sender<State>,
     commits: Arc<AtomicU64>,
+    failing: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,10 +120,15 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (newest, _) = watch::channel(newest);
         let (state, _) = watch::channel(State::Running);
-        let commits = Arc::<AtomicU64>::default();
-        let writer =
-            Self { queue, newest: newest.clone(), state: state.clone(), commits: Arc::clone(&commits) };
-        let work = Work { engine, clock, tick, newest, commits, connection: None, busy_since: None };
+        let (commits, failing) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let writer = Self {
+            queue,
+            newest: newest.clone(),
+            state: state.clone(),
+            commits: Arc::clone(&commits),
+            failing: Arc::clone(&failing),
+        };
+        let work = Work { engine, clock, tick, newest, commits, failing, connection: None, busy_since: None };
         tokio::spawn(work.run(jobs, state));
         writer
     }
@@ -153,6 +159,11 @@ impl Writer {
         if self.newest() != seen {
             self.newest.send_if_modified(|newest| newest.learn(seen));
         }
+    }
+
+    /// Whether the last batch failed.
+    pub(super) fn failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -189,6 +200,7 @@ struct Work {
     tick: Tick,
     newest: watch::Sender<Newest>,
     commits: Arc<AtomicU64>,
+    failing: Arc<AtomicBool>,
     connection: Option<Connection>,
     busy_since: Option<Instant>,
 }
@@ -244,6 +256,7 @@ impl Work {
                 Some(error)
             }
         };
+        self.failing.store(failure.is_some(), Ordering::Relaxed);
         for job in jobs.drain(..) {
             job.answer(failure.as_ref());
         }

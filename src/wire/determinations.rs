@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::citations::written as cited;
 use super::fields::{Fields, Place};
-use super::values::{MAX_ITEMS, beginning, integer, linked, listed, shown, text};
+use super::values::{MAX_ITEMS, beginning, integer, linked, listed, shown, text, whole};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::judgement::{
     Answer, Assumption, Change, Evaluation, Figures, GateFinding, Headroom, Question, Reason, Supposed,
@@ -68,7 +68,7 @@ pub fn asked(fields: &mut Fields<'_>, now: Moment) -> Option<Asked> {
 }
 
 fn revision(place: Place<'_, '_>) -> Option<i64> {
-    match place.value.as_i64().filter(|number| *number >= 0) {
+    match whole(place.value).filter(|number| *number >= 0) {
         Some(number) => Some(number),
         None => place.refuse(Fault::new(FaultCode::WrongType, "must be the number of a revision, 0 or more")),
     }
@@ -313,6 +313,7 @@ mod tests {
                 "/asume unknown_field",
             ]
         );
+        assert_eq!(read(r#"{"company":"a","chip":"c","revision":1.0}"#).unwrap().revision, Some(1));
         let both = read(r#"{"company":"a","chip":"c","revision":1,"known_at":"2026-01-01"}"#);
         assert_eq!(both.unwrap_err(), ["/known_at inconsistent"]);
     }

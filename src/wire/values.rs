@@ -69,7 +69,7 @@ pub fn count(place: Place<'_, '_>, least: u32, most: u32) -> Option<u32> {
 }
 
 /// A number without a fraction; JSON does not tell `4` from `4.0`.
-fn whole(value: &Value) -> Option<i64> {
+pub(super) fn whole(value: &Value) -> Option<i64> {
     let beyond = || i64::try_from(value.as_u64()?).ok().or(Some(i64::MAX));
     value.as_i64().or_else(beyond).or_else(|| {
         #[expect(clippy::cast_precision_loss, reason = "2^53 is a float exactly")]

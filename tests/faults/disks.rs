@@ -39,15 +39,22 @@ async fn a_failing_disk_costs_writes_and_nothing_else() {
             assert!(refused.is_unavailable(), "{what}: {refused:?}");
             assert_eq!(service.get("/v1/companies/buyer").status, 200, "{what}");
             assert_eq!(service.get("/healthz").status, 200, "{what}");
+            assert!(!writable(&service), "{what}");
         }
         drop(tracer);
         service.comes_back(&Request::company("healed"));
+        assert!(writable(&service), "{what}");
         load.goes_on(20);
         let mut entries = load.stop();
         ledger::settle(&service, &mut entries);
         drop(service);
         ledger::check(&database, &entries);
     }
+}
+
+/// Whether the service says that the register can be written.
+fn writable(service: &Service) -> bool {
+    service.get("/readyz").json()["writable"].as_bool().unwrap()
 }
 
 /// A small disk of memory, gone when this is dropped.
