@@ -26,6 +26,10 @@ use crate::support::things::{self, cited, noon, of, on, own_record};
 pub(crate) const CASES: [&str; 12] =
     ["a-0", "a-1", "a-10", "a-11", "a-2", "a-3", "a-4", "a-5", "a-6", "a-7", "a-8", "a-9"];
 pub(crate) const COMPANIES: [&str; 4] = ["alibaba", "nvidia", "tencent", "amd"];
+/// The buyers, one of them most of the time.
+const BUYERS: [&str; 4] = ["alibaba", "alibaba", "alibaba", "nvidia"];
+/// The chips they want, one of them most of the time.
+const WANTED: [&str; 5] = ["h200", "h200", "h200", "h20", "910c"];
 pub(crate) const CHIPS: [&str; 4] = ["h20", "h200", "910c", "mi308"];
 pub(crate) const PLACES: [&str; 3] = ["CN", "US", "SG"];
 pub(crate) const AUTHORITIES: [&str; 6] =
@@ -70,7 +74,7 @@ pub(crate) fn opening(dice: &mut Dice) -> Vec<Command> {
     commands.extend(SOURCES.iter().map(|id| Command::Source(source(dice, id))));
     commands.extend(CHIPS.iter().map(|id| Command::Chip(chip(dice, id))));
     commands.extend(AUTHORITIES.iter().take(5).map(|id| Command::Authority(authority(dice, id))));
-    commands.extend((0..10).map(|_| Command::Approval(approval(dice))));
+    commands.extend((0..16).map(|_| Command::Approval(approval(dice))));
     commands.extend((0..8).map(|_| Command::Condition(condition(dice))));
     commands
 }
@@ -226,8 +230,8 @@ fn approval(dice: &mut Dice) -> Approval {
     let id = dice.pick(&CASES).to_owned();
     let supersedes = dice.pick(&CASES).to_owned();
     Approval {
-        company: of(dice.pick(&COMPANIES[..2])),
-        chip: of(dice.pick(&CHIPS[..2])),
+        company: of(dice.pick(&BUYERS)),
+        chip: of(dice.pick(&WANTED[..4])),
         authority: of(dice.pick(&[
             "cn-ndrc",
             "cn-ndrc",
@@ -257,8 +261,10 @@ fn transition(dice: &mut Dice, world: &World) -> Transition {
     let any = cases.is_empty() || dice.chance(5);
     let case = if any { dice.pick(&CASES).to_owned() } else { dice.pick(&cases).id.to_string() };
     let to = dice.pick(&["granted", "granted", "used", "asked", "paused", "refused"]);
+    // Often on one day, where the order of acceptance decides.
+    let day = if dice.chance(50) { "2026-02-01".to_owned() } else { date(dice).to_string() };
     Transition {
-        effective_on: on(&date(dice).to_string()),
+        effective_on: on(&day),
         retracted: dice.chance(3),
         citations: citations(dice),
         ..things::transition(&id, &case, to, "2026-01-01")
@@ -267,8 +273,8 @@ fn transition(dice: &mut Dice, world: &World) -> Transition {
 
 fn report(dice: &mut Dice) -> Report {
     let about = About {
-        company: dice.maybe(95, |dice| of(dice.pick(&COMPANIES[..2]))),
-        chip: dice.maybe(95, |dice| of(dice.pick(&CHIPS[..2]))),
+        company: dice.maybe(95, |dice| of(dice.pick(&BUYERS))),
+        chip: dice.maybe(95, |dice| of(dice.pick(&WANTED[..4]))),
         authority: Some(of(dice.pick(&AUTHORITIES))),
     };
     let status = if dice.chance(70) { ReportStatus::Open } else { ReportStatus::Settled };
@@ -293,8 +299,8 @@ fn movement(dice: &mut Dice, world: &World, now: Moment) -> Movement {
     };
     let limited = matches!(kind, MovementKind::Order | MovementKind::Shipment);
     Movement {
-        company: known.map_or_else(|| of(dice.pick(&COMPANIES[..2])), |case| case.company.clone()),
-        chip: known.map_or_else(|| of(dice.pick(&CHIPS)), |case| case.chip.clone()),
+        company: known.map_or_else(|| of(dice.pick(&BUYERS)), |case| case.company.clone()),
+        chip: known.map_or_else(|| of(dice.pick(&WANTED)), |case| case.chip.clone()),
         approval: (known.is_some() || dice.chance(5)).then(|| of(&case)),
         kind,
         units: units(dice),
@@ -310,8 +316,8 @@ fn movement(dice: &mut Dice, world: &World, now: Moment) -> Movement {
 
 fn question(dice: &mut Dice, valid_at: Moment) -> Question {
     Question {
-        company: of(dice.pick(&COMPANIES[..2])),
-        chip: of(dice.pick(&["h20", "h20", "h200", "h200", "910c"])),
+        company: of(dice.pick(&BUYERS)),
+        chip: of(dice.pick(&WANTED)),
         activity: dice.pick(Activity::ALL),
         units: units(dice),
         destination: dice.maybe(30, |dice| of(dice.pick(&PLACES))),
