@@ -12,5 +12,6 @@ mod lines;
 #[expect(dead_code, reason = "other tests use more of it")]
 mod program;
 mod readme;
+mod secrets;
 mod service;
 mod usage;

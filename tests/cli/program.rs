@@ -119,9 +119,12 @@ pub(crate) struct Service {
 impl Service {
     /// Starts a service on a free port, and waits until it listens.
     pub(crate) fn start(database: &Database, options: &[&str]) -> Self {
-        let arguments = [&["serve", "--listen", "127.0.0.1:0"], options].concat();
-        let mut child =
-            on(database, &arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::of(on(database, &[&["serve", "--listen", "127.0.0.1:0"], options].concat()))
+    }
+
+    /// The service that a command starts.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (tell, told) = channel();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));

@@ -14,6 +14,7 @@ mod program;
 mod crowd;
 mod following;
 mod heads;
+mod hostile;
 mod line;
 mod rates;
 mod service;

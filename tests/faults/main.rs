@@ -19,6 +19,7 @@ mod ledger;
 mod servers;
 mod service;
 mod tampering;
+mod upgrades;
 
 use std::io::Write as _;
 
