@@ -40,6 +40,7 @@ mod schema;
 mod search;
 mod server;
 mod service;
+mod showing;
 mod sources;
 mod standing;
 mod stopping;

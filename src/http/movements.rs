@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::operation::{Api, Input, Operation};
 use super::problem::{Code, Problem};
-use super::resources::{BODY_LIMIT, JSON, list, list_params, new_id, page_example, show, thing, time_params};
+use super::resources::{BODY_LIMIT, JSON, list_params, new_id, page_example, thing, time_params};
 use super::schema::{
     Field, citations, date, id, jurisdiction, list as list_of, named, nullable, optional, read_only,
     required, text, truth, units, word,
 };
+use super::showing::{list, show};
 use super::write::{Answer, write};
 use crate::app::movements::{self, Entered, Limits};
 use crate::domain::movement::{Movement, MovementKind};
