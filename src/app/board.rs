@@ -11,7 +11,9 @@ use crate::domain::chip::Chip;
 use crate::domain::company::Company;
 use crate::domain::condition::Condition;
 use crate::domain::id::{AuthorityId, ChipId, CompanyId, ConditionId, StageId};
-use crate::domain::judgement::{Answer, Figures, GateFinding, Question, ReasonCode, Verdict, judge};
+use crate::domain::judgement::{
+    Answer, Figures, GateFinding, Glance, Question, ReasonCode, Verdict, glance, judge,
+};
 use crate::domain::number::Units;
 use crate::domain::records::{CaseOn, Dossier, Records};
 use crate::domain::report::Report;
@@ -105,33 +107,30 @@ pub fn question(company: &Company, chip: &Chip, activity: Activity, valid_at: Mo
     }
 }
 
+/// The activities, in their order.
+const ACTIVITIES: [Activity; 3] = [Activity::Prepare, Activity::Order, Activity::Ship];
+
+/// What is answered for each activity, in their order, as far as a cell shows it.
+fn glances(dossier: &Dossier<'_>, valid_at: Moment) -> [Glance; 3] {
+    ACTIVITIES.map(|activity| glance(dossier, &question(dossier.company, dossier.chip, activity, valid_at)))
+}
+
 /// The answers for each activity, in their order.
 #[must_use]
 pub fn answers(dossier: &Dossier<'_>, valid_at: Moment) -> [Answer; 3] {
-    [Activity::Prepare, Activity::Order, Activity::Ship]
-        .map(|activity| judge(dossier, &question(dossier.company, dossier.chip, activity, valid_at)))
+    ACTIVITIES.map(|activity| judge(dossier, &question(dossier.company, dossier.chip, activity, valid_at)))
 }
 
-/// The cell that three answers make.
+/// The cell that the answers for each activity make.
 #[must_use]
-pub fn cell(chip: &ChipId, answers: [Answer; 3]) -> Cell {
+pub fn cell(chip: &ChipId, answers: [Glance; 3]) -> Cell {
     let verdicts = answers.each_ref().map(|answer| answer.verdict);
-    let [_, order, _] = answers;
-    Cell { chip: chip.clone(), verdicts, reasons: codes(&order), gates: order.gates, figures: order.figures }
-}
-
-fn codes(answer: &Answer) -> Vec<ReasonCode> {
-    let mut codes = Vec::new();
-    for reason in &answer.reasons {
-        if !codes.contains(&reason.code) {
-            codes.push(reason.code);
-        }
-    }
-    codes
+    let [_, Glance { gates, reasons, figures, .. }, _] = answers;
+    Cell { chip: chip.clone(), verdicts, gates, reasons, figures }
 }
 
 impl Narrowed {
-    fn takes(&self, answers: &[Answer; 3]) -> bool {
+    fn takes(&self, answers: &[Glance; 3]) -> bool {
         let meant = self.activity.unwrap_or(Activity::Order);
         let place = Activity::ALL.iter().position(|activity| *activity == meant).unwrap_or_default();
         let Some(answer) = answers.get(place) else { return false };
@@ -140,7 +139,7 @@ impl Narrowed {
         any(!self.verdicts.is_empty(), self.verdicts.contains(&answer.verdict))
             && any(
                 !self.reasons.is_empty(),
-                answer.reasons.iter().any(|reason| self.reasons.contains(&reason.code)),
+                answer.reasons.iter().any(|reason| self.reasons.contains(reason)),
             )
             && any(
                 !self.authorities.is_empty(),
@@ -173,7 +172,7 @@ impl Narrowed {
         let wanted = |chip: &&Chip| self.chips.is_empty() || self.chips.contains(&chip.id);
         let dossiers =
             records.chips().filter(wanted).filter_map(|chip| records.dossier(&company.id, &chip.id));
-        let answered = dossiers.map(|dossier| (&dossier.chip.id, answers(&dossier, valid_at)));
+        let answered = dossiers.map(|dossier| (&dossier.chip.id, glances(&dossier, valid_at)));
         let cells =
             answered.filter(|(_, answers)| self.takes(answers)).map(|(chip, answers)| cell(chip, answers));
         Row { company: company.id.clone(), cells: cells.collect() }
@@ -290,7 +289,7 @@ pub async fn figures(
     let of = |(company, chip): &(CompanyId, ChipId)| {
         let dossier = records.dossier(company, chip)?;
         let question = question(dossier.company, dossier.chip, Activity::Order, occasion.valid_at);
-        Some(judge(&dossier, &question).figures)
+        Some(glance(&dossier, &question).figures)
     };
     Ok(pairs.iter().map(|pair| of(pair).unwrap_or_default()).collect())
 }

@@ -1,6 +1,7 @@
 //! Names of things: slugs that a caller chooses, or that we make.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::fault::{Fault, FaultCode};
 
@@ -11,16 +12,16 @@ pub const ID_PATTERN: &str = "^[a-z0-9][a-z0-9-]{0,63}$";
 /// The form of a stage's id: the field writes stages in `snake_case`.
 pub const STAGE_ID_PATTERN: &str = "^[a-z0-9][a-z0-9_-]{0,63}$";
 
-fn checked(text: &str, allowed: fn(char) -> bool, form: &str) -> Result<String, Fault> {
+fn checked(text: &str, allowed: fn(char) -> bool, form: &str) -> Result<Arc<str>, Fault> {
     let starts_well =
         text.chars().next().is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit());
     if starts_well && text.len() <= MAX_ID && text.chars().all(allowed) {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     }
     Err(Fault::new(FaultCode::Malformed, format!("must be {form}, at most {MAX_ID} characters")))
 }
 
-fn slug(text: &str) -> Result<String, Fault> {
+fn slug(text: &str) -> Result<Arc<str>, Fault> {
     checked(
         text,
         |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
@@ -28,7 +29,7 @@ fn slug(text: &str) -> Result<String, Fault> {
     )
 }
 
-fn stage_slug(text: &str) -> Result<String, Fault> {
+fn stage_slug(text: &str) -> Result<Arc<str>, Fault> {
     checked(
         text,
         |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_',
@@ -36,13 +37,14 @@ fn stage_slug(text: &str) -> Result<String, Fault> {
     )
 }
 
-/// Declares id types: private text that has been checked, so that holding one is proof.
+/// Declares id types: private text that has been checked, so that holding one is proof. It is shared, since
+/// every answer names many.
 macro_rules! ids {
     ($($(#[$meta:meta])* $name:ident by $check:ident;)+) => {
         $(
             $(#[$meta])*
             #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-            pub struct $name(String);
+            pub struct $name(Arc<str>);
 
             impl $name {
                 /// The id as text.

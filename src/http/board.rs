@@ -1,6 +1,7 @@
 //! The board on the wire: the answer for every company and chip at once, and one of them in full.
 
 use axum::response::Response;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answers::{gate_example, no_figures, valid_at};
@@ -216,7 +217,7 @@ async fn show(call: Call) -> Result<Response, Problem> {
         None
     };
     drop(read);
-    let rows: Vec<String> = page.rows.iter().map(|row| row_written(row).to_string()).collect();
+    let rows: Vec<String> = page.rows.iter().map(row_written).collect();
     let next = page.next.map(|last| {
         let position = Position { key: occasion.valid_at.to_string(), id: last.id };
         Cursor { revision, on: None, position }.write(&call.path, &call.params)
@@ -228,18 +229,50 @@ async fn show(call: Call) -> Result<Response, Problem> {
     Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
 }
 
-fn row_written(row: &Row) -> Value {
-    json!({"company": row.company.as_str(), "cells": row.cells.iter().map(cell_written).collect::<Value>()})
+/// A row in the form it is written in.
+#[derive(Serialize)]
+struct RowForm<'f> {
+    company: &'f str,
+    cells: Vec<CellForm<'f>>,
+}
+
+/// A cell in the form it is written in.
+#[derive(Serialize)]
+struct CellForm<'f> {
+    chip: &'f str,
+    verdicts: VerdictsForm,
+    gates: Vec<wire::GateForm<'f>>,
+    reasons: Vec<&'static str>,
+    figures: wire::FiguresForm,
+}
+
+#[derive(Serialize)]
+struct VerdictsForm {
+    prepare: &'static str,
+    order: &'static str,
+    ship: &'static str,
+}
+
+impl<'f> From<&'f Cell> for CellForm<'f> {
+    fn from(cell: &'f Cell) -> Self {
+        let [prepare, order, ship] = cell.verdicts.map(Vocabulary::as_str);
+        Self {
+            chip: cell.chip.as_str(),
+            verdicts: VerdictsForm { prepare, order, ship },
+            gates: cell.gates.iter().map(wire::GateForm::from).collect(),
+            reasons: cell.reasons.iter().map(|code| code.as_str()).collect(),
+            figures: (&cell.figures).into(),
+        }
+    }
+}
+
+/// A row as text. Forms have names for keys, so nothing stands in the way.
+fn row_written(row: &Row) -> String {
+    let cells = row.cells.iter().map(CellForm::from).collect();
+    serde_json::to_string(&RowForm { company: row.company.as_str(), cells }).unwrap_or_default()
 }
 
 /// A cell as it is shown.
 pub(crate) fn cell_written(cell: &Cell) -> Value {
-    let [prepare, order, ship] = cell.verdicts;
-    json!({
-        "chip": cell.chip.as_str(),
-        "verdicts": {"prepare": prepare.as_str(), "order": order.as_str(), "ship": ship.as_str()},
-        "gates": cell.gates.iter().map(wire::gate).collect::<Value>(),
-        "reasons": cell.reasons.iter().map(|code| code.as_str()).collect::<Value>(),
-        "figures": wire::figures(&cell.figures),
-    })
+    serde_json::to_value(CellForm::from(cell)).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ use crate::domain::approval::Approval;
 use crate::domain::chip::Chip;
 use crate::domain::company::Company;
 use crate::domain::id::{ChipId, CompanyId};
-use crate::domain::judgement::Answer;
+use crate::domain::judgement::{Answer, Glance};
 use crate::domain::thing::{Kind, ThingRef};
 use crate::wire::{Document, determinations as wire};
 
@@ -113,7 +113,7 @@ fn written(company: &CompanyId, chip: &ChipId, whole: Whole) -> Map<String, Valu
         answers.each_ref().map(|answer: &Answer| Value::Object(wire::answer(answer)));
     let mut cell = Map::new();
     cell.insert("company".to_owned(), company.as_str().into());
-    if let Value::Object(members) = cell_written(&board::cell(chip, answers)) {
+    if let Value::Object(members) = cell_written(&board::cell(chip, answers.map(Glance::from))) {
         cell.extend(members);
     }
     for (name, value) in [

@@ -1,16 +1,19 @@
 //! The JSON form of questions and their answers.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::citations::written as cited;
 use super::fields::{Fields, Place};
 use super::values::{MAX_ITEMS, beginning, integer, linked, listed, shown, text, whole};
 use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::id::{ApprovalId, AuthorityId, StageId};
 use crate::domain::judgement::{
     Answer, Assumption, Change, Evaluation, Figures, GateFinding, Headroom, Question, Reason, Supposed,
 };
 use crate::domain::number::Units;
 use crate::domain::time::Moment;
+use crate::domain::vocabulary::Vocabulary;
 use crate::domain::workflow::Activity;
 
 /// What somebody asks: a question, when it is about, what is to be known, and what is to be assumed.
@@ -181,19 +184,38 @@ pub fn reason(reason: &Reason) -> Value {
     })
 }
 
+/// How a gate stands, in the form it is written in.
+#[derive(Serialize)]
+pub struct GateForm<'f> {
+    gate: &'static str,
+    jurisdiction: &'f str,
+    authority: Option<&'f str>,
+    approval: Option<&'f str>,
+    stage: Option<&'f str>,
+    phase: Option<&'static str>,
+    since: Option<String>,
+    disputed: bool,
+}
+
+impl<'f> From<&'f GateFinding> for GateForm<'f> {
+    fn from(finding: &'f GateFinding) -> Self {
+        Self {
+            gate: finding.gate.as_str(),
+            jurisdiction: finding.jurisdiction.as_str(),
+            authority: finding.authority.as_ref().map(AuthorityId::as_str),
+            approval: finding.approval.as_ref().map(ApprovalId::as_str),
+            stage: finding.stage.as_ref().map(StageId::as_str),
+            phase: finding.phase.map(Vocabulary::as_str),
+            since: finding.since.as_ref().map(ToString::to_string),
+            disputed: finding.disputed,
+        }
+    }
+}
+
 /// How a gate stands, as JSON.
 #[must_use]
 pub fn gate(finding: &GateFinding) -> Value {
-    json!({
-        "gate": finding.gate.to_string(),
-        "jurisdiction": finding.jurisdiction.as_str(),
-        "authority": shown(finding.authority.as_ref()),
-        "approval": shown(finding.approval.as_ref()),
-        "stage": shown(finding.stage.as_ref()),
-        "phase": shown(finding.phase.as_ref()),
-        "since": shown(finding.since.as_ref()),
-        "disputed": finding.disputed,
-    })
+    formed(&GateForm::from(finding))
 }
 
 /// What a condition comes to, as JSON.
@@ -217,16 +239,32 @@ fn headroom(headroom: &Headroom) -> Value {
     })
 }
 
+/// The four figures, in the form they are written in.
+#[derive(Serialize)]
+pub struct FiguresForm {
+    authorised: Option<i64>,
+    reserved: i64,
+    used: i64,
+    available: Option<i64>,
+    limited_by: Value,
+}
+
+impl From<&Figures> for FiguresForm {
+    fn from(figures: &Figures) -> Self {
+        let Figures { authorised, reserved, used, available, .. } = *figures;
+        Self { authorised, reserved, used, available, limited_by: linked(figures.limited_by.as_ref()) }
+    }
+}
+
 /// The four figures as JSON.
 #[must_use]
 pub fn figures(figures: &Figures) -> Value {
-    json!({
-        "authorised": figures.authorised,
-        "reserved": figures.reserved,
-        "used": figures.used,
-        "available": figures.available,
-        "limited_by": linked(figures.limited_by.as_ref()),
-    })
+    formed(&FiguresForm::from(figures))
+}
+
+/// A form as JSON. Forms have names for keys, so nothing stands in the way.
+fn formed(form: &impl Serialize) -> Value {
+    serde_json::to_value(form).unwrap_or_default()
 }
 
 fn members(value: Value) -> Map<String, Value> {

@@ -199,3 +199,34 @@ pub struct Answer {
     /// The sources past their freshness limit among those the answer rests on.
     pub stale: Vec<SourceId>,
 }
+
+/// The answer to a question as far as the board shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// What it comes down to.
+    pub verdict: Verdict,
+    /// How each gate stands, export first.
+    pub gates: Vec<GateFinding>,
+    /// Why: each reason once, the weightiest first.
+    pub reasons: Vec<ReasonCode>,
+    /// The four figures.
+    pub figures: Figures,
+}
+
+impl From<Answer> for Glance {
+    fn from(answer: Answer) -> Self {
+        let Answer { verdict, gates, figures, .. } = answer;
+        Self { verdict, gates, reasons: codes(&answer.reasons), figures }
+    }
+}
+
+/// The codes of reasons, each once.
+pub(super) fn codes(reasons: &[Reason]) -> Vec<ReasonCode> {
+    let mut codes = Vec::new();
+    for reason in reasons {
+        if !codes.contains(&reason.code) {
+            codes.push(reason.code);
+        }
+    }
+    codes
+}

@@ -28,7 +28,10 @@ pub(super) fn judged(matter: &Matter<'_>, condition: &Condition) -> (Evaluation,
     let finding = if in_force {
         found(matter, condition)
     } else {
-        Finding::not_applicable(format!("It is not in force at the time asked about: {}.", condition.status))
+        let status = condition.status;
+        Finding::not_applicable(
+            matter.telling.words(format_args!("It is not in force at the time asked about: {status}.")),
+        )
     };
     let evaluation = Evaluation {
         condition: condition.id.clone(),
@@ -74,7 +77,7 @@ fn told(
         authority: authority.cloned(),
         subject: Some(ThingRef::new(Kind::Condition, condition.id.as_str())),
         detail: finding.detail,
-        evidence: condition.citations.clone(),
+        evidence: matter.telling.evidence(&condition.citations),
         remedy: finding.remedy,
     }
 }

@@ -1,6 +1,7 @@
 //! The gates: which cases count at each, and whether where they stand permits the activity.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::domain::citation::Citation;
 use crate::domain::id::AuthorityId;
@@ -37,7 +38,7 @@ impl<'a> Passage<'a> {
 
     fn cross(&mut self, matter: &Matter<'a>, crossing: &Crossing<'a>) {
         if crossing.authorities.is_empty() {
-            return self.miss(crossing, None, no_authority(crossing));
+            return self.miss(crossing, None, no_authority(matter, crossing));
         }
         let records = matter.dossier.records;
         let (open, closed): (Vec<&CaseOn>, Vec<&CaseOn>) = matter
@@ -145,31 +146,35 @@ fn latest<'a>(matter: &Matter<'_>, closed: impl Iterator<Item = &'a CaseOn>) -> 
 }
 
 fn over(matter: &Matter<'_>, case: &CaseOn) -> Reason {
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
     let (code, detail) = if has_ended(matter, case) {
-        (
-            ReasonCode::ApprovalEnded,
-            format!("The last case at this gate is over; it ended at `{}`.", case.stage),
-        )
+        let stage = &case.stage;
+        let detail = words(format_args!("The last case at this gate is over; it ended at `{stage}`."));
+        (ReasonCode::ApprovalEnded, detail)
     } else {
         let until = case.approval.valid_until.map(|until| until.to_string()).unwrap_or_default();
-        (ReasonCode::ApprovalExpired, format!("The last approval at this gate was valid until {until}."))
+        let detail = words(format_args!("The last approval at this gate was valid until {until}."));
+        (ReasonCode::ApprovalExpired, detail)
     };
     let authority = &case.approval.authority;
-    let remedy = format!("A case filed anew with `{authority}` that reaches a permitting stage.");
+    let remedy = words(format_args!("A case filed anew with `{authority}` that reaches a permitting stage."));
     standing::about(matter, case, (code, Effect::Blocks), (detail, remedy))
 }
 
-fn no_authority(crossing: &Crossing<'_>) -> Reason {
+fn no_authority(matter: &Matter<'_>, crossing: &Crossing<'_>) -> Reason {
     let Crossing { gate, jurisdiction, .. } = crossing;
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
     Reason {
         code: ReasonCode::NoAuthority,
         effect: Effect::LeavesOpen,
         gate: Some(*gate),
         authority: None,
         subject: None,
-        detail: format!("No authority of {jurisdiction} for {gate} is on record."),
+        detail: words(format_args!("No authority of {jurisdiction} for {gate} is on record.")),
         evidence: Vec::new(),
-        remedy: format!("Put the authority of {jurisdiction} for {gate} on record, and the case there."),
+        remedy: words(format_args!(
+            "Put the authority of {jurisdiction} for {gate} on record, and the case there."
+        )),
     }
 }
 
@@ -177,18 +182,21 @@ fn no_record(matter: &Matter<'_>, crossing: &Crossing<'_>, authority: Option<&Au
     let Crossing { gate, jurisdiction, .. } = crossing;
     let (company, chip) = (&matter.dossier.company.id, &matter.dossier.chip.id);
     let exporter = matter.question.exporter.as_ref();
-    let from = exporter.map(|exporter| format!(" from `{exporter}`")).unwrap_or_default();
-    let at = authority.map(|authority| format!(" at `{authority}`")).unwrap_or_default();
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+    let from = exporter.map(|exporter| words(format_args!(" from `{exporter}`"))).unwrap_or_default();
+    let at = authority.map(|authority| words(format_args!(" at `{authority}`"))).unwrap_or_default();
     Reason {
         code: ReasonCode::NoRecord,
         effect: Effect::LeavesOpen,
         gate: Some(*gate),
         authority: authority.cloned(),
         subject: authority.and(exporter).map(|exporter| ThingRef::new(Kind::Company, exporter.as_str())),
-        detail: format!(
+        detail: words(format_args!(
             "No case of `{company}` for `{chip}`{from} is on record{at} for {gate} ({jurisdiction})."
-        ),
+        )),
         evidence: Vec::new(),
-        remedy: format!("Put the case for {gate} ({jurisdiction}) on record, with the stage it has reached."),
+        remedy: words(format_args!(
+            "Put the case for {gate} ({jurisdiction}) on record, with the stage it has reached."
+        )),
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::workflow::Activity;
 
 use super::answer::{Effect, Outcome, Reason, ReasonCode};
 use super::bound::Bound;
-use super::matter::Matter;
+use super::matter::{Matter, Telling};
 use super::shares::{Sharing, share};
 use super::standing;
 use super::tally::Tally;
@@ -86,17 +86,21 @@ pub(super) fn known(
 /// What a condition that limits comes to.
 pub(super) fn found(matter: &Matter<'_>, condition: &Condition) -> Finding {
     match measure(matter, condition, matter.question.activity) {
-        None => Finding::not_applicable("It limits nothing that is counted."),
+        None => {
+            Finding::not_applicable(matter.telling.words(format_args!("It limits nothing that is counted.")))
+        }
         Some(Measured::Apart(why)) => Finding::not_applicable(why),
         Some(Measured::Open(why)) => {
-            Finding::new(Outcome::Unknown, why, "Record the limit once it is set, and what it counts.")
+            let remedy = format_args!("Record the limit once it is set, and what it counts.");
+            Finding::new(Outcome::Unknown, why, matter.telling.words(remedy))
         }
         Some(Measured::Known(bound)) => {
             let units = i128::from(matter.question.units.get());
+            let (told, remedy) = told(matter, bound, units);
             if bound.admits(units) {
-                return Finding::new(Outcome::Met, bound.told(units), "");
+                return Finding::new(Outcome::Met, told, "");
             }
-            Finding::new(Outcome::Unmet, bound.told(units), bound.remedy()).because(ReasonCode::OverLimit)
+            Finding::new(Outcome::Unmet, told, remedy).because(ReasonCode::OverLimit)
         }
     }
 }
@@ -108,15 +112,24 @@ pub(super) fn authorised(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
         .into_iter()
         .filter(|(_, bound)| !bound.admits(units))
         .map(|(quantity, bound)| Reason {
-            evidence: quantity.citations.clone(),
+            evidence: matter.telling.evidence(&quantity.citations),
             ..standing::about(
                 matter,
                 case,
                 (ReasonCode::OverLimit, Effect::Blocks),
-                (bound.told(units), bound.remedy()),
+                told(matter, bound, units),
             )
         })
         .collect()
+}
+
+/// What a bound comes to with so many units, and what would make it hold if it is broken.
+fn told(matter: &Matter<'_>, bound: Bound, units: i128) -> (String, String) {
+    match matter.telling {
+        Telling::Brief => (String::new(), String::new()),
+        Telling::Whole if bound.admits(units) => (bound.told(units), String::new()),
+        Telling::Whole => (bound.told(units), bound.remedy()),
+    }
 }
 
 /// The quantities an approval authorises, as limits on what is shipped under it. Preparing ships nothing.
@@ -150,7 +163,8 @@ pub(super) fn measure(matter: &Matter<'_>, condition: &Condition, activity: Acti
         Terms::DomesticShare { .. } | Terms::UnitCap { .. } | Terms::RelativeCap { .. }
     );
     if limits && activity == Activity::Prepare {
-        return Some(Measured::Apart("Limits do not govern preparing an order.".to_owned()));
+        let why = format_args!("Limits do not govern preparing an order.");
+        return Some(Measured::Apart(matter.telling.words(why)));
     }
     match &condition.terms {
         Terms::UnitCap { maximum, counting, chips, period } => {
@@ -161,7 +175,7 @@ pub(super) fn measure(matter: &Matter<'_>, condition: &Condition, activity: Acti
         }
         Terms::DomesticShare { minimum, basis, counting, period } => {
             let (Some(minimum), Some(basis), Some(counting)) = (*minimum, *basis, *counting) else {
-                return Some(unset("the share of domestic chips or how it is counted"));
+                return Some(unset(matter, "the share of domestic chips or how it is counted"));
             };
             let sharing = Sharing { minimum, basis, counting, period: *period };
             Some(share(matter, condition, sharing, activity))
@@ -170,8 +184,8 @@ pub(super) fn measure(matter: &Matter<'_>, condition: &Condition, activity: Acti
     }
 }
 
-fn unset(what: &str) -> Measured {
-    Measured::Open(format!("Nobody has set {what}."))
+fn unset(matter: &Matter<'_>, what: &str) -> Measured {
+    Measured::Open(matter.telling.words(format_args!("Nobody has set {what}.")))
 }
 
 /// A cap on the company's own units of the chips that share it: the chip asked, if none are named.
@@ -183,10 +197,11 @@ fn unit_cap(
 ) -> Measured {
     let asked = &matter.dossier.chip.id;
     if !chips.is_empty() && !chips.contains(asked) {
-        return Measured::Apart(format!("`{asked}` is not among the chips that share the cap."));
+        let why = format_args!("`{asked}` is not among the chips that share the cap.");
+        return Measured::Apart(matter.telling.words(why));
     }
     let (Some(maximum), Some(counting)) = (maximum, counting) else {
-        return unset("the greatest number or how it is counted");
+        return unset(matter, "the greatest number or how it is counted");
     };
     let tally = |holding: &Holding| Tally::of(holding.over(period), counting, activity);
     let own = matter.holding.map(tally).unwrap_or_default();
@@ -206,7 +221,7 @@ fn relative_cap(
     activity: Activity,
 ) -> Measured {
     let (Some(share), Some(reference)) = (maximum_share, reference_units) else {
-        return unset("the greatest share or counted what it is a share of");
+        return unset(matter, "the greatest share or counted what it is a share of");
     };
     let (part, whole) = share.ratio();
     let maximum = part * i128::from(reference.get()) / whole;

@@ -1,5 +1,7 @@
 //! What every part of a judgement looks at: the dossier, the question, and the gates it leads through.
 
+use std::fmt;
+
 use crate::domain::authority::Gate;
 use crate::domain::citation::Citation;
 use crate::domain::condition::Scope;
@@ -10,6 +12,33 @@ use crate::domain::records::{CaseOn, Dossier};
 use crate::domain::time::Date;
 
 use super::question::Question;
+
+/// How much of an answer is put into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// Everything that a person is to read.
+    Whole,
+    /// As little as possible: only codes and figures are asked for, and nobody reads texts or evidence.
+    Brief,
+}
+
+impl Telling {
+    /// A text, if it is to be read.
+    pub(super) fn words(self, text: fmt::Arguments<'_>) -> String {
+        match self {
+            Self::Whole => text.to_string(),
+            Self::Brief => String::new(),
+        }
+    }
+
+    /// Evidence, if it is to be read.
+    pub(super) fn evidence(self, evidence: &[Citation]) -> Vec<Citation> {
+        match self {
+            Self::Whole => evidence.to_vec(),
+            Self::Brief => Vec::new(),
+        }
+    }
+}
 
 /// A gate that the chip passes, and the authorities on record that guard it.
 pub(super) struct Crossing<'a> {
@@ -22,6 +51,8 @@ pub(super) struct Crossing<'a> {
 pub(super) struct Matter<'a> {
     pub(super) dossier: Dossier<'a>,
     pub(super) question: &'a Question,
+    /// How much of the answer is put into words.
+    pub(super) telling: Telling,
     pub(super) crossings: Vec<Crossing<'a>>,
     /// What the pair's movements add up to, looked up once.
     pub(super) holding: Option<&'a Holding>,
@@ -30,7 +61,7 @@ pub(super) struct Matter<'a> {
 impl<'a> Matter<'a> {
     /// The matter of a question. A chip designed where it goes is domestic there and passes no gate; any other
     /// passes the export gate of its origin and the import gate of its destination.
-    pub(super) fn new(dossier: Dossier<'a>, question: &'a Question) -> Self {
+    pub(super) fn new(dossier: Dossier<'a>, question: &'a Question, telling: Telling) -> Self {
         let origin = dossier.chip.origin;
         let destination = question.destination.unwrap_or(dossier.company.jurisdiction);
         let crossing = |gate, jurisdiction| Crossing {
@@ -43,7 +74,7 @@ impl<'a> Matter<'a> {
         } else {
             vec![crossing(Gate::Export, origin), crossing(Gate::Import, destination)]
         };
-        Self { dossier, question, crossings, holding: dossier.holding() }
+        Self { dossier, question, telling, crossings, holding: dossier.holding() }
     }
 
     /// The authorities that are asked, whether or not they have a case of the pair.

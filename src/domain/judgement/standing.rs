@@ -1,6 +1,7 @@
 //! Where an open case stands, and whether that permits the activity.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::domain::id::StageId;
 use crate::domain::records::CaseOn;
@@ -8,7 +9,7 @@ use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::workflow::{Activity, Workflow};
 
 use super::answer::{Effect, Reason, ReasonCode};
-use super::matter::Matter;
+use super::matter::{Matter, Telling};
 
 /// A reason that rests on a case.
 pub(super) fn about(
@@ -25,7 +26,7 @@ pub(super) fn about(
         authority: Some(authority.clone()),
         subject: Some(ThingRef::new(Kind::Approval, case.approval.id.as_str())),
         detail,
-        evidence: case.evidence.clone(),
+        evidence: matter.telling.evidence(&case.evidence),
         remedy,
     }
 }
@@ -34,11 +35,16 @@ pub(super) fn about(
 pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut tell = |what, words| reasons.push(about(matter, case, what, words));
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+    let stage = &case.stage;
     let activity = matter.question.activity;
     if let Some(from) = case.approval.valid_from.filter(|from| matter.question.valid_at < *from) {
         tell(
             (ReasonCode::NotYetValid, Effect::Blocks),
-            (format!("The approval is valid from {from} on."), format!("Ask for a time from {from} on.")),
+            (
+                words(format_args!("The approval is valid from {from} on.")),
+                words(format_args!("Ask for a time from {from} on.")),
+            ),
         );
     }
     // A stage the workflow does not have cannot be said to permit anything.
@@ -46,7 +52,7 @@ pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
         tell(
             (ReasonCode::StageDoesNotPermit, Effect::Blocks),
             (
-                format!("The case is at `{}`, which does not permit to {activity}.", case.stage),
+                words(format_args!("The case is at `{stage}`, which does not permit to {activity}.")),
                 way_out(matter, case),
             ),
         );
@@ -54,8 +60,10 @@ pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
         tell(
             (ReasonCode::SourceStale, Effect::LeavesOpen),
             (
-                format!("That the case is at `{}` rests on sources past their freshness limit.", case.stage),
-                "Check one of the sources again.".to_owned(),
+                words(format_args!(
+                    "That the case is at `{stage}` rests on sources past their freshness limit."
+                )),
+                words(format_args!("Check one of the sources again.")),
             ),
         );
     }
@@ -63,8 +71,8 @@ pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
         tell(
             (ReasonCode::Disputed, Effect::Advises),
             (
-                format!("An open report names another stage than `{}`.", case.stage),
-                "Accept what the report says as a transition, or settle the report.".to_owned(),
+                words(format_args!("An open report names another stage than `{stage}`.")),
+                words(format_args!("Accept what the report says as a transition, or settle the report.")),
             ),
         );
     }
@@ -72,6 +80,9 @@ pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
 }
 
 fn way_out(matter: &Matter<'_>, case: &CaseOn) -> String {
+    if matter.telling == Telling::Brief {
+        return String::new();
+    }
     let activity = matter.question.activity;
     let workflow = matter.dossier.records.workflow_of(case);
     let stages = workflow.map(|workflow| permitting(workflow, &case.stage, activity)).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! What a condition comes to, for the kinds that count nothing.
 
+use std::fmt;
+
 use crate::domain::chip::Specification;
 use crate::domain::condition::{Class, Condition, ExclusionOf, Metric, Terms};
 use crate::domain::jurisdiction::Jurisdiction;
@@ -42,22 +44,20 @@ impl Finding {
 /// What the terms of a condition in force come to.
 pub(super) fn found(matter: &Matter<'_>, condition: &Condition) -> Finding {
     match &condition.terms {
-        Terms::SpecificationLimit { metric, below } => {
-            specification(&matter.dossier.chip.specification, *metric, *below)
-        }
+        Terms::SpecificationLimit { metric, below } => specification(matter, *metric, *below),
         Terms::Exclusion { of, classes } => {
             let declared = match of {
                 ExclusionOf::EndUse => &matter.question.end_use,
                 ExclusionOf::EndUser => &matter.question.end_user,
             };
-            exclusion(*of, declared.as_ref(), classes)
+            exclusion(matter, *of, declared.as_ref(), classes)
         }
-        Terms::LocationOfUse { allowed, barred } => location(matter.question.destination, allowed, barred),
+        Terms::LocationOfUse { allowed, barred } => location(matter, allowed, barred),
         Terms::Requirement { what } => done(matter, condition, what.as_str(), Outcome::Unmet),
         Terms::Other { text } => done(matter, condition, text.as_str(), Outcome::Unknown),
-        Terms::Prohibition { activities } => prohibition(activities, matter.question.activity),
+        Terms::Prohibition { activities } => prohibition(matter, activities),
         Terms::Payment { rate, base, form } => {
-            payment(*rate, base.as_ref(), form.as_str()).because(ReasonCode::PaymentDue)
+            payment(matter, *rate, base.as_ref(), form.as_str()).because(ReasonCode::PaymentDue)
         }
         Terms::DomesticShare { .. } | Terms::UnitCap { .. } | Terms::RelativeCap { .. } => {
             limits::found(matter, condition)
@@ -65,25 +65,26 @@ pub(super) fn found(matter: &Matter<'_>, condition: &Condition) -> Finding {
     }
 }
 
-fn specification(specification: &Specification, metric: Metric, below: Option<Figure>) -> Finding {
+fn specification(matter: &Matter<'_>, metric: Metric, below: Option<Figure>) -> Finding {
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
     let Some(below) = below else {
         return Finding::new(
             Outcome::Unknown,
-            format!("Nobody has set what {metric} must be below."),
+            words(format_args!("Nobody has set what {metric} must be below.")),
             "Record the limit once it is set.",
         );
     };
     let limit = below.number();
-    match is_below(specification, metric, below) {
-        Some(true) => Finding::met(format!("The chip's {metric} is below {limit}.")),
+    match is_below(&matter.dossier.chip.specification, metric, below) {
+        Some(true) => Finding::met(words(format_args!("The chip's {metric} is below {limit}."))),
         Some(false) => Finding::new(
             Outcome::Unmet,
-            format!("The chip's {metric} is not below {limit}."),
-            format!("Ask for a chip whose {metric} is below {limit}."),
+            words(format_args!("The chip's {metric} is not below {limit}.")),
+            words(format_args!("Ask for a chip whose {metric} is below {limit}.")),
         ),
         None => Finding::new(
             Outcome::Unknown,
-            format!("The chip's {metric} is not known, and it must be below {limit}."),
+            words(format_args!("The chip's {metric} is not known, and it must be below {limit}.")),
             "Put the chip's figures on record.",
         ),
     }
@@ -102,26 +103,39 @@ fn is_below(specification: &Specification, metric: Metric, below: Figure) -> Opt
     }
 }
 
-fn exclusion(of: ExclusionOf, declared: Option<&Name>, classes: &[Class]) -> Finding {
+fn exclusion(matter: &Matter<'_>, of: ExclusionOf, declared: Option<&Name>, classes: &[Class]) -> Finding {
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
     let Some(declared) = declared else {
-        let of = plain(of.as_str());
-        return Finding::new(Outcome::Unknown, format!("No {of} is declared."), format!("Declare the {of}."));
+        let of = Plain(of.as_str());
+        return Finding::new(
+            Outcome::Unknown,
+            words(format_args!("No {of} is declared.")),
+            words(format_args!("Declare the {of}.")),
+        );
     };
-    let of_what = plain(of.as_str());
+    let of_what = Plain(of.as_str());
     if let Some(class) = classes.iter().find(|class| falls_under(declared, &class.name)) {
         return Finding::new(
             Outcome::Unmet,
-            format!("The {of_what} `{declared}` falls under `{}`, which is ruled out.", class.name),
-            format!("Name another {of_what}, if there is one."),
+            words(format_args!(
+                "The {of_what} `{declared}` falls under `{}`, which is ruled out.",
+                class.name
+            )),
+            words(format_args!("Name another {of_what}, if there is one.")),
         );
     }
     match classes.iter().find(|class| class.definition.is_none()) {
         Some(class) => Finding::new(
             Outcome::Unknown,
-            format!("Nobody has defined `{}`, which may take in the {of_what} `{declared}`.", class.name),
-            format!("Record the definition of `{}` once there is one.", class.name),
+            words(format_args!(
+                "Nobody has defined `{}`, which may take in the {of_what} `{declared}`.",
+                class.name
+            )),
+            words(format_args!("Record the definition of `{}` once there is one.", class.name)),
         ),
-        None => Finding::met(format!("The {of_what} `{declared}` falls under no class that is ruled out.")),
+        None => Finding::met(words(format_args!(
+            "The {of_what} `{declared}` falls under no class that is ruled out."
+        ))),
     }
 }
 
@@ -138,8 +152,9 @@ fn falls_under(declared: &Name, class: &Name) -> bool {
 }
 
 /// Only a declared destination says where a chip will stand; the company's seat does not.
-fn location(destination: Option<Jurisdiction>, allowed: &[Jurisdiction], barred: &[Jurisdiction]) -> Finding {
-    let Some(destination) = destination else {
+fn location(matter: &Matter<'_>, allowed: &[Jurisdiction], barred: &[Jurisdiction]) -> Finding {
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+    let Some(destination) = matter.question.destination else {
         return Finding::new(
             Outcome::Unknown,
             "No destination is declared.",
@@ -147,55 +162,68 @@ fn location(destination: Option<Jurisdiction>, allowed: &[Jurisdiction], barred:
         );
     };
     if !barred.contains(&destination) && (allowed.is_empty() || allowed.contains(&destination)) {
-        return Finding::met(format!("The chips may stand in {destination}."));
+        return Finding::met(words(format_args!("The chips may stand in {destination}.")));
     }
     let remedy = if allowed.is_empty() {
         "Another destination.".to_owned()
     } else {
         let allowed: Vec<&str> = allowed.iter().map(Jurisdiction::as_str).collect();
-        format!("Another destination: {}.", allowed.join(", "))
+        words(format_args!("Another destination: {}.", allowed.join(", ")))
     };
-    Finding::new(Outcome::Unmet, format!("The chips may not stand in {destination}."), remedy)
+    Finding::new(Outcome::Unmet, words(format_args!("The chips may not stand in {destination}.")), remedy)
 }
 
 fn done(matter: &Matter<'_>, condition: &Condition, what: &str, undone: Outcome) -> Finding {
+    let what = Plain(what);
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
     match condition.met_on.filter(|met_on| *met_on <= matter.today()) {
         Some(_) if matter.rests_on_stale(&condition.citations) => Finding::new(
             Outcome::Unknown,
-            format!("That this was met rests on sources past their freshness limit: {}.", plain(what)),
+            words(format_args!("That this was met rests on sources past their freshness limit: {what}.")),
             "Check one of the sources again.",
         )
         .because(ReasonCode::SourceStale),
-        Some(met_on) => Finding::met(format!("Met on {met_on}: {}.", plain(what))),
+        Some(met_on) => Finding::met(words(format_args!("Met on {met_on}: {what}."))),
         None => Finding::new(
             undone,
-            format!("Not on record as met: {}.", plain(what)),
+            words(format_args!("Not on record as met: {what}.")),
             "Record the day it was met, and on whose word.",
         ),
     }
 }
 
 /// A word of the vocabulary, or a note, as a part of a sentence.
-fn plain(text: &str) -> String {
-    let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if is_word { text.replace('_', " ") } else { text.trim_end_matches('.').to_owned() }
+struct Plain<'t>(&'t str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+            return f.write_str(self.0.trim_end_matches('.'));
+        }
+        let mut words = self.0.split('_');
+        f.write_str(words.next().unwrap_or_default())?;
+        words.try_for_each(|word| write!(f, " {word}"))
+    }
 }
 
-fn prohibition(activities: &[Activity], activity: Activity) -> Finding {
+fn prohibition(matter: &Matter<'_>, activities: &[Activity]) -> Finding {
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+    let activity = matter.question.activity;
     if activities.contains(&activity) {
         return Finding::new(
             Outcome::Unmet,
-            format!("To {activity} is ruled out."),
+            words(format_args!("To {activity} is ruled out.")),
             "The prohibition would have to end or be waived.",
         )
         .because(ReasonCode::Prohibited);
     }
-    Finding::not_applicable(format!("It does not rule out to {activity}."))
+    Finding::not_applicable(words(format_args!("It does not rule out to {activity}.")))
 }
 
-fn payment(rate: Option<Fraction>, base: Option<&Note>, form: &str) -> Finding {
-    let rate = rate.map_or_else(|| "an unknown part".to_owned(), |rate| rate.to_string());
-    let base = base.map_or_else(|| "what nobody has named".to_owned(), |base| plain(base.as_str()));
-    let detail = format!("Due as {}: {rate} of {base}.", plain(form));
+fn payment(matter: &Matter<'_>, rate: Option<Fraction>, base: Option<&Note>, form: &str) -> Finding {
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+    let rate = rate.map_or_else(|| "an unknown part".to_owned(), |rate| words(format_args!("{rate}")));
+    let base = Plain(base.map_or("what nobody has named", Note::as_str));
+    let detail = words(format_args!("Due as {}: {rate} of {base}.", Plain(form)));
     Finding::new(Outcome::Met, detail, "Set the amount aside.")
 }

@@ -16,9 +16,9 @@ use crate::domain::text::{Name, Names, Title};
 use crate::domain::time::{Date, Moment};
 use crate::domain::workflow::{Activity, Move, Phase, Stage, Workflow};
 
-use super::answer::Answer;
+use super::answer::{Answer, Glance};
 use super::question::Question;
-use super::{Assumption, Supposed, judge, suppose};
+use super::{Assumption, Supposed, glance, judge, suppose};
 use crate::domain::fault::Faults;
 
 /// What is on record, and a question.
@@ -80,6 +80,11 @@ impl World {
     pub(crate) fn judged(&self) -> Answer {
         let records = self.records();
         judge(&records.dossier(&self.question.company, &self.question.chip).unwrap(), &self.question)
+    }
+
+    pub(crate) fn glanced(&self) -> Glance {
+        let records = self.records();
+        glance(&records.dossier(&self.question.company, &self.question.chip).unwrap(), &self.question)
     }
 
     pub(crate) fn supposed(&self, assumptions: &[Assumption]) -> Result<Supposed, Faults> {

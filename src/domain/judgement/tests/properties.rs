@@ -10,7 +10,7 @@ use crate::domain::condition::{
 };
 use crate::domain::holding::Totals;
 use crate::domain::judgement::testing::{World, authorised, case, condition, id, moment, units};
-use crate::domain::judgement::{Answer, Effect, ReasonCode, Verdict};
+use crate::domain::judgement::{Answer, Effect, Glance, ReasonCode, Verdict};
 use crate::domain::number::{Figure, Fraction, Units};
 use crate::domain::records::CaseOn;
 use crate::domain::vocabulary::Vocabulary;
@@ -293,6 +293,11 @@ proptest! {
                 prop_assert!(breaks_with(most + 1), "{} breaks no limit", most + 1);
             }
         }
+    }
+
+    #[test]
+    fn a_glance_sees_what_the_whole_answer_says(world in world()) {
+        prop_assert_eq!(world.glanced(), Glance::from(world.judged()));
     }
 
     #[test]
