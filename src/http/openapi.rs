@@ -291,12 +291,10 @@ fn schemas() -> Value {
         of::<Approval>(),
         of::<Report>(),
         of::<Condition>(),
+        conditions::kind_schemas(),
     ]
     .concat()
     {
-        add(&name, schema);
-    }
-    for (name, schema) in conditions::kind_schemas() {
         add(&name, schema);
     }
     add("ConditionPatch", conditions::patch_schema());
