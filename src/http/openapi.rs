@@ -148,10 +148,10 @@ fn parameters(operation: &Operation) -> Value {
     }
     if operation.conditional {
         let schema =
-            json!({"type": "string", "minLength": 1, "maxLength": 82, "pattern": r#"^(\*|"[!#-~]{1,80}")$"#});
+            json!({"type": "string", "minLength": 3, "maxLength": 82, "pattern": r#"^"[!#-~]{1,80}"$"#});
         parameters.push(header(
             "If-Match",
-            "The version to change, as its `ETag` says, or `*`. A list of tags is taken as well.",
+            "The version to change, as its `ETag` says. `*` and a list of tags are taken as well.",
             schema,
         ));
     }
