@@ -152,16 +152,28 @@ fn digest(secret: &str) -> SecretDigest {
 ///
 /// [`store::Error`] if the register cannot be read.
 pub async fn holder(register: &Register, secret: &str) -> Result<Option<Arc<Key>>, store::Error> {
-    let named = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_'));
-    let Some((id, _)) = named else { return Ok(None) };
-    let given = digest(secret);
-    let fits = |kept: &SecretDigest| bool::from(kept.ct_eq(&given));
-    let recalled = register.keyring().recall(id).filter(|(_, kept)| fits(kept));
-    let found = match recalled {
-        Some((key, _)) => Some(key),
-        None => looked_up(register, id).await?.filter(|(_, kept)| fits(kept)).map(|(key, _)| key),
-    };
-    Ok(found.filter(|key| key.works_at(register.now())))
+    if let Some(key) = recalled(register, secret) {
+        return Ok(Some(key));
+    }
+    let Some(id) = named(secret) else { return Ok(None) };
+    let found = looked_up(register, id).await?.filter(|(_, kept)| fits(kept, secret));
+    Ok(found.map(|(key, _)| key).filter(|key| key.works_at(register.now())))
+}
+
+/// The key that a secret opens, if it was looked up a moment ago and still works.
+#[must_use]
+pub fn recalled(register: &Register, secret: &str) -> Option<Arc<Key>> {
+    let (key, kept) = register.keyring().recall(named(secret)?)?;
+    (fits(&kept, secret) && key.works_at(register.now())).then_some(key)
+}
+
+/// The id of the key that a secret names.
+fn named(secret: &str) -> Option<&str> {
+    Some(secret.strip_prefix(PREFIX)?.split_once('_')?.0)
+}
+
+fn fits(kept: &SecretDigest, secret: &str) -> bool {
+    kept.ct_eq(&digest(secret)).into()
 }
 
 async fn looked_up(register: &Register, id: &str) -> Result<Option<(Arc<Key>, SecretDigest)>, store::Error> {

@@ -9,14 +9,15 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::OnceCell;
 
 use super::App;
-use super::call::{Call, LONGEST_TAGS, actor};
+use super::call::Call;
 use super::conditional::{REVISION, has};
-use super::operation::Access;
+use super::door::Coding;
+use super::observe::{Tally, last_touch};
 use super::problem::{Code, Problem};
 use super::workflows::wants_diagram;
 
@@ -82,7 +83,7 @@ impl Answers {
     }
 
     /// The answer to a request for a target, if it is right at a revision.
-    fn find(&self, target: &str, revision: i64) -> Option<Arc<Kept>> {
+    pub(crate) fn find(&self, target: &str, revision: i64) -> Option<Arc<Kept>> {
         let mut shelves = self.shelves();
         if let Some(kept) = shelves.young.answers.get(target) {
             return (kept.revision >= revision).then(|| Arc::clone(kept));
@@ -118,21 +119,27 @@ pub(crate) struct Kept {
     revision: i64,
     etag: HeaderValue,
     fields: HeaderMap,
+    /// What it says at the door, where no layer is left to add anything, and how it is counted there.
+    at_door: HeaderMap,
+    tally: Tally,
     body: Bytes,
     gzip: OnceCell<Bytes>,
     brotli: OnceCell<Bytes>,
 }
 
-/// How a body is coded.
-enum Coding {
-    Identity,
-    Gzip,
-    Brotli,
+/// What of an answer is sent.
+pub(crate) enum Form {
+    /// Nothing: the client has it.
+    Nothing,
+    /// The answer as it is.
+    Identity(Bytes),
+    /// The answer, coded as the name says.
+    Coded(&'static str, Bytes),
 }
 
 impl Kept {
     /// What a handler has answered, if it can be kept in so much room, else the answer itself.
-    async fn of(response: Response, room: usize) -> Result<Self, Response> {
+    async fn of(response: Response, room: usize, tally: Tally) -> Result<Self, Response> {
         let number = |value: &HeaderValue| value.to_str().ok()?.parse::<i64>().ok();
         let revision = response.headers().get(REVISION).and_then(number);
         let etag = response.headers().get(header::ETAG).cloned();
@@ -146,10 +153,17 @@ impl Kept {
             tracing::error!(%cause, "an answer broke off");
             Problem::new(Code::Internal, "the service failed on this request").into_response()
         })?;
+        let mut at_door = parts.headers.clone();
+        if super::worth_compressing(&at_door, body.len()) {
+            at_door.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        last_touch(&mut at_door);
         Ok(Self {
             revision,
             etag,
             fields: parts.headers,
+            at_door,
+            tally,
             body,
             gzip: OnceCell::new(),
             brotli: OnceCell::new(),
@@ -161,10 +175,15 @@ impl Kept {
         target.len() + self.body.len() * 3 + OVERHEAD
     }
 
+    /// Whether the client has the answer already.
+    pub(crate) fn is_had(&self, headers: &HeaderMap) -> bool {
+        let Some(given) = headers.get(header::IF_NONE_MATCH) else { return false };
+        *given == self.etag || self.etag.to_str().is_ok_and(|etag| has(headers, etag))
+    }
+
     /// An empty 304, if the client has the answer already.
     fn not_modified(&self, headers: &HeaderMap) -> Option<Response> {
-        let given = headers.get(header::IF_NONE_MATCH)?;
-        if *given != self.etag && !has(headers, self.etag.to_str().ok()?) {
+        if !self.is_had(headers) {
             return None;
         }
         let mut response = Response::new(Body::empty());
@@ -172,6 +191,39 @@ impl Kept {
         response.headers_mut().insert(header::ETAG, self.etag.clone());
         response.headers_mut().insert(REVISION, HeaderValue::from(self.revision));
         Some(response)
+    }
+
+    /// The form in which a client that asks so is answered, unless it has yet to be made.
+    pub(crate) fn form(&self, coding: &Coding, headers: &HeaderMap) -> Option<Form> {
+        if self.is_had(headers) {
+            return Some(Form::Nothing);
+        }
+        if !super::worth_compressing(&self.fields, self.body.len()) {
+            return Some(Form::Identity(self.body.clone()));
+        }
+        match coding {
+            Coding::Identity => Some(Form::Identity(self.body.clone())),
+            Coding::Gzip => Some(Form::Coded("gzip", self.gzip.get()?.clone())),
+            Coding::Brotli => Some(Form::Coded("br", self.brotli.get()?.clone())),
+        }
+    }
+
+    /// What an answer in a form of it says in its head.
+    pub(crate) fn said(&self, form: &Form) -> HeaderMap {
+        let mut fields = self.at_door.clone();
+        match form {
+            Form::Nothing => drop(fields.remove(header::CONTENT_TYPE)),
+            Form::Identity(_) => {}
+            Form::Coded(name, _) => {
+                fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+            }
+        }
+        fields
+    }
+
+    /// How it is counted at the door.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     fn whole(&self, body: Bytes) -> Response {
@@ -188,58 +240,6 @@ impl Kept {
             response
         })
     }
-
-    /// The answer as it leaves the service, if it has been compressed in that way before.
-    fn ready(&self, headers: &HeaderMap) -> Option<Response> {
-        let coding = coding(headers)?;
-        if let Some(response) = self.not_modified(headers) {
-            return Some(response);
-        }
-        let compressible = super::worth_compressing(&self.fields, self.body.len());
-        let (name, form) = match coding {
-            _ if !compressible => return Some(self.whole(self.body.clone())),
-            Coding::Identity => (None, Some(&self.body)),
-            Coding::Gzip => (Some("gzip"), self.gzip.get()),
-            Coding::Brotli => (Some("br"), self.brotli.get()),
-        };
-        let mut response = self.whole(form?.clone());
-        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
-        if let Some(name) = name {
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
-        }
-        Some(response)
-    }
-}
-
-/// How the client likes a body to be coded; `None` if it weighs or excludes codings, which is left to the
-/// layer that compresses.
-fn coding(headers: &HeaderMap) -> Option<Coding> {
-    let mut lines = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let Some(line) = lines.next() else { return Some(Coding::Identity) };
-    let text = line.to_str().ok().filter(|text| !text.contains([';', '*']) && lines.next().is_none())?;
-    let taken = |coding: &str| text.split(',').any(|token| token.trim().eq_ignore_ascii_case(coding));
-    Some(if taken("br") {
-        Coding::Brotli
-    } else if taken("gzip") {
-        Coding::Gzip
-    } else {
-        Coding::Identity
-    })
-}
-
-/// The answer to a request, if it is kept, right, and for whoever asks.
-pub(crate) async fn ready(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
-    if !(method == Method::GET || method == Method::HEAD) || wants_diagram(headers) {
-        return None;
-    }
-    let tags = headers.get_all(header::IF_NONE_MATCH).iter().map(HeaderValue::len).sum::<usize>();
-    if tags > LONGEST_TAGS {
-        return None;
-    }
-    let kept = app.answers.find(uri.path_and_query()?.as_str(), app.lasting()?)?;
-    // Whoever may not read is refused where every request is.
-    actor(app, Access::Read, headers).await.ok()?;
-    kept.ready(headers)
 }
 
 /// Answers a call with what is kept, or makes the answer and keeps it.
@@ -259,10 +259,11 @@ where
     if let Some(kept) = app.answers.find(&target, revision) {
         return Ok(kept.given(&call.headers));
     }
+    let tally = app.metrics.tally(&call.operation.path);
     // The whole answer is asked for, whoever asks; whether the client has it is decided as it is given.
     let headers = call.headers.clone();
     call.headers.remove(header::IF_NONE_MATCH);
-    match Kept::of(handler(call).await?, app.answers.capacity).await {
+    match Kept::of(handler(call).await?, app.answers.capacity, tally).await {
         Ok(kept) => {
             let kept = Arc::new(kept);
             if app.lasting().is_some() {
@@ -295,7 +296,7 @@ pub(crate) async fn compressed(mut response: Response) -> Response {
 
 impl App {
     /// The newest revision, if nothing is overdue that would change answers without making another.
-    fn lasting(&self) -> Option<i64> {
+    pub(crate) fn lasting(&self) -> Option<i64> {
         let newest = self.register.store().newest();
         let overdue = newest.due_at.is_some_and(|due| due <= self.register.now());
         (!overdue).then_some(newest.revision)
@@ -305,12 +306,17 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::observe::Metrics;
+
+    fn tally() -> Tally {
+        Metrics::new().tally("/v1/chips")
+    }
 
     async fn kept(revision: i64, length: usize) -> Arc<Kept> {
         let mut response = Response::new(Body::from("x".repeat(length)));
         response.headers_mut().insert(REVISION, HeaderValue::from(revision));
         response.headers_mut().insert(header::ETAG, HeaderValue::from_static("W/\"x\""));
-        Arc::new(Kept::of(response, usize::MAX).await.unwrap_or_else(|_| panic!("it can be kept")))
+        Arc::new(Kept::of(response, usize::MAX, tally()).await.unwrap_or_else(|_| panic!("it can be kept")))
     }
 
     #[tokio::test]
@@ -344,31 +350,15 @@ mod tests {
             response.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"x\""));
             response
         };
-        assert!(Kept::of(fit(), 1000).await.is_ok());
-        assert!(Kept::of(fit(), 10).await.is_err(), "too large for the room");
+        assert!(Kept::of(fit(), 1000, tally()).await.is_ok());
+        assert!(Kept::of(fit(), 10, tally()).await.is_err(), "too large for the room");
         for unfit in [header::ETAG, REVISION] {
             let mut response = fit();
             response.headers_mut().remove(&unfit);
-            assert!(Kept::of(response, 1000).await.is_err(), "{unfit}");
+            assert!(Kept::of(response, 1000, tally()).await.is_err(), "{unfit}");
         }
         let mut response = fit();
         *response.status_mut() = StatusCode::NOT_FOUND;
-        assert!(Kept::of(response, 1000).await.is_err());
-    }
-
-    #[test]
-    fn a_client_that_weighs_codings_is_left_to_the_layer_that_compresses() {
-        let of = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
-            coding(&headers)
-        };
-        assert!(matches!(coding(&HeaderMap::new()), Some(Coding::Identity)));
-        assert!(matches!(of("gzip, deflate, br, zstd"), Some(Coding::Brotli)));
-        assert!(matches!(of("GZIP"), Some(Coding::Gzip)));
-        assert!(matches!(of("identity"), Some(Coding::Identity)));
-        for weighed in ["br;q=0.5, gzip", "*", "identity;q=0"] {
-            assert!(of(weighed).is_none(), "{weighed}");
-        }
+        assert!(Kept::of(response, 1000, tally()).await.is_err());
     }
 }

@@ -203,12 +203,32 @@ impl App {
     /// The key behind an `Authorization` field.
     async fn holder(&self, value: &[u8]) -> Result<Arc<Key>, Problem> {
         let unknown = || Problem::new(Code::Unauthenticated, "the key is unknown, expired or revoked");
-        let text = std::str::from_utf8(value).map_err(|_cause| unknown())?;
-        let secret = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let (_, secret) = secret.ok_or_else(unknown)?;
-        let held = app::keys::holder(&self.register, secret.trim()).await;
+        let held = app::keys::holder(&self.register, secret(value).ok_or_else(unknown)?).await;
         let key = held.map_err(|error| store_problem(&error))?.ok_or_else(unknown)?;
         self.note_use(&key);
         Ok(key)
     }
+
+    /// Whether somebody may read who is known without a look-up.
+    pub(crate) fn knows_reader(&self, headers: &HeaderMap) -> bool {
+        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+        match (given.next(), given.next()) {
+            (None, _) => self.options.public_read,
+            (Some(_), Some(_)) => false,
+            (Some(value), None) => {
+                let key =
+                    secret(value.as_bytes()).and_then(|secret| app::keys::recalled(&self.register, secret));
+                key.is_some_and(|key| {
+                    self.note_use(&key);
+                    true
+                })
+            }
+        }
+    }
+}
+
+/// The secret in an `Authorization` field.
+fn secret(value: &[u8]) -> Option<&str> {
+    let (scheme, secret) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
 }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::reading::Computed;
 use super::resources::Exposed;
 use super::schema::{
     Field, date, figure, id, jurisdiction, nullable, optional, read_only, required, set, shown, text, truth,
     url, word, written,
 };
+use super::showing::Computed;
 use crate::domain::chip::Chip;
 use crate::domain::classification::{Control, Review, Test, Vintage, classify};
 use crate::domain::text::{Name, Reference};

@@ -21,6 +21,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
+use super::App;
+use super::door;
 use super::limits::{Limits, MOST_FIELD_BYTES, MOST_URI_BYTES};
 use super::line::{Line, Talk};
 use super::problem::{Code, Problem};
@@ -38,6 +40,7 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// What every connection is given.
 pub(crate) struct Host {
+    pub(crate) app: App,
     pub(crate) router: Router,
     pub(crate) limits: Limits,
     pub(crate) stopping: Stopping,
@@ -62,10 +65,10 @@ impl Host {
         drop(stream.set_nodelay(true));
         let talk = Arc::new(Talk::default());
         let line = TokioIo::new(Line::new(stream, Arc::clone(&talk), self.limits.reply));
-        let service = TowerToHyperService::new(self.router.clone());
+        let routes = TowerToHyperService::new(self.router.clone());
         let talking = Arc::clone(&talk);
-        let service = service_fn(move |request: Request<Incoming>| {
-            Box::pin(answer(service.clone(), request, Peer(peer), Arc::clone(&talking)))
+        let service = service_fn(|request: Request<Incoming>| {
+            Box::pin(answer(&self.app, &routes, request, (peer, Arc::clone(&talking))))
         });
         let mut connection = self.protocol().serve_connection(line, service);
         let ended = tokio::select! {
@@ -97,17 +100,21 @@ impl Host {
 
 /// Answers a request, and notes when the answer has been handed over.
 async fn answer(
-    service: TowerToHyperService<Router>,
+    app: &App,
+    routes: &TowerToHyperService<Router>,
     mut request: Request<Incoming>,
-    peer: Peer,
-    talk: Arc<Talk>,
+    (peer, talk): (IpAddr, Arc<Talk>),
 ) -> Result<Response<Handed>, Infallible> {
     talk.begin();
-    request.extensions_mut().insert(peer);
     // Of two lengths the protocol believes the chunks, and drops the other: somebody on the way may have
     // believed that one, so nothing that follows is read as a request (RFC 9112, section 6.3).
     let ambiguous = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let mut response = service.call(request).await?;
+    let mut response = if let Some(kept) = door::answer(app, &request, peer) {
+        kept
+    } else {
+        request.extensions_mut().insert(Peer(peer));
+        routes.call(request).await?
+    };
     if ambiguous {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

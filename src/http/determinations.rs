@@ -99,7 +99,9 @@ pub(crate) fn expose(api: &mut Api) {
                 JSON,
                 named("DeterminationPage"),
                 page_example(&shown_example()),
-            ),
+            )
+            // Receipts make no revision.
+            .unkept(),
         list,
     );
     api.on(

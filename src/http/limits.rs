@@ -84,7 +84,8 @@ impl Rates {
         Self { peers: limits.per_peer.map(Allowances::new), keys: limits.per_key.map(Allowances::new) }
     }
 
-    fn spend(&self, asker: &Asker) -> Result<Option<(&'static str, Left)>, Problem> {
+    /// Pays for a request; tells what is left of the tightest allowance, if there is any.
+    pub(crate) fn spend(&self, asker: &Asker) -> Result<Option<(&'static str, Left)>, Problem> {
         let mut tightest: Option<(&'static str, Left)> = None;
         for (policy, outcome) in [
             ("peer", self.peers.as_ref().zip(asker.peer).map(|(all, peer)| all.spend(&peer, asker.at))),
@@ -100,7 +101,8 @@ impl Rates {
         Ok(tightest)
     }
 
-    fn give_back(&self, asker: &Asker) {
+    /// Gives back what a 304 costs less than another answer.
+    pub(crate) fn give_back(&self, asker: &Asker) {
         if let Some((all, peer)) = self.peers.as_ref().zip(asker.peer) {
             all.give_back(&peer);
         }
@@ -111,24 +113,21 @@ impl Rates {
 }
 
 /// Who asks, and when.
-struct Asker {
+pub(crate) struct Asker {
     at: Instant,
     peer: Option<IpAddr>,
     key: Option<HeaderValue>,
 }
 
 impl Asker {
-    fn of(request: &Request) -> Self {
+    /// Whoever is at the other end of a connection, if it came by one, with the key in these fields.
+    pub(crate) fn new(peer: Option<IpAddr>, fields: &HeaderMap, at: Instant) -> Self {
         // Who has one address of the newer kind has a whole network of them.
         let network = |ip: IpAddr| match ip {
             IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
             v4 @ IpAddr::V4(_) => v4,
         };
-        Self {
-            at: Instant::now(),
-            peer: request.extensions().get::<Peer>().map(|peer| network(peer.0)),
-            key: request.headers().get(header::AUTHORIZATION).cloned(),
-        }
+        Self { at, peer: peer.map(network), key: fields.get(header::AUTHORIZATION).cloned() }
     }
 }
 
@@ -153,10 +152,11 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 /// Around every request, inside the layer that writes problems: what no request may exceed.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    if let Err(problem) = check_head(&request) {
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    if let Err(problem) = check_head(&request, peer.is_some()) {
         return closing(problem);
     }
-    let asker = Asker::of(&request);
+    let asker = Asker::new(peer, request.headers(), Instant::now());
     let left = match app.rates.spend(&asker) {
         Ok(left) => left,
         Err(problem) => return problem.into_response(),
@@ -167,12 +167,17 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     if response.status() == StatusCode::NOT_MODIFIED {
         app.rates.give_back(&asker);
     }
+    say_rates(response.headers_mut(), left);
+    response
+}
+
+/// Says what is left of an allowance, if there is any.
+pub(crate) fn say_rates(fields: &mut HeaderMap, left: Option<(&'static str, Left)>) {
     if let Some((policy, left)) = left {
         let (limit, rule) = rate_fields(policy, left);
-        set(response.headers_mut(), RATE_LIMIT, &limit);
-        set(response.headers_mut(), RATE_LIMIT_POLICY, &rule);
+        set(fields, RATE_LIMIT, &limit);
+        set(fields, RATE_LIMIT_POLICY, &rule);
     }
-    response
 }
 
 /// An answer after which the connection is closed.
@@ -180,8 +185,8 @@ fn closing(problem: Problem) -> Response {
     problem.field(header::CONNECTION, "close").into_response()
 }
 
-/// Checks what the protocol lets through.
-fn check_head(request: &Request) -> Result<(), Problem> {
+/// Checks what the protocol lets through. What did not come by a connection needs no host.
+pub(crate) fn check_head<B>(request: &axum::http::Request<B>, by_connection: bool) -> Result<(), Problem> {
     let uri = request.uri();
     if uri.path_and_query().map_or(0, |text| text.as_str().len()) > MOST_URI_BYTES {
         let detail = format!("path and query must have at most {MOST_URI_BYTES} bytes");
@@ -191,8 +196,7 @@ fn check_head(request: &Request) -> Result<(), Problem> {
         let detail = format!("the header fields must have at most {MOST_FIELD_BYTES} bytes");
         return Err(Problem::new(Code::HeadTooLarge, detail));
     }
-    if request.extensions().get::<Peer>().is_none() {
-        // It did not come by a connection, and needs no host.
+    if !by_connection {
         return Ok(());
     }
     match (request.headers().get_all(header::HOST).iter().count(), request.version()) {

@@ -17,6 +17,7 @@ mod conditional;
 mod conditions;
 mod connection;
 mod determinations;
+mod door;
 mod exports;
 mod holdings;
 mod hub;
@@ -42,6 +43,7 @@ mod schema;
 mod search;
 mod server;
 mod service;
+mod showing;
 mod sources;
 mod standing;
 mod stopping;
@@ -200,11 +202,11 @@ pub fn problem_table() -> String {
 
 /// The routes of the service, with everything around them.
 pub fn router(register: &Register, options: Options) -> Router {
-    built(register, options, &Stopping::default())
+    built(register, options, &Stopping::default()).1
 }
 
-/// The routes of a service that heeds the sign to stop.
-fn built(register: &Register, options: Options, stopping: &Stopping) -> Router {
+/// What a service that heeds the sign to stop holds, and its routes.
+fn built(register: &Register, options: Options, stopping: &Stopping) -> (App, Router) {
     let api = api();
     let app = App(Arc::new(Held {
         register: register.clone(),
@@ -221,7 +223,8 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> Router {
         utoipa_swagger_ui::SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
     let compression =
         CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING).and(compressible));
-    api.into_router()
+    let router = api
+        .into_router()
         .route("/", get(service::root))
         .merge(docs)
         .fallback(service::no_such_path)
@@ -231,7 +234,8 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> Router {
         .layer(compression)
         .layer(from_fn(observe::no_bare_errors))
         .layer(from_fn_with_state(app.clone(), limits::guard))
-        .layer(from_fn_with_state(app, observe::observe))
+        .layer(from_fn_with_state(app.clone(), observe::observe));
+    (app, router)
 }
 
 fn compressible(

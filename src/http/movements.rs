@@ -8,12 +8,12 @@ use super::call::Call;
 use super::operation::{Api, Input, Operation};
 use super::problem::{Code, Problem};
 use super::putting::{new_id, thing};
-use super::reading::{list, show};
 use super::resources::{BODY_LIMIT, JSON, list_params, page_example, time_params};
 use super::schema::{
     Field, citations, date, id, jurisdiction, list as list_of, named, nullable, optional, read_only,
     required, text, truth, units, word,
 };
+use super::showing::{list, show};
 use super::write::{Answer, write};
 use crate::app::movements::{self, Entered, Limits};
 use crate::domain::movement::{Movement, MovementKind};

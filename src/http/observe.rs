@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -26,7 +26,8 @@ use super::problem::{Code, Problem};
 use crate::app::Register;
 use crate::domain::text::Name;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The field that says under which id a request is in the log.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Labels {
@@ -102,6 +103,20 @@ impl Metrics {
         text
     }
 
+    /// How answers that are kept ready on a route are counted.
+    pub(crate) fn tally(&self, route: &str) -> Tally {
+        let requests = |status: StatusCode| {
+            let method = Method::GET.as_str().to_owned();
+            let labels = Labels { method, route: route.to_owned(), status: status.as_u16() };
+            self.requests.get_or_create(&labels).clone()
+        };
+        Tally {
+            whole: requests(StatusCode::OK),
+            not_modified: requests(StatusCode::NOT_MODIFIED),
+            seconds: self.seconds.get_or_create(&Route { route: route.to_owned() }).clone(),
+        }
+    }
+
     fn count(&self, method: &str, route: &str, status: StatusCode, started: Instant) {
         let labels = Labels { method: method.to_owned(), route: route.to_owned(), status: status.as_u16() };
         self.requests.get_or_create(&labels).inc();
@@ -111,17 +126,30 @@ impl Metrics {
     }
 }
 
+/// The measurements of a route that answers at the door, at hand.
+pub(crate) struct Tally {
+    whole: Counter,
+    not_modified: Counter,
+    seconds: Histogram,
+}
+
+impl Tally {
+    /// Counts an answer.
+    pub(crate) fn count(&self, status: StatusCode, started: Instant) {
+        let counter = if status == StatusCode::NOT_MODIFIED { &self.not_modified } else { &self.whole };
+        counter.inc();
+        self.seconds.observe(started.elapsed().as_secs_f64());
+    }
+}
+
 /// The outermost layer but for the connection: gives the request its id, and the answer its last touch.
 pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = request_id(&app, &request);
+    let id = request_id(&app, request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let mut response = match cache::ready(&app, &method, request.uri(), request.headers()).await {
-        Some(response) => response,
-        None => cache::compressed(next.run(request).await).await,
-    };
+    let mut response = cache::compressed(next.run(request).await).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if matches!(problem.code, Code::Unauthenticated | Code::Forbidden | Code::ForbiddenAuthority) {
             app.metrics.denials.get_or_create(&Denial { code: problem.code.as_str().to_owned() }).inc();
@@ -142,8 +170,8 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
 }
 
 /// The id that came with the request if it is a decent one, else one of our own.
-fn request_id(app: &App, request: &Request) -> Name {
-    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+pub(crate) fn request_id(app: &App, fields: &HeaderMap) -> Name {
+    let given = fields.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let decent = given.filter(|text| text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_graphic()));
     let own = || crate::app::fresh_id(app.register.now());
     decent.and_then(|text| Name::try_from(text).ok()).unwrap_or_else(own)
@@ -160,7 +188,13 @@ fn rendered(problem: &Problem, id: &Name, mut response: Response) -> Response {
 
 fn finish(response: &mut Response, id: &Name) {
     let fields = response.headers_mut();
+    last_touch(fields);
     set(fields, REQUEST_ID, id.as_str());
+}
+
+/// What every answer says. The id has its place, so that filling it in makes no more room.
+pub(crate) fn last_touch(fields: &mut HeaderMap) {
+    fields.insert(REQUEST_ID, HeaderValue::from_static(""));
     fields.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     fields.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

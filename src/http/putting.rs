@@ -5,9 +5,10 @@ use serde_json::{Map, Value};
 
 use super::call::Call;
 use super::problem::{Code, Problem};
-use super::reading::{absent, compute};
+use super::reading::absent;
 use super::refusals::problem;
 use super::resources::Exposed;
+use super::showing::compute;
 use super::write::{Answer, write};
 use crate::app::{Error, Resource, Write, Written, minted, put, retire};
 use crate::domain::fault::{FaultCode, Faults};

@@ -39,8 +39,10 @@ pub async fn serve(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let stopping = Stopping::default();
     let clock = register.clone();
+    let (app, router) = built(register, options, &stopping);
     let host = Arc::new(Host {
-        router: built(register, options, &stopping),
+        app,
+        router,
         limits: options.limits,
         stopping,
         request_id: Box::new(move || fresh_id(clock.now()).as_str().to_owned()),

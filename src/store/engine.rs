@@ -9,10 +9,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteConnection, SqlitePool};
 
 use super::error::{Error, within};
+use super::glance::GLANCES;
 use super::statement::{Connection, Statement};
 use crate::domain::time::Moment;
 
-/// How many reads can go on at once.
+/// How many reads can go on at once, beside glances.
 const READERS: u32 = 8;
 /// How long a read waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -87,8 +88,10 @@ impl Engine {
         migrate_sqlite(&mut first).await?;
         super::head::begin(&mut Connection::sqlite(Box::new(first)), now).await?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(READERS + GLANCES)
             .acquire_timeout(PATIENCE)
+            // A file of our own does not hang up.
+            .test_before_acquire(false)
             .connect_lazy_with(writer.clone().read_only(true).create_if_missing(false));
         // A file that has gone is not made again, empty, behind the back of those who read it.
         let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false);
@@ -109,7 +112,7 @@ impl Engine {
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
         super::head::begin(&mut Connection::postgres(Box::new(first)), now).await?;
         let readers = PgPoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(READERS + GLANCES)
             .acquire_timeout(GREETING)
             // A request that is cancelled while it begins leaves its connection inside a transaction.
             .after_release(|connection, _| {
@@ -139,6 +142,16 @@ impl Engine {
             Self::Postgres { readers, .. } => {
                 let begin = readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
                 Connection::postgres(within(GREETING * 2, begin).await?)
+            }
+        })
+    }
+
+    /// A connection for statements each of which sees one state of the register by itself.
+    pub(super) async fn lent(&self) -> Result<Connection, Error> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Connection::sqlite(readers.acquire().await?),
+            Self::Postgres { readers, .. } => {
+                Connection::postgres(within(GREETING, readers.acquire()).await?)
             }
         })
     }

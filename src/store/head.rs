@@ -8,6 +8,8 @@ use crate::domain::time::Moment;
 use crate::wire::values::hexadecimal;
 
 /// The columns of the head row.
+pub(super) const HEAD_COLUMNS: &str = "epoch, revision, digest, recorded_at, due_at, copied";
+/// The statement that finds the head row.
 pub(super) const HEAD: &str =
     "SELECT epoch, revision, digest, recorded_at, due_at, copied FROM head WHERE one = 1";
 

@@ -162,7 +162,7 @@ impl SortKey {
         Self { name, expression: Expression::TextOrNull(column), at_any_revision: false }
     }
 
-    fn add_to(&self, statement: Statement) -> Statement {
+    pub(super) fn add_to(&self, statement: Statement) -> Statement {
         match self.expression {
             Expression::Id => statement.push("t.id"),
             Expression::Text(column) => statement.push("t.").push(column),
@@ -283,20 +283,8 @@ impl Read {
         let statement = Statement::new("SELECT t.id, t.since, t.document, CAST(");
         let statement =
             query.sort.key.add_to(statement).push(" AS TEXT) AS sort_text, ").push(standing).push(" FROM ");
-        let mut statement = self.narrowed::<T>(statement, query);
-        let (beyond, order) = if query.sort.descending { (" < (", " DESC") } else { (" > (", "") };
-        if let Some(after) = &query.after {
-            statement = query.sort.key.add_to(statement.push(" AND (")).push(", t.id)").push(beyond);
-            statement = match query.sort.key.expression {
-                Expression::Since => statement.bind(after.key.parse::<i64>().unwrap_or_default()),
-                _ => statement.bind(after.key.as_str()),
-            };
-            statement = statement.push(", ").bind(after.id.as_str()).push(")");
-        }
-        let statement =
-            query.sort.key.add_to(statement.push(" ORDER BY ")).push(order).push(", t.id").push(order);
-        let mut rows: Vec<ItemRow> =
-            self.connection.fetch_all(statement.push(" LIMIT ").bind(query.limit + 1)).await?;
+        let statement = ordered(narrowed::<T>(statement, self.at, query), query);
+        let mut rows: Vec<ItemRow> = self.connection.fetch_all(statement).await?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -312,18 +300,32 @@ impl Read {
     ///
     /// [`Error::Database`].
     pub async fn count<T: Listing>(&mut self, query: &Query) -> Result<i64, Error> {
-        let statement = self.narrowed::<T>(Statement::new("SELECT count(*) FROM "), query);
+        let statement = narrowed::<T>(Statement::new("SELECT count(*) FROM "), self.at, query);
         Ok(self.connection.fetch_one::<(i64,)>(statement).await?.0)
     }
+}
 
-    fn narrowed<T: Listing>(&self, statement: Statement, query: &Query) -> Statement {
-        let Clause(statement) = T::source(Clause(statement), self.at, query.on);
-        let held = holds(statement.push(" WHERE "), "t", self.at);
-        query
-            .filters
-            .iter()
-            .fold(held, |statement, (filter, values)| filter.add_to(statement, self.at, values))
+/// What a list reads from, narrowed by the filters of a query.
+pub(super) fn narrowed<T: Listing>(statement: Statement, at: At, query: &Query) -> Statement {
+    let Clause(statement) = T::source(Clause(statement), at, query.on);
+    let held = holds(statement.push(" WHERE "), "t", at);
+    query.filters.iter().fold(held, |statement, (filter, values)| filter.add_to(statement, at, values))
+}
+
+/// The page of a query in its order, and one item more if there is one.
+pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
+    let (beyond, order) = if query.sort.descending { (" < (", " DESC") } else { (" > (", "") };
+    if let Some(after) = &query.after {
+        statement = query.sort.key.add_to(statement.push(" AND (")).push(", t.id)").push(beyond);
+        statement = match query.sort.key.expression {
+            Expression::Since => statement.bind(after.key.parse::<i64>().unwrap_or_default()),
+            _ => statement.bind(after.key.as_str()),
+        };
+        statement = statement.push(", ").bind(after.id.as_str()).push(")");
     }
+    let statement =
+        query.sort.key.add_to(statement.push(" ORDER BY ")).push(order).push(", t.id").push(order);
+    statement.push(" LIMIT ").bind(query.limit + 1)
 }
 
 const NO_STANDING: &str =

@@ -14,6 +14,7 @@ mod determinations;
 mod due;
 mod engine;
 mod error;
+mod glance;
 mod head;
 mod holdings;
 mod keys;
@@ -61,12 +62,14 @@ pub use writer::{BoxFuture, Newest, Tick};
 
 use crate::clock::Clock;
 use engine::Engine;
+use glance::AtHand;
 use writer::Writer;
 
 /// An open register.
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<Engine>,
+    at_hand: Arc<AtHand>,
     writer: Writer,
     clock: Clock,
     address: Address,
@@ -84,7 +87,7 @@ impl Store {
         let engine = Arc::new(Engine::open(&address, clock.now()).await?);
         let head = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?.head().clone();
         let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, Newest::of(&head));
-        Ok(Self { engine, writer, clock, address })
+        Ok(Self { engine, at_hand: Arc::new(AtHand::new()), writer, clock, address })
     }
 
     /// Reads one state of the register.
@@ -168,6 +171,7 @@ impl Store {
     /// Finishes the commands in the queue and lets go of every connection.
     pub async fn close(&self) {
         self.writer.stop().await;
+        self.at_hand.let_go();
         self.engine.close().await;
     }
 }

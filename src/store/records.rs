@@ -117,16 +117,19 @@ impl Read {
         self.things_of(holds(statement, "t", self.at)).await
     }
 
-    /// The cases, with the transition that entered the stage each is at.
+    /// The cases, with the transition that entered the stage each is at: of those of one day the last accepted.
     async fn cases_on(&mut self, extent: &Extent) -> Result<Vec<CaseOn>, Error> {
         let on = (!extent.present).then(|| extent.valid_at.date());
         let statement = Statement::new("SELECT t.id, t.since, t.document, ").push(Case::STANDING);
         let statement = statement.push(
-            ", (SELECT x.document FROM transition x WHERE x.approval = t.id AND x.effective_on = t.stage_since
-               AND x.stage = t.stage AND x.retracted = ",
+            ", (SELECT x.document FROM transition x JOIN transition_identity i ON i.id = x.id
+               LEFT JOIN change c ON c.kind = 'transition' AND c.id = x.id AND c.revision = i.created
+               WHERE x.approval = t.id AND x.effective_on = t.stage_since AND x.stage = t.stage AND x.retracted = ",
         );
         let statement = holds(statement.bind(false).push(" AND "), "x", self.at);
-        let statement = statement.push(" ORDER BY x.since DESC, x.id DESC LIMIT 1) AS evidence FROM ");
+        // The changes of the revision being made have no rows yet; what it accepts is judged all the same.
+        let statement =
+            statement.push(" ORDER BY i.created DESC, c.ordinal DESC, x.id DESC LIMIT 1) AS evidence FROM ");
         let Clause(statement) = Case::source(Clause(statement), self.at, on);
         let statement = about(statement.push(" WHERE "), "t", extent).push(" AND ");
         let rows: Vec<CaseRow> = self.connection.fetch_all(holds(statement, "t", self.at)).await?;

@@ -38,6 +38,11 @@ async fn every_problem_of_the_catalogue_is_answered_by_some_request(database: Da
     service.delete("/v1/companies/gone").field("if-match", "*").await.is(204);
     service.post("/v1/companies", &company()).field("idempotency-key", "taken").await.is(201);
     service.post("/v1/movements", &movement(1)).await.is(201);
+    let cap = json!({
+        "scope": {"company": "tencent", "chip": "h20"}, "kind": "unit_cap", "maximum": 1, "counting": "ordered",
+        "force": "required", "status": "in_force", "citations": [{"attribution": "own_record"}],
+    });
+    service.put("/v1/conditions/cap", &cap).await.is(201);
     let mut answered: BTreeSet<String> = OVER_SOCKETS.map(str::to_owned).into();
     answered.insert("request_timeout".to_owned());
     let cases = callers(&service).into_iter().chain(reads(&service)).chain(inputs(&service));
@@ -52,7 +57,8 @@ async fn every_problem_of_the_catalogue_is_answered_by_some_request(database: Da
     let broken = body_of(&service, Body::from_stream::<_>(typed(broken)));
     answered.insert(broken.await.refused(500, "internal").code());
     service.register.store().close().await;
-    let unavailable = service.get("/v1/companies").await.refused(503, "unavailable");
+    // What nobody has asked for yet is not kept ready.
+    let unavailable = service.get("/v1/companies?limit=17").await.refused(503, "unavailable");
     assert!(unavailable.field("retry-after").is_some());
     answered.insert(unavailable.code());
     let missing: Vec<String> = catalogue().difference(&answered).cloned().collect();
@@ -138,6 +144,8 @@ fn decisions(service: &Service) -> Vec<Case> {
     orphan["parent"] = "nobody".into();
     let fulfilled = json!({"to": "fulfilled", "effective_on": {"date": "2026-09-01", "precision": "day"}, "citations": [{"attribution": "own_record"}]});
     let case = "/v1/approvals/alibaba-h200-sxm-cn-unspecified/transitions";
+    let mut beyond = movement(2);
+    (beyond["company"], beyond["external_ref"]) = ("tencent".into(), "PO-2".into());
     let workflow: Value = serde_json::from_str(sample().lines().next().unwrap()).unwrap();
     let without = |stage: Option<&str>| {
         let mut less = workflow.clone();
@@ -157,6 +165,7 @@ fn decisions(service: &Service) -> Vec<Case> {
         ("stage_in_use", without(Some("in_principle"))),
         ("move_in_use", without(None)),
         ("external_ref_conflict", service.post("/v1/movements", &movement(2))),
+        ("over_limit", service.post("/v1/movements", &beyond)),
     ]
 }
 

@@ -7,6 +7,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use greenlight::domain::judgement::ReasonCode;
+use greenlight::domain::vocabulary::Vocabulary as _;
 use serde_json::{Value, json};
 
 use crate::program::Service;
@@ -15,6 +17,7 @@ use crate::support::{Database, on_each_engine};
 on_each_engine!(the_tour_gets_the_answers_it_shows,);
 
 const README: &str = include_str!("../../README.md");
+const ANSWERS: &str = include_str!("../../docs/answers.md");
 /// Where README says that the service is.
 const ADDRESS: &str = "127.0.0.1:8080";
 /// The key that README writes in place of the reader's own.
@@ -156,6 +159,15 @@ fn the_tables_are_those_of_the_code() {
             .collect();
         assert_eq!(shown, table, "the table under {section} in README is not what the code makes");
     }
+}
+
+#[test]
+fn every_reason_is_explained_once_and_no_other() {
+    let (_, text) = ANSWERS.split_once("\n## Reasons\n").unwrap();
+    let rows = text.split("\n## ").next().unwrap().lines().filter(|line| line.starts_with("| `"));
+    let codes: Vec<&str> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+    let known: Vec<&str> = ReasonCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(codes, known, "the reasons in docs/answers.md are not those of the code");
 }
 
 #[test]

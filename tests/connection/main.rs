@@ -12,6 +12,7 @@ mod support;
 mod program;
 
 mod crowd;
+mod door;
 mod following;
 mod heads;
 mod hostile;

@@ -1,16 +1,22 @@
 //! What is loaded to answer a question: all that bears on it, wherever it is on record.
 
-use greenlight::app::{Register, Wanted, determinations};
+use greenlight::app::{Precondition, Register, Wanted, determinations, transitions};
 use greenlight::clock::Clock;
+use greenlight::domain::actor::Actor;
 use greenlight::domain::approval::Approval;
-use greenlight::domain::judgement::{Answer, Question};
+use greenlight::domain::citation::Citation;
+use greenlight::domain::judgement::{Answer, Question, ReasonCode};
 use greenlight::domain::number::Units;
+use greenlight::domain::transition::Transition;
 use greenlight::domain::workflow::Activity;
 
-use crate::support::things::{approval, chip, found, noon, of, put};
+use crate::support::things::{approval, chip, cited, commit, found, noon, of, post, put, source, transition};
 use crate::support::{Database, on_each_engine};
 
-on_each_engine!(a_case_that_one_of_another_chip_takes_the_place_of_does_not_count);
+on_each_engine!(
+    a_case_that_one_of_another_chip_takes_the_place_of_does_not_count,
+    of_the_steps_of_one_day_the_last_accepted_is_the_evidence,
+);
 
 const TODAY: &str = "2026-03-15";
 
@@ -39,4 +45,43 @@ async fn a_case_that_one_of_another_chip_takes_the_place_of_does_not_count(datab
     let anew = Approval { chip: of("h20"), supersedes: Some(of("case")), ..approval("anew") };
     put(&register, anew).await.unwrap();
     assert_eq!(cases().await, [None, None]);
+}
+
+async fn of_the_steps_of_one_day_the_last_accepted_is_the_evidence(database: Database) {
+    let register = database.open(&Clock::standing(noon(TODAY))).await;
+    found(&register).await;
+    put(&register, source("first")).await.unwrap();
+    put(&register, source("second")).await.unwrap();
+    let step = |id: &str, to: &str, source: &str| Transition {
+        citations: cited(source),
+        ..transition(id, "case", to, "2026-02-01")
+    };
+    let early = step("z", "used", "first");
+    let steps = [
+        step("y", "granted", "first"),
+        early.clone(),
+        step("x", "paused", "first"),
+        step("w", "granted", "first"),
+        step("v", "used", "second"),
+    ];
+    let evidence = async || -> Vec<Citation> {
+        let reasons = ask(&register).await.reasons;
+        reasons.into_iter().find(|it| it.code == ReasonCode::StageDoesNotPermit).unwrap().evidence
+    };
+    // All in one revision, where neither it nor the ids tell their order.
+    let accepted = commit(&register, |write| {
+        Box::pin(async move {
+            for step in steps {
+                transitions::put(write, &Actor::Operator, step, &Precondition::Import).await?;
+            }
+            Ok(())
+        })
+    });
+    accepted.await.unwrap();
+    assert_eq!(evidence().await, cited("second"));
+    // What is put back is accepted no later for that.
+    for retracted in [true, false] {
+        post(&register, Transition { retracted, ..early.clone() }).await.unwrap();
+        assert_eq!(evidence().await, cited("second"), "{retracted}");
+    }
 }

@@ -29,6 +29,7 @@ on_each_engine!(
     lists_at_an_earlier_revision_are_as_they_were,
     lists_of_cases_say_where_they_stand_on_a_day,
     text_is_ordered_by_its_bytes,
+    a_glance_shows_what_a_whole_read_shows,
 );
 
 type Documents = BTreeMap<String, Value>;
@@ -279,4 +280,47 @@ async fn text_is_ordered_by_its_bytes(database: Database) {
     }
     let mut read = register.read(Wanted::Newest).await.unwrap();
     check_orders::<Company>(&mut read, None).await;
+}
+
+async fn a_glance_shows_what_a_whole_read_shows(database: Database) {
+    let (register, _) = opened(&database).await;
+    check_glances::<Company>(&register).await;
+    check_glances::<Chip>(&register).await;
+    check_glances::<Authority>(&register).await;
+    check_glances::<Workflow>(&register).await;
+    check_glances::<Source>(&register).await;
+    check_glances::<Case>(&register).await;
+    check_glances::<Report>(&register).await;
+    check_glances::<Condition>(&register).await;
+    check_glances::<Movement>(&register).await;
+    put(&register, company("glanced-at")).await.unwrap();
+    let (head, found) = register.store().glance::<Company>("glanced-at").await.unwrap();
+    assert_eq!((head.revision, found.unwrap().since), (newest(&register).await, newest(&register).await));
+    retire::<Company>(&register, "glanced-at").await.unwrap();
+    for gone in ["glanced-at", "never-there"] {
+        let (head, found) = register.store().glance::<Company>(gone).await.unwrap();
+        assert_eq!((head.revision, found), (newest(&register).await, None));
+    }
+}
+
+/// Compares every page in every order, and every thing on it, with what a read in a transaction finds.
+async fn check_glances<T: Listing>(register: &Register) {
+    let mut read = register.read(Wanted::Newest).await.unwrap();
+    for (key, descending) in (0..T::SORTS.len()).flat_map(|key| [(key, false), (key, true)]) {
+        let mut query = Query { limit: 7, sort: sort::<T>(key, descending), ..everything::<T>(None) };
+        loop {
+            let whole = read.list::<T>(&query).await.unwrap();
+            let (head, page) = register.store().glance_list::<T>(&query).await.unwrap();
+            assert_eq!((head.revision, &head.epoch), (read.at().revision, &read.head().epoch));
+            assert_eq!(page.next, whole.next);
+            assert_eq!(page.items.len(), whole.items.len());
+            for (glanced, found) in page.items.iter().zip(&whole.items) {
+                assert_eq!(glanced.filed, found.filed);
+                let (_, one) = register.store().glance::<T>(&found.filed.id).await.unwrap();
+                assert_eq!(one.as_ref(), Some(&found.filed));
+            }
+            let Some(next) = page.next else { break };
+            query.after = Some(next);
+        }
+    }
 }

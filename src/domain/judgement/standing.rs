@@ -45,7 +45,10 @@ pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
     if !matter.dossier.records.stage_of(case).is_some_and(|stage| stage.permits.contains(&activity)) {
         tell(
             (ReasonCode::StageDoesNotPermit, Effect::Blocks),
-            (format!("`{}` does not permit to {activity}.", case.stage), way_out(matter, case)),
+            (
+                format!("The case is at `{}`, which does not permit to {activity}.", case.stage),
+                way_out(matter, case),
+            ),
         );
     } else if matter.rests_on_stale(&case.evidence) {
         tell(

@@ -104,22 +104,24 @@ fn is_below(specification: &Specification, metric: Metric, below: Figure) -> Opt
 
 fn exclusion(of: ExclusionOf, declared: Option<&Name>, classes: &[Class]) -> Finding {
     let Some(declared) = declared else {
+        let of = plain(of.as_str());
         return Finding::new(Outcome::Unknown, format!("No {of} is declared."), format!("Declare the {of}."));
     };
+    let of_what = plain(of.as_str());
     if let Some(class) = classes.iter().find(|class| falls_under(declared, &class.name)) {
         return Finding::new(
             Outcome::Unmet,
-            format!("The {of} `{declared}` falls under `{}`, which is ruled out.", class.name),
-            format!("Another {of}."),
+            format!("The {of_what} `{declared}` falls under `{}`, which is ruled out.", class.name),
+            format!("Name another {of_what}, if there is one."),
         );
     }
     match classes.iter().find(|class| class.definition.is_none()) {
         Some(class) => Finding::new(
             Outcome::Unknown,
-            format!("Nobody has defined `{}`, which may take in the {of} `{declared}`.", class.name),
+            format!("Nobody has defined `{}`, which may take in the {of_what} `{declared}`.", class.name),
             format!("Record the definition of `{}` once there is one.", class.name),
         ),
-        None => Finding::met(format!("The {of} `{declared}` falls under no class that is ruled out.")),
+        None => Finding::met(format!("The {of_what} `{declared}` falls under no class that is ruled out.")),
     }
 }
 
@@ -160,17 +162,23 @@ fn done(matter: &Matter<'_>, condition: &Condition, what: &str, undone: Outcome)
     match condition.met_on.filter(|met_on| *met_on <= matter.today()) {
         Some(_) if matter.rests_on_stale(&condition.citations) => Finding::new(
             Outcome::Unknown,
-            format!("That this was met rests on sources past their freshness limit: {what}."),
+            format!("That this was met rests on sources past their freshness limit: {}.", plain(what)),
             "Check one of the sources again.",
         )
         .because(ReasonCode::SourceStale),
-        Some(met_on) => Finding::met(format!("Met on {met_on}: {what}.")),
+        Some(met_on) => Finding::met(format!("Met on {met_on}: {}.", plain(what))),
         None => Finding::new(
             undone,
-            format!("Not on record as met: {what}."),
+            format!("Not on record as met: {}.", plain(what)),
             "Record the day it was met, and on whose word.",
         ),
     }
+}
+
+/// A word of the vocabulary, or a note, as a part of a sentence.
+fn plain(text: &str) -> String {
+    let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_word { text.replace('_', " ") } else { text.trim_end_matches('.').to_owned() }
 }
 
 fn prohibition(activities: &[Activity], activity: Activity) -> Finding {
@@ -186,7 +194,8 @@ fn prohibition(activities: &[Activity], activity: Activity) -> Finding {
 }
 
 fn payment(rate: Option<Fraction>, base: Option<&Note>, form: &str) -> Finding {
-    let rate = rate.map_or_else(|| "an unknown rate".to_owned(), |rate| format!("a rate of {rate}"));
-    let base = base.map_or_else(|| "a base nobody has named".to_owned(), |base| format!("the base `{base}`"));
-    Finding::new(Outcome::Met, format!("Due as {form}, at {rate}, on {base}."), "Set the amount aside.")
+    let rate = rate.map_or_else(|| "an unknown part".to_owned(), |rate| rate.to_string());
+    let base = base.map_or_else(|| "what nobody has named".to_owned(), |base| plain(base.as_str()));
+    let detail = format!("Due as {}: {rate} of {base}.", plain(form));
+    Finding::new(Outcome::Met, detail, "Set the amount aside.")
 }

@@ -324,7 +324,7 @@ fn a_payment_says_its_rate_base_and_form() {
         Terms::Payment { rate: Some(id("0.25")), base: Some(id("sales")), form: PaymentForm::RevenueShare },
     ));
     let Reason { detail, .. } = &world.judged().reasons[0];
-    assert_eq!(detail, "Due as revenue_share, at a rate of 0.25, on the base `sales`.");
+    assert_eq!(detail, "Due as revenue share: 0.25 of sales.");
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! The door: what is kept ready is given here, before the routes and the layers around them.
+//!
+//! A poller's request costs less than the way through the layers. What they see to is seen to here as well:
+//! limits, who asks, the id of the request, the measurements and the log.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::response::Response;
+
+use super::App;
+use super::cache::Form;
+use super::call::LONGEST_TAGS;
+use super::limits::{Asker, check_head, say_rates};
+use super::observe::{REQUEST_ID, request_id};
+use super::workflows::wants_diagram;
+
+/// The answer to a request, if it is kept, right, and for whoever asks; everything else is for the routes.
+pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option<Response> {
+    let started = Instant::now();
+    let headers = request.headers();
+    if request.method() != Method::GET || wants_diagram(headers) {
+        return None;
+    }
+    let kept = app.answers.find(request.uri().path_and_query()?.as_str(), app.lasting()?)?;
+    let tags = headers.get_all(header::IF_NONE_MATCH).iter().map(HeaderValue::len).sum::<usize>();
+    if tags > LONGEST_TAGS || check_head(request, true).is_err() {
+        return None;
+    }
+    let form = kept.form(&coding(headers)?, headers)?;
+    // Whoever must be looked up, may not read, or has asked enough is seen to where every request is.
+    if !app.knows_reader(headers) {
+        return None;
+    }
+    let asker = Asker::new(Some(peer), headers, started);
+    let left = app.rates.spend(&asker).ok()?;
+    let mut fields = kept.said(&form);
+    let (status, body) = match form {
+        Form::Nothing => {
+            app.rates.give_back(&asker);
+            (StatusCode::NOT_MODIFIED, Body::empty())
+        }
+        Form::Identity(body) | Form::Coded(_, body) => (StatusCode::OK, Body::from(body)),
+    };
+    let id = request_id(app, headers);
+    fields.insert(REQUEST_ID, HeaderValue::from_str(id.as_str()).ok()?);
+    say_rates(&mut fields, left);
+    kept.tally().count(status, started);
+    tracing::debug!(request.id = %id, uri = %request.uri(), status = status.as_u16(), "answered {id} at the door");
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = fields;
+    Some(response)
+}
+
+/// How a body is coded.
+pub(crate) enum Coding {
+    Identity,
+    Gzip,
+    Brotli,
+}
+
+/// How the client likes a body to be coded; `None` if it weighs or excludes codings, which is left to the
+/// layer that compresses.
+fn coding(headers: &HeaderMap) -> Option<Coding> {
+    let mut lines = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let Some(line) = lines.next() else { return Some(Coding::Identity) };
+    let text = line.to_str().ok().filter(|text| !text.contains([';', '*']) && lines.next().is_none())?;
+    let taken = |coding: &str| text.split(',').any(|token| token.trim().eq_ignore_ascii_case(coding));
+    Some(if taken("br") {
+        Coding::Brotli
+    } else if taken("gzip") {
+        Coding::Gzip
+    } else {
+        Coding::Identity
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_weighs_codings_is_left_to_the_layer_that_compresses() {
+        let of = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
+            coding(&headers)
+        };
+        assert!(matches!(coding(&HeaderMap::new()), Some(Coding::Identity)));
+        assert!(matches!(of("gzip, deflate, br, zstd"), Some(Coding::Brotli)));
+        assert!(matches!(of("GZIP"), Some(Coding::Gzip)));
+        assert!(matches!(of("identity"), Some(Coding::Identity)));
+        for weighed in ["br;q=0.5, gzip", "*", "identity;q=0"] {
+            assert!(of(weighed).is_none(), "{weighed}");
+        }
+    }
+}

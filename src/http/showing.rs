@@ -1,0 +1,201 @@
+//! Showing things: one, or a page of a list, at any revision, with what the service works out for them.
+//!
+//! What is asked for most, the present, is found at a glance: by one statement, without a transaction.
+
+use axum::response::Response;
+use serde_json::Value;
+
+use super::call::Call;
+use super::conditional::{Shown, marked, weak};
+use super::page::{Cursor, answer as page_answer};
+use super::params::refused;
+use super::problem::Problem;
+use super::reading::{absent, filters, read_at, sort};
+use super::refusals::store_problem;
+use super::resources::JSON;
+use super::{chips, workflows};
+use crate::app::{At, Filed, Head, Listed, Listing, Page, Query, StoreError, Stored, Wanted};
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::id::{ApprovalId, ThingId};
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::time::Date;
+use crate::wire;
+
+/// A member that the service works out and never stores.
+pub(crate) struct Computed {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it is.
+    pub(crate) value: Value,
+    /// A word for the tag of the thing, another one whenever the value is another for the same version.
+    pub(crate) mark: &'static str,
+}
+
+/// What the service works out for a day from a document of a kind, if it works out anything.
+fn worked_out(kind: Kind, document: &Value, on: Date) -> Option<Computed> {
+    match kind {
+        Kind::Chip => chips::classified(document, on),
+        _ => None,
+    }
+}
+
+/// Adds what the service works out for a day to a document, and says how the tag tells of it.
+pub(crate) fn compute(kind: Kind, document: &mut Value, on: Date) -> Option<&'static str> {
+    let Computed { name, value, mark } = worked_out(kind, document, on)?;
+    document[name] = value;
+    Some(mark)
+}
+
+/// The same for a document that is text.
+fn computed(kind: Kind, document: String, on: Date) -> (String, Option<&'static str>) {
+    if kind != Kind::Chip {
+        return (document, None);
+    }
+    let Ok(mut value) = serde_json::from_str(&document) else { return (document, None) };
+    let mark = compute(kind, &mut value, on);
+    (value.to_string(), mark)
+}
+
+/// The day for which to say where cases stand, if it is not what the record says itself: one that was
+/// asked for, or today while a date that has passed could not be recorded.
+fn day(call: &Call, at: At, head: &Head) -> Result<Option<Date>, Problem> {
+    Ok(call.params.valid_on()?.or(overdue(call, head).filter(|_| at.newest)))
+}
+
+/// Today, while a date that has passed could not be recorded.
+fn overdue(call: &Call, head: &Head) -> Option<Date> {
+    let now = call.app.register.now();
+    head.due_at.is_some_and(|due| due <= now).then(|| now.date())
+}
+
+/// Whether a call may be answered at a glance: at the newest revision, for the register's present.
+fn at_a_glance(call: &Call) -> Result<bool, Problem> {
+    Ok(call.params.wanted()? == Wanted::Newest && call.params.valid_on()?.is_none())
+}
+
+/// What came of a glance. If it failed, or the record does not say how things are today, a whole read does
+/// better, or says what is wrong.
+fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Option<(Head, T)> {
+    match glance {
+        Ok((head, found)) => overdue(call, &head).is_none().then_some((head, found)),
+        Err(error) => {
+            tracing::debug!(%error, "a glance at the register failed");
+            None
+        }
+    }
+}
+
+/// A page, with what is said of the whole list.
+struct Seen {
+    page: Page,
+    total: Option<i64>,
+    revision: i64,
+}
+
+/// Shows a page of a list.
+pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
+    let cursor = Cursor::read(&call.path, &call.params)?;
+    let on = cursor.as_ref().and_then(|cursor| cursor.on);
+    let mut query = Query {
+        on,
+        sort: sort::<R>(&call)?,
+        filters: filters(&call, R::FILTERS)?,
+        limit: call.params.limit()?,
+        after: cursor.as_ref().map(|cursor| cursor.position.clone()),
+    };
+    let seen = match glance_list::<R>(&call, cursor.as_ref(), &query).await? {
+        Some(seen) => seen,
+        None => read_list::<R>(&call, cursor.as_ref(), &mut query).await?,
+    };
+    let Seen { page, total, revision } = seen;
+    let on = query.on;
+    let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
+    let shown = |listed| computed(R::KIND, document(listed), today).0;
+    let items: Vec<String> = page.items.into_iter().map(shown).collect();
+    let next = page.next.map(|position| Cursor { revision, on, position }.write(&call.path, &call.params));
+    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
+}
+
+/// The first page of a list of the present, which one statement finds.
+async fn glance_list<R: Listing>(
+    call: &Call,
+    cursor: Option<&Cursor>,
+    query: &Query,
+) -> Result<Option<Seen>, Problem> {
+    if cursor.is_some() || !at_a_glance(call)? || call.params.flag("count")? {
+        return Ok(None);
+    }
+    let glance = call.app.register.store().glance_list::<R>(query).await;
+    let seen = |(head, page): (Head, Page)| Seen { page, total: None, revision: head.revision };
+    Ok(glanced(call, glance).map(seen))
+}
+
+/// Any page of any list.
+async fn read_list<R: Listing>(
+    call: &Call,
+    cursor: Option<&Cursor>,
+    query: &mut Query,
+) -> Result<Seen, Problem> {
+    let mut read = read_at(call, cursor).await?;
+    if cursor.is_none() {
+        if !read.at().newest && !query.sort.key.at_any_revision {
+            let fault =
+                Fault::new(FaultCode::NotInList, "at an earlier revision a list is sorted by `id` or `name`");
+            return Err(refused("sort", &fault));
+        }
+        query.on = day(call, read.at(), read.head())?;
+    }
+    let page = read.list::<R>(query).await.map_err(|error| store_problem(&error))?;
+    let total = if call.params.flag("count")? {
+        Some(read.count::<R>(query).await.map_err(|error| store_problem(&error))?)
+    } else {
+        None
+    };
+    Ok(Seen { page, total, revision: read.at().revision })
+}
+
+/// The document of an item, with where it stands on the day asked for.
+fn document(listed: Listed) -> String {
+    let Some(standing) = listed.standing else { return listed.filed.document };
+    match serde_json::from_str(&listed.filed.document) {
+        Ok(Value::Object(mut case)) => {
+            wire::approvals::standing(&mut case, &standing);
+            Value::Object(case).to_string()
+        }
+        _ => listed.filed.document,
+    }
+}
+
+/// Shows one thing.
+pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
+    if R::KIND == Kind::Workflow && workflows::wants_diagram(&call.headers) {
+        return workflows::diagram(call).await;
+    }
+    let id: ThingId = call.path("id")?;
+    if at_a_glance(&call)? {
+        let glance = call.app.register.store().glance::<R>(id.as_str()).await;
+        if let Some((head, Some(filed))) = glanced(&call, glance) {
+            return version(&call, R::KIND, filed, &head, head.revision);
+        }
+    }
+    let mut read = read_at(&call, None).await?;
+    let presence = read.filed::<R>(id.as_str()).await.map_err(|error| store_problem(&error))?;
+    let filed = absent(presence, ThingRef::new(R::KIND, id.as_str()))?;
+    let revision = read.at().revision;
+    let on = day(&call, read.at(), read.head())?.filter(|_| R::KIND == Kind::Approval);
+    let Some(on) = on else { return version(&call, R::KIND, filed, read.head(), revision) };
+    let standing = match ApprovalId::try_from(id.as_str()) {
+        Ok(id) => read.standing_on(&id, on).await.map_err(|error| store_problem(&error))?,
+        Err(_) => None,
+    };
+    let body = document(Listed { filed, standing });
+    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision }.answer(&call.headers))
+}
+
+/// A version as it is on record, with what the service works out for it.
+fn version(call: &Call, kind: Kind, filed: Filed, head: &Head, revision: i64) -> Result<Response, Problem> {
+    let today = call.params.valid_on()?.unwrap_or_else(|| call.app.register.now().date());
+    let (body, mark) = computed(kind, filed.document, today);
+    let etag = marked(&head.epoch, filed.since, mark);
+    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+}
