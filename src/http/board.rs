@@ -9,7 +9,7 @@ use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
 use super::page::{Cursor, body_of};
-use super::params::{filter_schema, refused};
+use super::params::{filter_schema, refused, separated};
 use super::problem::Problem;
 use super::reading::read_at;
 use super::refusals::problem;
@@ -147,7 +147,7 @@ fn values<T>(call: &Call, name: &str) -> Result<Vec<T>, Problem>
 where
     T: for<'t> TryFrom<&'t str, Error = Fault>,
 {
-    let read = |text: &str| text.split(',').map(T::try_from).collect();
+    let read = |text: &str| separated(text)?.into_iter().map(T::try_from).collect();
     Ok(call.params.value(name, read)?.unwrap_or_default())
 }
 

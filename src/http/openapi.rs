@@ -148,10 +148,10 @@ fn parameters(operation: &Operation) -> Value {
     }
     if operation.conditional {
         let schema =
-            json!({"type": "string", "minLength": 1, "maxLength": 82, "pattern": r#"^(\*|"[!#-~]{1,80}")$"#});
+            json!({"type": "string", "minLength": 3, "maxLength": 82, "pattern": r#"^"[!#-~]{1,80}"$"#});
         parameters.push(header(
             "If-Match",
-            "The version to change, as its `ETag` says, or `*`. A list of tags is taken as well.",
+            "The version to change, as its `ETag` says. `*` and a list of tags are taken as well.",
             schema,
         ));
     }
@@ -291,12 +291,10 @@ fn schemas() -> Value {
         of::<Approval>(),
         of::<Report>(),
         of::<Condition>(),
+        conditions::kind_schemas(),
     ]
     .concat()
     {
-        add(&name, schema);
-    }
-    for (name, schema) in conditions::kind_schemas() {
         add(&name, schema);
     }
     add("ConditionPatch", conditions::patch_schema());

@@ -127,15 +127,11 @@ impl Params {
     /// The values of a parameter, separated by commas.
     pub(crate) fn values(&self, name: &str, takes: Takes) -> Result<Option<Vec<String>>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let values: Vec<String> = text.split(',').map(str::to_owned).collect();
-        if values.len() > MOST_VALUES {
-            let fault = Fault::new(FaultCode::TooLong, format!("must have at most {MOST_VALUES} values"));
-            return Err(refused(name, &fault));
-        }
+        let values = separated(text).map_err(|fault| refused(name, &fault))?;
         for value in &values {
             fits(takes, value).map_err(|fault| refused(name, &fault))?;
         }
-        Ok(Some(values))
+        Ok(Some(values.into_iter().map(str::to_owned).collect()))
     }
 
     /// The parameters that decide which items a list has, in one text: what a cursor must fit.
@@ -228,6 +224,15 @@ fn unknown(name: &str, known: &[&str]) -> Wrong {
         |near| format!("; did you mean `{near}`?"),
     );
     Wrong::parameter(name, FaultCode::UnknownField, format!("is no parameter here{hint}"))
+}
+
+/// The values that commas separate.
+pub(crate) fn separated(text: &str) -> Result<Vec<&str>, Fault> {
+    let values: Vec<&str> = text.split(',').collect();
+    if values.len() > MOST_VALUES {
+        return Err(Fault::new(FaultCode::TooLong, format!("must have at most {MOST_VALUES} values")));
+    }
+    Ok(values)
 }
 
 /// A filter as the contract shows it: a list of values, separated by commas.

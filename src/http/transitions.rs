@@ -142,8 +142,9 @@ fn expose_one(api: &mut Api) {
 
 async fn list(call: Call) -> Result<Response, Problem> {
     let id: ApprovalId = call.path("id")?;
-    let to: Option<Vec<StageId>> =
-        call.params.value("to", |text| text.split(',').map(StageId::try_from).collect())?;
+    let to: Option<Vec<StageId>> = call
+        .params
+        .value("to", |text| super::params::separated(text)?.into_iter().map(StageId::try_from).collect())?;
     let retracted = call.params.text("retracted").map(|_| call.params.flag("retracted")).transpose()?;
     let limit = usize::try_from(call.params.limit()?).unwrap_or(usize::MAX);
     let cursor = Cursor::read(&call.path, &call.params)?;
