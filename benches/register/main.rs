@@ -20,6 +20,7 @@ mod child;
 mod client;
 mod data;
 mod figures;
+mod ledger;
 mod reads;
 mod writes;
 
@@ -62,7 +63,9 @@ async fn measure(plan: Plan) {
     let secret = data::load(&format!("sqlite:{}", register.display()), plan.size).await;
     let mut table = Table::default();
     reads::measure(plan, folder.path(), &register, &secret, &mut table).await;
+    ledger::board(plan, folder.path(), &register, &secret, &mut table).await;
     writes::measure(plan, folder.path(), &register, &secret, &mut table).await;
+    ledger::measure(plan, folder.path(), &register, &secret, &mut table).await;
     if let Ok(server) = std::env::var("GREENLIGHT_TEST_POSTGRES") {
         writes::on_postgres(plan, &server, &mut table).await;
     }

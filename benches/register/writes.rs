@@ -13,6 +13,9 @@ use crate::client::{Connection, figure, get, load, request};
 use crate::data::{self, STAGES, Size};
 use crate::figures::{Round, Table};
 
+/// What makes the next request of a client.
+pub(crate) type Next = fn(&mut Poster) -> Vec<u8>;
+
 /// Makes the requests of one client: the next stage for one after another of its approvals.
 pub(crate) struct Poster {
     size: Size,
@@ -49,6 +52,25 @@ impl Poster {
         request("POST", &format!("/v1/approvals/{approval}/transitions"), &fields, &body)
     }
 
+    /// The next order of one unit; a limit is in force for each.
+    pub(crate) fn next_order(&mut self) -> Vec<u8> {
+        self.next_about("/v1/movements", r#""kind":"order","occurred_on":"2025-02-01""#)
+    }
+
+    /// The next question, whose answer is kept as a receipt.
+    pub(crate) fn next_question(&mut self) -> Vec<u8> {
+        self.next_about("/v1/determinations", r#""activity":"order""#)
+    }
+
+    fn next_about(&mut self, path: &str, what: &str) -> Vec<u8> {
+        let index = self.approval;
+        self.next();
+        let (_, company, chip) = data::approval(self.size, index);
+        let body = format!(r#"{{"company":"{company}","chip":"{chip}","units":1,{what}}}"#);
+        let fields = [("authorization", self.bearer.as_str()), ("content-type", "application/json")];
+        request("POST", path, &fields, &body)
+    }
+
     /// The same for the plain service.
     fn next_plain(&mut self) -> Vec<u8> {
         let (approval, stage) = self.next();
@@ -73,7 +95,7 @@ pub(crate) async fn measure(plan: Plan, folder: &Path, register: &Path, secret: 
         let plain = folder.join(format!("plain-{clients}.db")).to_str().unwrap().to_owned();
         baseline::prepare(&plain, &approvals).await;
         let (ours, plain) = (Service::start(&["greenlight", &address]), Service::start(&["plain", &plain]));
-        let mut work = Work::new(plan.size, secret, clients);
+        let mut work = Work::new(plan.size, secret, clients, Poster::next_request);
         let mut rounds = Vec::new();
         for _ in 0..plan.rounds {
             flushes.push(inserts(&folder.join("insert.db"), plan).await);
@@ -103,7 +125,8 @@ pub(crate) async fn on_postgres(plan: Plan, server: &str, table: &mut Table) {
             .await
             .unwrap();
         let address = format!("{host}/{name}");
-        let mut work = Work::new(plan.size, &data::load(&address, plan.size).await, clients);
+        let secret = data::load(&address, plan.size).await;
+        let mut work = Work::new(plan.size, &secret, clients, Poster::next_request);
         let ours = Service::start(&["greenlight", &address]);
         let mut rounds = Vec::new();
         for _ in 0..plan.rounds {
@@ -118,28 +141,32 @@ pub(crate) async fn on_postgres(plan: Plan, server: &str, table: &mut Table) {
 }
 
 /// The clients of one measurement; what they have done stays done from round to round.
-struct Work {
+pub(crate) struct Work {
     secret: String,
+    next: Next,
     ours: Vec<Poster>,
     plain: Vec<Poster>,
     per_flush: Vec<f64>,
 }
 
 impl Work {
-    fn new(size: Size, secret: &str, clients: usize) -> Self {
+    /// So many clients that make requests in the same way.
+    pub(crate) fn new(size: Size, secret: &str, clients: usize, next: Next) -> Self {
         let bearer = format!("Bearer {secret}");
         let posters = || (0..clients).map(|client| Poster::new(size, &bearer, client, clients)).collect();
-        Self { secret: bearer.clone(), ours: posters(), plain: posters(), per_flush: Vec::new() }
+        Self { secret: bearer.clone(), next, ours: posters(), plain: posters(), per_flush: Vec::new() }
     }
 
-    async fn ours(&mut self, service: &Service, plan: Plan) -> Round {
+    /// A round at the register.
+    pub(crate) async fn ours(&mut self, service: &Service, plan: Plan) -> Round {
         let before = commits(service, &self.secret).await;
-        let round = run(&mut self.ours, service, plan, Poster::next_request).await;
+        let round = run(&mut self.ours, service, plan, self.next).await;
         self.per_flush.push(round.requests / (commits(service, &self.secret).await - before).max(1.0));
         round
     }
 
-    async fn plain(&mut self, service: &Service, plan: Plan) -> Round {
+    /// A round at the plain service.
+    pub(crate) async fn plain(&mut self, service: &Service, plan: Plan) -> Round {
         run(&mut self.plain, service, plan, Poster::next_plain).await
     }
 
@@ -156,12 +183,7 @@ impl Work {
 }
 
 /// Lets posters post for a while, and keeps how far each has come.
-async fn run(
-    posters: &mut [Poster],
-    service: &Service,
-    plan: Plan,
-    next: fn(&mut Poster) -> Vec<u8>,
-) -> Round {
+async fn run(posters: &mut [Poster], service: &Service, plan: Plan, next: Next) -> Round {
     let (keep, mut kept) = tokio::sync::mpsc::unbounded_channel();
     let makers = posters.iter_mut().enumerate().map(|(index, poster)| {
         let nobody = Poster { stages: Vec::new(), bearer: String::new(), ..*poster };
