@@ -85,7 +85,7 @@ impl Engine {
         let mut first = writer.connect().await?;
         check_sqlite(&mut first).await?;
         migrate_sqlite(&mut first).await?;
-        super::head::begin(&mut Connection::Sqlite(Box::new(Box::new(first))), now).await?;
+        super::head::begin(&mut Connection::sqlite(Box::new(Box::new(first))), now).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
@@ -107,7 +107,7 @@ impl Engine {
         let mut first = within(GREETING, writer.connect()).await?;
         check_postgres(&mut first).await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
-        super::head::begin(&mut Connection::Postgres(Box::new(Box::new(first))), now).await?;
+        super::head::begin(&mut Connection::postgres(Box::new(Box::new(first))), now).await?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(GREETING)
@@ -125,9 +125,9 @@ impl Engine {
     /// A connection of its own, for writing.
     pub(super) async fn writer(&self) -> Result<Connection, Error> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Connection::Sqlite(Box::new(Box::new(writer.connect().await?))),
+            Self::Sqlite { writer, .. } => Connection::sqlite(Box::new(Box::new(writer.connect().await?))),
             Self::Postgres { writer, .. } => {
-                Connection::Postgres(Box::new(Box::new(within(GREETING, writer.connect()).await?)))
+                Connection::postgres(Box::new(Box::new(within(GREETING, writer.connect()).await?)))
             }
         })
     }
@@ -135,10 +135,10 @@ impl Engine {
     /// A connection for reading, inside a transaction that sees one state of the register.
     pub(super) async fn reader(&self) -> Result<Connection, Error> {
         Ok(match self {
-            Self::Sqlite { readers, .. } => Connection::Sqlite(Box::new(readers.begin().await?)),
+            Self::Sqlite { readers, .. } => Connection::sqlite(Box::new(readers.begin().await?)),
             Self::Postgres { readers, .. } => {
                 let begin = readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-                Connection::Postgres(Box::new(within(GREETING * 2, begin).await?))
+                Connection::postgres(Box::new(within(GREETING * 2, begin).await?))
             }
         })
     }

@@ -17,10 +17,13 @@ use crate::domain::time::Moment;
 const SILENCE: Duration = Duration::from_secs(65);
 
 /// A connection to either engine, owned or lent by a pool.
-pub(super) enum Connection {
-    /// SQLite.
+pub(super) struct Connection {
+    on: On,
+    statements: u64,
+}
+
+enum On {
     Sqlite(Box<dyn DerefMut<Target = SqliteConnection> + Send>),
-    /// PostgreSQL.
     Postgres(Box<dyn DerefMut<Target = PgConnection> + Send>),
 }
 
@@ -33,7 +36,7 @@ pub(super) trait Row:
 impl<R> Row for R where R: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> {}
 
 /// A value bound to a parameter.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Cell {
     /// Text.
     Text(Option<String>),
@@ -164,13 +167,14 @@ macro_rules! on_each {
     ($connection:expr, $statement:expr, |$query:ident, $on:ident| $run:expr, $make:ident $(, $row:ty)?) => {{
         // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
         let text = AssertSqlSafe($statement.text.into_owned());
-        match $connection {
-            Connection::Sqlite($on) => {
+        $connection.statements += 1;
+        match &mut $connection.on {
+            On::Sqlite($on) => {
                 let $on: &mut SqliteConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Sqlite $(, $row)?>(text), $statement.cells);
                 $run.await?
             }
-            Connection::Postgres($on) => {
+            On::Postgres($on) => {
                 let $on: &mut PgConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Postgres $(, $row)?>(text), $statement.cells);
                 within(SILENCE, $run).await?
@@ -180,6 +184,21 @@ macro_rules! on_each {
 }
 
 impl Connection {
+    /// A connection to SQLite.
+    pub(super) fn sqlite(on: Box<dyn DerefMut<Target = SqliteConnection> + Send>) -> Self {
+        Self { on: On::Sqlite(on), statements: 0 }
+    }
+
+    /// A connection to PostgreSQL.
+    pub(super) fn postgres(on: Box<dyn DerefMut<Target = PgConnection> + Send>) -> Self {
+        Self { on: On::Postgres(on), statements: 0 }
+    }
+
+    /// How many statements it has run since it was last asked.
+    pub(super) fn count(&mut self) -> u64 {
+        std::mem::take(&mut self.statements)
+    }
+
     /// Runs a statement and tells how many rows it touched.
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
         Ok(on_each!(

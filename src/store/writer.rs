@@ -11,6 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::engine::Engine;
 use super::error::Error;
 use super::head::{Head, HeadRow};
+use super::memory::Memory;
+use super::needs::Needs;
 use super::statement::{Connection, Statement};
 use super::write::Write;
 use crate::clock::Clock;
@@ -67,6 +69,7 @@ pub(super) struct Writer {
     newest: watch::Sender<Newest>,
     state: watch::Sender<State>,
     commits: Arc<AtomicU64>,
+    statements: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,11 +81,13 @@ enum State {
 
 /// A command whose outcome is told only after the batch it is in has been committed.
 trait Job: Send {
+    fn needs(&self) -> &Needs;
     fn run<'j>(&'j mut self, write: &'j mut Write) -> BoxFuture<'j, Result<(), Error>>;
     fn answer(self: Box<Self>, failure: Option<&Error>);
 }
 
 struct Task<T, F> {
+    needs: Needs,
     command: Option<F>,
     outcome: Option<T>,
     reply: oneshot::Sender<Result<T, Error>>,
@@ -93,6 +98,10 @@ where
     T: Send,
     F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, Error>> + Send,
 {
+    fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
     fn run<'j>(&'j mut self, write: &'j mut Write) -> BoxFuture<'j, Result<(), Error>> {
         Box::pin(async move {
             if let Some(command) = self.command.take() {
@@ -120,20 +129,27 @@ impl Writer {
         let (newest, _) = watch::channel(newest);
         let (state, _) = watch::channel(State::Running);
         let commits = Arc::<AtomicU64>::default();
-        let writer =
-            Self { queue, newest: newest.clone(), state: state.clone(), commits: Arc::clone(&commits) };
-        let work = Work { engine, clock, tick, newest, commits, connection: None, busy_since: None };
+        let statements = Arc::<AtomicU64>::default();
+        let writer = Self {
+            queue,
+            newest: newest.clone(),
+            state: state.clone(),
+            commits: Arc::clone(&commits),
+            statements: Arc::clone(&statements),
+        };
+        let work =
+            Work { engine, clock, tick, newest, commits, statements, connection: None, busy_since: None };
         tokio::spawn(work.run(jobs, state));
         writer
     }
 
-    pub(super) async fn write<T, F>(&self, command: F) -> Result<T, Error>
+    pub(super) async fn write<T, F>(&self, needs: Needs, command: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, Error>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task { command: Some(command), outcome: None, reply };
+        let task = Task { needs, command: Some(command), outcome: None, reply };
         self.queue.send(Box::new(task)).await.map_err(closed)?;
         answer.await.map_err(closed)?
     }
@@ -163,6 +179,10 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
+    pub(super) fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
     /// Lets the task finish what is queued, and waits for it.
     pub(super) async fn stop(&self) {
         let mut state = self.state.subscribe();
@@ -189,6 +209,7 @@ struct Work {
     tick: Tick,
     newest: watch::Sender<Newest>,
     commits: Arc<AtomicU64>,
+    statements: Arc<AtomicU64>,
     connection: Option<Connection>,
     busy_since: Option<Instant>,
 }
@@ -258,19 +279,23 @@ impl Work {
         jobs: &mut [Box<dyn Job>],
     ) -> Result<Newest, Error> {
         let (before, due_before) = (head.revision, head.due_at);
-        let mut write = Write::new(connection, head, self.clock.now());
+        let mut write = Write::new(connection, head, self.clock.now(), Memory::default());
         if write.head().due_at.is_some_and(|due| due <= write.now()) {
             (self.tick)(&mut write).await?;
         }
+        let needs: Vec<&Needs> = jobs.iter().map(|job| job.needs()).collect();
+        write.foresee(&needs).await?;
         for job in jobs {
             job.run(&mut write).await?;
             write.undo().await?;
         }
-        let (mut connection, head) = write.into_parts();
+        write.settle().await?;
+        let (mut connection, head, _) = write.into_parts();
         if (head.revision, head.due_at) != (before, due_before) {
             connection.execute(stored(&head)).await?;
         }
         connection.execute(Statement::new("COMMIT")).await?;
+        self.statements.fetch_add(connection.count(), Ordering::Relaxed);
         self.connection = Some(connection);
         Ok(Newest::of(&head))
     }
