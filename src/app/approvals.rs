@@ -80,7 +80,7 @@ async fn retire_parts(write: &mut Write, approval: &Approval) -> Result<(), Erro
         let version = present::<Transition>(write, accepted.transition.id.as_str()).await?;
         write.retire(&version, touches.clone());
     }
-    write.close_spans(&approval.id).await?;
+    write.close_spans(&approval.id);
     Ok(())
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn settle_case(write: &mut Write, id: &ApprovalId, action: Acti
     let before = present::<Case>(write, id.as_str()).await?;
     let workflow = workflow_of(write, &before.value.approval.authority).await?;
     let spans = write.timeline(id).await?.spans(&workflow);
-    write.put_spans(id, &spans).await?;
+    write.put_spans(id, &spans);
     let today = write.now().date();
     if let Some(next) = next_change(&spans, today) {
         write.falls_due(next);

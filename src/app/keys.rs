@@ -196,7 +196,7 @@ pub async fn revoke(write: &mut Write, actor: &Actor, id: &KeyId, keyring: &Keyr
     actor.may_manage_keys()?;
     let now = write.now();
     write.revoke_key(id, now).await?;
-    let (key, _) = write.key(id).await?.ok_or_else(|| Error::UnknownKey(id.clone()))?;
+    let (key, _) = write.reading().await?.key(id).await?.ok_or_else(|| Error::UnknownKey(id.clone()))?;
     // Before the commit, so that nobody who learns of it can still be let in by memory.
     keyring.distrust(id);
     Ok(key)
@@ -211,7 +211,7 @@ pub async fn first(register: &Register) -> Result<Option<Secret>, Error> {
     register
         .write(|write| {
             Box::pin(async move {
-                if write.key_count().await? > 0 {
+                if write.reading().await?.key_count().await? > 0 {
                     return Ok(Ok(None));
                 }
                 let name =

@@ -97,7 +97,8 @@ async fn held_against(
     };
     // What the command has done so far is judged as well.
     write.flush().await?;
-    let Supposed { answer, .. } = determinations::answer(write, &question, &[], present).await?;
+    let Supposed { answer, .. } =
+        determinations::answer(write.reading().await?, &question, &[], present).await?;
     let breaks = |reason: &Reason| reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
     if movement.overage_reason.is_none() && answer.reasons.iter().any(breaks) {
         let limits = answer.reasons.into_iter().filter(breaks).collect();

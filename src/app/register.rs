@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::domain::text::Name;
 use crate::domain::thing::Kind;
 use crate::domain::time::Moment;
-use crate::store::{self, Address, BoxFuture, Store, Wanted, Write};
+use crate::store::{self, Address, BoxFuture, Needs, Store, Wanted, Write};
 
 /// How often the register looks whether a date has passed or another process has written.
 const LOOK: Duration = Duration::from_millis(500);
@@ -72,6 +72,19 @@ impl Register {
         F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, store::Error>> + Send + 'static,
     {
         self.store.write(command).await
+    }
+
+    /// The same for a command of which it is known what it needs; see [`Store::write_with`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::write`].
+    pub async fn write_with<T, F>(&self, needs: Needs, command: F) -> Result<T, store::Error>
+    where
+        T: Send + 'static,
+        F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, store::Error>> + Send + 'static,
+    {
+        self.store.write_with(needs, command).await
     }
 
     /// Looks once whether a date has passed, and records what follows; the look itself tells those who

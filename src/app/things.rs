@@ -214,7 +214,7 @@ pub async fn retire<T: Resource>(
     precondition.allows(before.since)?;
     let thing = before.value.thing_ref();
     // A case's transitions are part of it and leave with it.
-    let mut by = write.referring(&thing, NAMED).await?;
+    let mut by = write.reading().await?.referring(&thing, NAMED).await?;
     by.retain(|other| T::KIND != Kind::Approval || other.kind != Kind::Transition);
     if !by.is_empty() {
         return Err(Refusal::InUse { thing, by }.into());

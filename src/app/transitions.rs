@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::thing::{Kind, Thing as _, ThingRef};
 use crate::domain::timeline::{Acceptance, Accepted};
 use crate::domain::transition::Transition;
-use crate::store::{Presence, Version, Write};
+use crate::store::{Needs, Presence, Version, Write};
 
 /// Accepts a transition, or takes note that it is on record already. Of one on record only the
 /// retraction can differ.
@@ -48,6 +48,14 @@ pub async fn put(
             place(write, &case.value, None, transition).await
         }
     }
+}
+
+/// What it takes to accept a transition.
+#[must_use]
+pub fn needs(transition: &Transition) -> Needs {
+    let mut things: Vec<ThingRef> = transition.references().into_iter().map(|named| named.to).collect();
+    things.push(transition.thing_ref());
+    Needs { things, cases: vec![transition.approval.clone()], reply: None }
 }
 
 /// The case whose timeline a transition is posted to.

@@ -17,7 +17,7 @@ use super::schema::{
     Field, citations, dated, id, named, nullable, optional, read_only, required, stage_id, text, truth,
     written,
 };
-use super::write::{Answer, write};
+use super::write::{Answer, write, write_with};
 use crate::app::{Error, Position, transitions};
 use crate::domain::approval::Case;
 use crate::domain::fault::{FaultCode, Faults};
@@ -197,7 +197,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
     let id = new_id(&call, Kind::Transition, &object)?;
     of_case(&mut object, &approval)?;
     let transition: Transition = thing(object, &id)?;
-    write(&call, move |write, given| {
+    write_with(&call, transitions::needs(&transition), move |write, given| {
         Box::pin(async move {
             transitions::case(write, &transition.approval).await?;
             let location = format!("/v1/approvals/{}/transitions/{}", transition.approval, transition.id);

@@ -10,7 +10,7 @@ use super::call::Call;
 use super::conditional::{marked, precondition};
 use super::problem::{Code, Problem, Wrong};
 use super::refusals::{problem, store_problem};
-use crate::app::{BoxFuture, Effect, Error, Maker, Precondition, Reply, StoreError, Write, Written};
+use crate::app::{BoxFuture, Effect, Error, Maker, Needs, Precondition, Reply, StoreError, Write, Written};
 use crate::domain::actor::Actor;
 use crate::domain::text::{Name, Reason};
 
@@ -101,6 +101,14 @@ pub(crate) async fn write<F>(call: &Call, command: F) -> Result<Response, Proble
 where
     F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send + 'static,
 {
+    write_with(call, Needs::default(), command).await
+}
+
+/// The same for a command of which it is known what it needs.
+pub(crate) async fn write_with<F>(call: &Call, mut needs: Needs, command: F) -> Result<Response, Problem>
+where
+    F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send + 'static,
+{
     let terms = Terms {
         actor: call.actor.clone(),
         headers: call.headers.clone(),
@@ -109,7 +117,8 @@ where
         digest: digest(call),
         on_trial: call.params.flag("dry_run")?,
     };
-    let ready = call.app.register.write(move |write| Box::pin(run(write, terms, command))).await;
+    needs.reply = terms.key.as_ref().map(|key| (terms.actor.name().to_owned(), key.clone()));
+    let ready = call.app.register.write_with(needs, move |write| Box::pin(run(write, terms, command))).await;
     Ok(ready.map_err(|error| store_problem(&error))??.response())
 }
 
@@ -136,7 +145,7 @@ where
     };
     let ready = settle(write, &terms, outcome).await?;
     if let Some(key) = terms.key.filter(|_| ready.kept && !terms.on_trial) {
-        write.keep_reply(&actor, &key, ready.reply(terms.digest)).await?;
+        write.keep_reply(&actor, &key, ready.reply(terms.digest));
     }
     Ok(Ok(ready))
 }

@@ -127,7 +127,7 @@ impl Write {
              AND authority = $3 ORDER BY id",
         );
         let statement = statement.with(company.as_str()).with(chip.as_str()).with(authority.as_str());
-        let rows: Vec<Filed> = self.connection().fetch_all(statement).await?;
+        let rows: Vec<Filed> = self.queried().await?.fetch_all(statement).await?;
         rows.iter().map(Filed::version).collect()
     }
 
@@ -141,7 +141,7 @@ impl Write {
         let statement = Statement::new(
             "SELECT id, since, document FROM approval WHERE until IS NULL AND authority = $1 ORDER BY id",
         );
-        let rows: Vec<Filed> = self.connection().fetch_all(statement.with(authority.as_str())).await?;
+        let rows: Vec<Filed> = self.queried().await?.fetch_all(statement.with(authority.as_str())).await?;
         rows.iter().map(Filed::version).collect()
     }
 }

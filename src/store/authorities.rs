@@ -56,7 +56,7 @@ impl Write {
         let statement = Statement::new(
             "SELECT id, since, document FROM authority WHERE until IS NULL AND workflow = $1 ORDER BY id",
         );
-        let rows: Vec<Filed> = self.connection().fetch_all(statement.with(workflow.as_str())).await?;
+        let rows: Vec<Filed> = self.queried().await?.fetch_all(statement.with(workflow.as_str())).await?;
         rows.iter().map(Filed::version).collect()
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::time::Moment;
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 /// A moment as a column holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Stamp(pub(super) Moment);
 
 impl Stamp {

@@ -106,7 +106,7 @@ impl Write {
             .with(newest)
             .with(made_at)
             .with(receipt.document.as_str());
-        self.connection().execute(statement).await?;
+        self.queried().await?.execute(statement).await?;
         Ok(())
     }
 }

@@ -40,7 +40,8 @@ impl Write {
                 Statement::new("SELECT id FROM ").push(table).push(" WHERE until IS NULL AND ").push(column);
             let statement =
                 statement.push(" > ").bind(after).push(" AND ").push(column).push(" <= ").bind(by);
-            let rows: Vec<(String,)> = self.connection().fetch_all(statement.push(" ORDER BY id")).await?;
+            let rows: Vec<(String,)> =
+                self.queried().await?.fetch_all(statement.push(" ORDER BY id")).await?;
             passed.extend(
                 rows.into_iter().map(|(id,)| Passed { thing: ThingRef::new(kind, id), bound: column }),
             );
@@ -63,7 +64,7 @@ impl Write {
             [] => statement,
             begun => statement.push(" OR period IN (").bind_all(begun.iter().copied()).push(")"),
         };
-        let rows: Vec<(String,)> = self.connection().fetch_all(statement.push(") ORDER BY id")).await?;
+        let rows: Vec<(String,)> = self.queried().await?.fetch_all(statement.push(") ORDER BY id")).await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
@@ -82,7 +83,7 @@ impl Write {
              AND stage IS NOT NULL AND company IS NOT NULL AND chip IS NOT NULL AND authority IS NOT NULL
              AND on_date > $1 AND on_date <= $2 ORDER BY company, chip, authority",
         );
-        self.connection().fetch_all(statement.with(after.to_string()).with(by.to_string())).await
+        self.queried().await?.fetch_all(statement.with(after.to_string()).with(by.to_string())).await
     }
 
     /// The next moment at which a date changes something by passing.
@@ -96,7 +97,7 @@ impl Write {
         for (_, table, column) in BOUNDS {
             let statement = Statement::new("SELECT min(").push(column).push(") FROM ").push(table);
             let statement = statement.push(" WHERE until IS NULL AND ").push(column).push(" > ").bind(after);
-            let (found,): (Option<Stamp>,) = self.connection().fetch_one(statement).await?;
+            let (found,): (Option<Stamp>,) = self.queried().await?.fetch_one(statement).await?;
             earliest(found.map(|stamp| stamp.0));
         }
         for days in [
@@ -105,13 +106,13 @@ impl Write {
             "SELECT min(on_date) FROM report WHERE until IS NULL AND status = 'open' AND stage IS NOT NULL AND on_date > ",
         ] {
             let statement = Statement::new(days).bind(after.date().to_string());
-            let (found,): (Option<String>,) = self.connection().fetch_one(statement).await?;
+            let (found,): (Option<String>,) = self.queried().await?.fetch_one(statement).await?;
             earliest(found.and_then(|date| Date::try_from(date.as_str()).ok()).map(Moment::start_of));
         }
         let periods = Statement::new(
             "SELECT DISTINCT period FROM condition WHERE until IS NULL AND period IS NOT NULL",
         );
-        for (period,) in self.connection().fetch_all::<(String,)>(periods).await? {
+        for (period,) in self.queried().await?.fetch_all::<(String,)>(periods).await? {
             let next = Period::named(&period).and_then(|period| period.next(after.date()));
             earliest(next.map(Moment::start_of));
         }

@@ -90,7 +90,7 @@ impl Write {
         let renew = Statement::new("UPDATE head SET epoch = $1, copied = $2 WHERE one = 1")
             .with(epoch()?)
             .with(false);
-        self.connection().execute(renew).await?;
+        self.queried().await?.execute(renew).await?;
         Ok(())
     }
 }

@@ -116,7 +116,7 @@ impl Write {
         let statement = statement.with(key.id.as_str()).with(key.name.as_str()).with(key.owner.as_str());
         let statement =
             statement.with(key.role.to_string()).with(authorities.trim_end()).with(secret.to_vec());
-        self.connection().execute(statement.with(key.created_at).with(key.expires_at)).await?;
+        self.queried().await?.execute(statement.with(key.created_at).with(key.expires_at)).await?;
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Write {
     pub async fn revoke_key(&mut self, id: &KeyId, at: Moment) -> Result<(), Error> {
         let statement =
             Statement::new("UPDATE api_key SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL");
-        self.connection().execute(statement.with(at).with(id.as_str())).await?;
+        self.queried().await?.execute(statement.with(at).with(id.as_str())).await?;
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl Write {
         let statement = Statement::new(
             "UPDATE api_key SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)",
         );
-        self.connection().execute(statement.with(at).with(id.as_str())).await?;
+        self.queried().await?.execute(statement.with(at).with(id.as_str())).await?;
         Ok(())
     }
 }

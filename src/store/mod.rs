@@ -20,12 +20,17 @@ mod holdings;
 mod keys;
 mod labels;
 mod list;
+mod memory;
 mod movements;
+mod needs;
+mod outbox;
+mod pending;
 mod read;
 mod record;
 mod records;
 mod replies;
 mod reports;
+mod sending;
 mod sources;
 mod spans;
 mod statement;
@@ -50,6 +55,7 @@ pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
 pub use keys::SecretDigest;
 pub use labels::Found;
 pub use list::{Filter, Found as Listed, Listing, Page, Position, Query, Sort, SortKey, Takes};
+pub use needs::Needs;
 pub use read::{Read, Wanted};
 pub use record::{Narrowing, digest};
 pub use records::Extent;
@@ -114,7 +120,21 @@ impl Store {
         T: Send + 'static,
         F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, Error>> + Send + 'static,
     {
-        self.writer.write(command).await
+        self.writer.write(Needs::default(), command).await
+    }
+
+    /// The same for a command of which it is known what it needs: that is read for all commands of a batch
+    /// at once.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::write`].
+    pub async fn write_with<T, F>(&self, needs: Needs, command: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, Error>> + Send + 'static,
+    {
+        self.writer.write(needs, command).await
     }
 
     /// Waits until the register has a revision after this one, or may have.
@@ -166,6 +186,12 @@ impl Store {
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.writer.commits()
+    }
+
+    /// How many statements those took.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.writer.statements()
     }
 
     /// Finishes the commands in the queue and lets go of every connection.

@@ -58,7 +58,7 @@ impl Write {
         self.flush().await?;
         let statement = Statement::new("SELECT id FROM movement WHERE approval = $1 ORDER BY id LIMIT $2");
         let statement = statement.with(approval.as_str()).with(limit);
-        let rows: Vec<(String,)> = self.connection().fetch_all(statement).await?;
+        let rows: Vec<(String,)> = self.queried().await?.fetch_all(statement).await?;
         Ok(rows.into_iter().map(|(id,)| ThingRef::new(Kind::Movement, id)).collect())
     }
 
@@ -80,7 +80,7 @@ impl Write {
             "SELECT id, since, document FROM movement WHERE company = $1 AND kind = $2 AND external_ref = $3",
         );
         let statement = statement.with(company.as_str()).with(kind.as_str()).with(external_ref.as_str());
-        let row: Option<Filed> = self.connection().fetch_optional(statement).await?;
+        let row: Option<Filed> = self.queried().await?.fetch_optional(statement).await?;
         row.as_ref().map(Filed::version).transpose()
     }
 }

@@ -25,26 +25,28 @@ impl Write {
     ///
     /// [`Error::Database`].
     pub async fn kept_reply(&mut self, actor: &str, key: &str) -> Result<Option<Reply>, Error> {
+        let of = (actor.to_owned(), key.to_owned());
+        if let Some(known) = self.memory.replies.get(&of) {
+            return Ok(known.clone());
+        }
         let statement = Statement::new(
             "SELECT request_digest, status, headers, body FROM reply WHERE actor = $1 AND idempotency_key = $2",
         );
-        self.connection().fetch_optional(statement.with(actor).with(key)).await
+        self.queried().await?.fetch_optional(statement.with(actor).with(key)).await
     }
 
     /// Keeps an answer.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`].
-    pub async fn keep_reply(&mut self, actor: &str, key: &str, reply: Reply) -> Result<(), Error> {
-        let at = self.now();
-        let statement = Statement::new(
-            "INSERT INTO reply (actor, idempotency_key, request_digest, status, headers, body, kept_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        );
-        let statement = statement.with(actor).with(key).with(reply.request_digest).with(reply.status);
-        self.connection().execute(statement.with(reply.headers).with(reply.body).with(at)).await?;
-        Ok(())
+    pub fn keep_reply(&mut self, actor: &str, key: &str, reply: Reply) {
+        self.outbox.reply(vec![
+            actor.into(),
+            key.into(),
+            reply.request_digest.clone().into(),
+            reply.status.into(),
+            reply.headers.as_str().into(),
+            reply.body.clone().into(),
+            self.now().into(),
+        ]);
+        self.memory.replies.insert((actor.to_owned(), key.to_owned()), Some(reply));
     }
 
     /// Forgets the answers kept before a moment.
@@ -53,6 +55,9 @@ impl Write {
     ///
     /// [`Error::Database`].
     pub async fn forget_replies(&mut self, before: Moment) -> Result<u64, Error> {
-        self.connection().execute(Statement::new("DELETE FROM reply WHERE kept_at < $1").with(before)).await
+        self.queried()
+            .await?
+            .execute(Statement::new("DELETE FROM reply WHERE kept_at < $1").with(before))
+            .await
     }
 }

@@ -7,6 +7,7 @@ use super::table::{Cells, Filed, Stored, Table};
 use super::write::Write;
 use crate::domain::approval::Approval;
 use crate::domain::report::{Modality, Report, ReportStatus};
+use crate::domain::thing::Kind;
 use crate::domain::vocabulary::Vocabulary as _;
 
 impl Stored for Report {
@@ -50,16 +51,26 @@ impl Write {
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if a document is.
     pub async fn open_reports(&mut self, approval: &Approval) -> Result<Vec<Report>, Error> {
-        self.flush().await?;
+        // Reports that this command changes are asked for anew, and not remembered before they are recorded.
+        let changed = self.alters(Kind::Report);
+        if changed {
+            self.flush().await?;
+        }
+        let Approval { company, chip, authority, .. } = approval;
+        let parties = (company.to_string(), chip.to_string(), authority.to_string());
+        if let Some(known) = self.memory.reports.get(&parties).filter(|_| !changed) {
+            return known.iter().map(|row| Ok(row.version::<Report>()?.value)).collect();
+        }
         let statement = Statement::new(
             "SELECT id, since, document FROM report WHERE until IS NULL AND company = $1 AND chip = $2
              AND authority = $3 AND status = 'open' AND stage IS NOT NULL ORDER BY id",
         );
-        let statement = statement
-            .with(approval.company.as_str())
-            .with(approval.chip.as_str())
-            .with(approval.authority.as_str());
+        let statement = statement.with(company.as_str()).with(chip.as_str()).with(authority.as_str());
         let rows: Vec<Filed> = self.connection().fetch_all(statement).await?;
-        rows.iter().map(|row| Ok(row.version::<Report>()?.value)).collect()
+        let reports = rows.iter().map(|row| Ok(row.version::<Report>()?.value)).collect();
+        if !changed {
+            self.memory.reports.insert(parties, rows);
+        }
+        reports
     }
 }

@@ -1,6 +1,7 @@
 //! The stages of cases as spans of time, so that the stage at any pair of times is one look-up.
 
 use super::error::Error;
+use super::outbox::{Outbox, SPANS};
 use super::statement::{Cell, Statement};
 use super::write::Write;
 use crate::domain::id::ApprovalId;
@@ -8,7 +9,16 @@ use crate::domain::time::Date;
 use crate::domain::timeline::Span;
 
 /// A span as its row holds it: first day (empty for the beginning of time), end, stage.
-type SpanRow = (String, Option<String>, String);
+pub(super) type SpanRow = (String, Option<String>, String);
+
+/// The spans that the revision being made gives to a case.
+pub(super) struct NewSpans {
+    pub(super) rows: Vec<SpanRow>,
+    /// Whether they still have to be written.
+    pub(super) dirty: bool,
+    /// Whether this revision has written spans of the case already.
+    written: bool,
+}
 
 fn written(span: &Span) -> SpanRow {
     let from = span.from.map_or_else(String::new, |date| date.to_string());
@@ -17,53 +27,73 @@ fn written(span: &Span) -> SpanRow {
 
 /// A span as the values of its columns.
 pub(super) fn cells(approval: &ApprovalId, span: &Span) -> Vec<Cell> {
-    let (from, to, stage) = written(span);
-    vec![approval.as_str().into(), from.into(), to.into(), stage.into()]
+    row(approval.as_str(), &written(span))
+}
+
+fn row(approval: &str, (from, to, stage): &SpanRow) -> Vec<Cell> {
+    vec![approval.into(), from.as_str().into(), to.clone().into(), stage.as_str().into()]
 }
 
 impl Write {
     /// Makes these the spans of a case.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`].
-    pub async fn put_spans(&mut self, approval: &ApprovalId, spans: &[Span]) -> Result<(), Error> {
-        self.flush().await?;
-        self.savepoint().await?;
+    pub fn put_spans(&mut self, approval: &ApprovalId, spans: &[Span]) {
+        let written_before = self.spans.get(approval.as_str()).is_some_and(|spans| spans.written);
+        let rows = spans.iter().map(written).collect();
+        let spans = NewSpans { rows, dirty: true, written: written_before };
+        self.spans.insert(approval.as_str().to_owned(), spans);
+    }
+
+    /// Sends the spans that are still to be written on their way.
+    pub(super) async fn send_spans(&mut self, outbox: &mut Outbox) -> Result<(), Error> {
         let revision = self.next_revision();
-        if !self.spanned.insert(approval.as_str().to_owned()) {
-            self.take_back_spans(approval, revision).await?;
+        for (approval, mut spans) in std::mem::take(&mut self.spans) {
+            if std::mem::take(&mut spans.dirty) {
+                let current = self.spans_of(&approval).await?;
+                for old in current.iter().filter(|old| !spans.rows.contains(old)) {
+                    let key = vec![approval.as_str().into(), old.0.as_str().into()];
+                    outbox.close_side(&SPANS, key, revision);
+                }
+                for new in spans.rows.iter().filter(|new| !current.contains(new)) {
+                    outbox.open_side(&SPANS, row(&approval, new), revision);
+                }
+                spans.written = true;
+            }
+            self.spans.insert(approval, spans);
+        }
+        Ok(())
+    }
+
+    /// The spans of a case as the last revision left them.
+    async fn spans_of(&mut self, approval: &str) -> Result<Vec<SpanRow>, Error> {
+        if let Some(spans) = self.memory.spans.get(approval) {
+            return Ok(spans.clone());
         }
         let statement = Statement::new(
             "SELECT valid_from, valid_to, stage FROM stage_span WHERE until IS NULL AND approval = $1",
         );
-        let current: Vec<SpanRow> = self.connection().fetch_all(statement.with(approval.as_str())).await?;
-        let wanted: Vec<SpanRow> = spans.iter().map(written).collect();
-        let closed = current.iter().filter(|row| !wanted.contains(row));
-        let closed = closed.map(|row| vec![approval.as_str().into(), row.0.as_str().into()]).collect();
-        let opened = spans.iter().filter(|span| !current.contains(&written(span)));
-        let opened = opened.map(|span| [cells(approval, span), vec![revision.into()]].concat()).collect();
-        self.close("stage_span", &["approval", "valid_from"], closed).await?;
-        let insert = "INSERT INTO stage_span (approval, valid_from, valid_to, stage, since) VALUES ";
-        self.insert(Statement::new(insert), opened, "").await
+        let spans: Vec<SpanRow> = self.connection().fetch_all(statement.with(approval)).await?;
+        self.memory.spans.insert(approval.to_owned(), spans.clone());
+        Ok(spans)
     }
 
-    /// Undoes what this revision has done to a case's spans so far.
-    async fn take_back_spans(&mut self, approval: &ApprovalId, revision: i64) -> Result<(), Error> {
-        let opened = Statement::new("DELETE FROM stage_span WHERE approval = $1 AND since = $2");
-        self.connection().execute(opened.with(approval.as_str()).with(revision)).await?;
-        let closed = Statement::new("UPDATE stage_span SET until = NULL WHERE approval = $1 AND until = $2");
-        self.connection().execute(closed.with(approval.as_str()).with(revision)).await?;
+    /// Undoes what this revision has written of spans that are to be written again.
+    pub(super) async fn take_back_spans(&mut self) -> Result<(), Error> {
+        let revision = self.next_revision();
+        let again = self.spans.iter().filter(|(_, spans)| spans.dirty && spans.written);
+        let again: Vec<String> = again.map(|(approval, _)| approval.clone()).collect();
+        for approval in again {
+            let opened = Statement::new("DELETE FROM stage_span WHERE approval = $1 AND since = $2");
+            self.connection().execute(opened.with(approval.as_str()).with(revision)).await?;
+            let closed =
+                Statement::new("UPDATE stage_span SET until = NULL WHERE approval = $1 AND until = $2");
+            self.connection().execute(closed.with(approval.as_str()).with(revision)).await?;
+        }
         Ok(())
     }
 
     /// Closes the spans of a case that leaves the record.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`].
-    pub async fn close_spans(&mut self, approval: &ApprovalId) -> Result<(), Error> {
-        self.put_spans(approval, &[]).await
+    pub fn close_spans(&mut self, approval: &ApprovalId) {
+        self.put_spans(approval, &[]);
     }
 
     /// The cases for which another stage takes effect after one day and by another.
@@ -77,7 +107,7 @@ impl Write {
              ORDER BY approval",
         );
         let rows: Vec<(String,)> =
-            self.connection().fetch_all(statement.with(after.to_string()).with(by.to_string())).await?;
+            self.queried().await?.fetch_all(statement.with(after.to_string()).with(by.to_string())).await?;
         Ok(rows.into_iter().map(|(approval,)| approval).collect())
     }
 }

@@ -37,7 +37,7 @@ pub(super) trait Row:
 impl<R> Row for R where R: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> {}
 
 /// A value bound to a parameter.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Cell {
     /// Text.
     Text(Option<String>),
@@ -193,6 +193,11 @@ impl Connection {
     /// A connection to PostgreSQL.
     pub(super) fn postgres(to: impl DerefMut<Target = PgConnection> + Send + 'static) -> Self {
         Self { to: To::Postgres(Box::new(to)), statements: 0 }
+    }
+
+    /// How many statements it has run since it was last asked.
+    pub(super) fn count(&mut self) -> u64 {
+        std::mem::take(&mut self.statements)
     }
 
     /// Runs a statement and tells how many rows it touched.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::error::Error;
+use super::outbox::{close_all, insert_all};
 use super::read::Read;
 use super::statement::{Cell, Statement};
 use super::verify::Findings;
@@ -105,6 +106,11 @@ impl Ledger {
         self.referred.get(&(company.clone(), kind, external_ref.clone())).cloned()
     }
 
+    /// Whether movements are still to be added to the rows.
+    pub(super) fn has_booked(&self) -> bool {
+        !self.booked.is_empty()
+    }
+
     fn enter(&mut self, movement: &Movement, total: Totals) {
         self.pairs.insert((movement.company.clone(), movement.chip.clone()), total);
         if let Some(external_ref) = &movement.external_ref {
@@ -167,7 +173,7 @@ impl Write {
         let statement =
             statement.push(" FROM holding t WHERE t.until IS NULL AND t.company = ").bind(company.as_str());
         let statement = statement.push(" AND t.chip = ").bind(chip.as_str());
-        Ok(self.connection().fetch_one::<SumsRow>(statement).await?.into())
+        Ok(self.queried().await?.fetch_one::<SumsRow>(statement).await?.into())
     }
 
     /// Adds the movements booked so far to the rows.
@@ -198,8 +204,8 @@ impl Write {
         let revision = self.next_revision();
         // Within one revision a row is replaced, not versioned twice.
         let closed = sums.iter().filter(|(_, sum)| sum.since.is_some_and(|since| since < revision));
-        let closed = closed.map(|(key, _)| cells(key)).collect();
-        self.close(table.name, table.key, closed).await?;
+        let closed = closed.map(|(key, _)| [cells(key), vec![revision.into()]].concat()).collect();
+        close_all(self.connection(), table.name, table.key, closed).await?;
         let rows = sums.iter().map(|(key, sum)| row(key, sum.totals, revision)).collect();
         let insert = Statement::new("INSERT INTO ").push(table.name).push(" (company, chip, ");
         let insert = insert
@@ -209,7 +215,7 @@ impl Write {
             ", since) DO UPDATE SET ordered = excluded.ordered, cancelled = excluded.cancelled,
              shipped = excluded.shipped, delivered = excluded.delivered, returned = excluded.returned",
         );
-        self.insert_with(insert, rows, &replace).await
+        insert_all(self.connection(), &insert, rows, &replace).await
     }
 
     async fn load_sums(
@@ -224,7 +230,7 @@ impl Write {
                 .push(" AS part, t.since, t.ordered, t.cancelled, t.shipped, t.delivered, t.returned FROM ");
             let statement = statement.bind_keys(some).push(" JOIN ").push(table.name);
             let statement = statement.push(" t ON t.until IS NULL").matching(table.key);
-            for current in self.connection().fetch_all::<CurrentRow>(statement).await? {
+            for current in self.queried().await?.fetch_all::<CurrentRow>(statement).await? {
                 let key = (current.company, current.chip, current.part);
                 sums.insert(key, Sum { since: Some(current.since), totals: current.sums.into() });
             }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::error::Error;
+use super::outbox::Versioned;
 use super::statement::{Cell, Statement};
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::thing::{Kind, Thing};
@@ -57,25 +58,18 @@ pub(super) enum PartTable {
 impl PartTable {
     pub(super) const ALL: &'static [Self] = &[Self::Label, Self::WorkflowStage];
 
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Label => "label",
-            Self::WorkflowStage => "workflow_stage",
-        }
+    /// The table as one of rows that hold between two revisions.
+    pub(super) fn versioned(self) -> Versioned {
+        let (name, columns): (_, [&[&str]; 2]) = match self {
+            Self::Label => ("label", [&["kind", "id", "text"], &["folded"]]),
+            Self::WorkflowStage => ("workflow_stage", [&["workflow", "stage"], &["phase"]]),
+        };
+        Versioned { name, columns, replaces: false }
     }
 
+    /// The columns of its key.
     pub(super) fn key(self) -> &'static [&'static str] {
-        match self {
-            Self::Label => &["kind", "id", "text"],
-            Self::WorkflowStage => &["workflow", "stage"],
-        }
-    }
-
-    pub(super) fn insert(self) -> &'static str {
-        match self {
-            Self::Label => "INSERT INTO label (kind, id, text, folded, since) VALUES ",
-            Self::WorkflowStage => "INSERT INTO workflow_stage (workflow, stage, phase, since) VALUES ",
-        }
+        self.versioned().columns[0]
     }
 }
 

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
-use super::table::{Cells, Filed, Stored, Table, Version, holds};
+use super::table::{At, Cells, Filed, Stored, Table, Version, holds};
 use super::write::Write;
 use crate::domain::id::{ApprovalId, AuthorityId, StageId};
 use crate::domain::thing::{Kind, ThingRef};
@@ -28,19 +28,27 @@ impl Stored for Transition {
     }
 }
 
+/// A transition, its case, and when it was accepted.
 #[derive(sqlx::FromRow)]
-struct AcceptedRow {
+pub(super) struct AcceptedRow {
+    pub(super) approval: String,
     #[sqlx(flatten)]
     filed: Filed,
     revision: i64,
     ordinal: i64,
 }
 
+impl AcceptedRow {
+    pub(super) fn accepted(self) -> (Filed, Acceptance) {
+        (self.filed, Acceptance { revision: self.revision, ordinal: self.ordinal })
+    }
+}
+
 /// When a transition was accepted is written in the change that brought it on record.
-const ACCEPTED: &str = "SELECT t.id, t.since, t.document, c.revision, c.ordinal
+pub(super) const ACCEPTED: &str = "SELECT t.approval, t.id, t.since, t.document, c.revision, c.ordinal
     FROM transition t JOIN transition_identity i ON i.id = t.id
     JOIN change c ON c.kind = 'transition' AND c.id = t.id AND c.revision = i.created
-    WHERE t.approval = ";
+    WHERE t.approval ";
 
 impl Read {
     /// A case's transitions and when each was accepted, in order of effective date, ties by acceptance.
@@ -52,11 +60,12 @@ impl Read {
         &mut self,
         approval: &ApprovalId,
     ) -> Result<Vec<(Version<Transition>, Acceptance)>, Error> {
-        let statement = holds(Statement::new(ACCEPTED).bind(approval.as_str()).push(" AND "), "t", self.at);
+        let statement = Statement::new(ACCEPTED).push("= ").bind(approval.as_str()).push(" AND ");
+        let statement = holds(statement, "t", self.at);
         let statement = statement.push(" ORDER BY t.effective_on, c.revision, c.ordinal");
         let rows: Vec<AcceptedRow> = self.connection.fetch_all(statement).await?;
-        let accepted = |row: &AcceptedRow| Acceptance { revision: row.revision, ordinal: row.ordinal };
-        rows.iter().map(|row| Ok((row.filed.version()?, accepted(row)))).collect()
+        let accepted = rows.into_iter().map(AcceptedRow::accepted);
+        accepted.map(|(filed, acceptance)| Ok((filed.version()?, acceptance))).collect()
     }
 }
 
@@ -69,13 +78,29 @@ impl Write {
     pub async fn timeline(&mut self, approval: &ApprovalId) -> Result<Timeline, Error> {
         let mut pending = self.pending_transitions(approval)?;
         let mut accepted = Vec::new();
-        for (version, acceptance) in self.transitions(approval).await? {
-            let changed = pending.remove(version.value.id.as_str()).map(|(transition, _)| transition);
-            accepted.push(Accepted { transition: changed.unwrap_or(version.value), acceptance });
+        for (filed, acceptance) in self.recorded_transitions(approval.as_str()).await? {
+            let transition = match pending.remove(&filed.id) {
+                Some((changed, _)) => changed,
+                None => filed.version::<Transition>()?.value,
+            };
+            accepted.push(Accepted { transition, acceptance: *acceptance });
         }
         let created = pending.into_values();
         accepted.extend(created.map(|(transition, acceptance)| Accepted { transition, acceptance }));
         Ok(Timeline::new(accepted))
+    }
+
+    /// The transitions of a case as the last revision left them, and when each was accepted.
+    async fn recorded_transitions(&mut self, approval: &str) -> Result<&[(Filed, Acceptance)], Error> {
+        if !self.memory.timelines.contains_key(approval) {
+            // What this command has flushed is no part of the last revision, and what it has closed still is.
+            let at = At { revision: self.head.revision, newest: false };
+            let statement = Statement::new(ACCEPTED).push("= ").bind(approval).push(" AND ");
+            let rows: Vec<AcceptedRow> = self.connection().fetch_all(holds(statement, "t", at)).await?;
+            let accepted = rows.into_iter().map(AcceptedRow::accepted).collect();
+            self.memory.timelines.insert(approval.to_owned(), accepted);
+        }
+        Ok(self.memory.timelines.get(approval).map_or(&[], Vec::as_slice))
     }
 
     /// Which of these stages of an authority's workflow are used: cases there have been at them, or reports
@@ -101,7 +126,7 @@ impl Write {
         );
         let statement = any(statement.bind(authority.as_str()).push(" AND r.stage IN ("));
         let statement = statement.push(" ORDER BY stage, kind, id LIMIT 100");
-        let rows: Vec<(String, String, String)> = self.connection().fetch_all(statement).await?;
+        let rows: Vec<(String, String, String)> = self.queried().await?.fetch_all(statement).await?;
         let row = |(stage, kind, id): (String, String, String)| {
             Some((StageId::try_from(stage.as_str()).ok()?, ThingRef::new(Kind::named(&kind)?, id)))
         };

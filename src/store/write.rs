@@ -1,23 +1,27 @@
 //! Writing: the changes of one command, gathered and then written as one revision.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::{Deref, DerefMut};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 
 use super::error::Error;
 use super::head::Head;
+use super::memory::Memory;
+use super::outbox::Outbox;
+use super::pending::{Pending, Side};
 use super::read::Read;
 use super::record::digest;
-use super::statement::{Cell, Connection, Statement};
+use super::sending::send_record;
+use super::spans::NewSpans;
+use super::statement::{Connection, Statement};
 use super::sums::Ledger;
-use super::table::{At, Filed, Part, PartTable, Presence, Stored, Table, Version, table};
+use super::table::{At, Filed, Presence, Stored, Version};
 use crate::domain::id::ApprovalId;
-use crate::domain::record::{Action, Change, Revision};
+use crate::domain::record::{Action, Revision};
 use crate::domain::text::{Name, Reason};
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Moment;
 use crate::domain::timeline::Acceptance;
 use crate::domain::transition::Transition;
-use crate::domain::vocabulary::Vocabulary as _;
 
 /// The most parameters a multi-row statement binds; SQLite takes 32,766.
 pub(super) const MOST_CELLS: usize = 30_000;
@@ -33,61 +37,23 @@ pub struct Maker {
     pub request_id: Name,
 }
 
-/// What is to become of one thing in the revision being made.
-struct Pending {
-    thing: ThingRef,
-    action: Action,
-    before: Option<Side>,
-    after: Option<Side>,
-    /// Things it touches without naming them.
-    touches: Vec<ThingRef>,
-    /// Whether its row still has to be written.
-    dirty: bool,
-}
-
-/// One side of a change: everything the store keeps of a thing.
-struct Side {
-    since: i64,
-    document: String,
-    cells: Vec<Cell>,
-    references: Vec<ThingRef>,
-    parts: Vec<Part>,
-}
-
-impl Side {
-    fn new<T: Stored>(thing: &T, since: i64) -> Self {
-        Self {
-            since,
-            document: thing.write().to_string(),
-            cells: thing.cells().0,
-            references: thing.references().into_iter().map(|reference| reference.to).collect(),
-            parts: thing.parts(),
-        }
-    }
-}
-
-/// A reference from a thing, or, if it is indirect, a thing that a change of it touches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Link {
-    to: ThingRef,
-    direct: bool,
-}
-
 /// The register at its newest revision, and the changes that make the next one.
 ///
-/// Everything read through it sees the changes made so far. Rows are written late and many at a time;
-/// a query over sets must be preceded by [`Write::flush`].
+/// Everything read by id sees the changes made so far. Rows are written late and many at a time, those of
+/// revisions too: whatever else is read comes through [`Write::reading`], which has them written first, and a
+/// query that is to see the changes of the revision being made must be preceded by [`Write::flush`].
 pub struct Write {
     read: Read,
     now: Moment,
-    pending: Vec<Pending>,
+    pub(super) pending: Vec<Pending>,
     index: HashMap<ThingRef, usize>,
     ledger: Ledger,
-    /// Things as the last revision left them. Nobody else writes as long as this lives, so what was read
-    /// for one command of a batch need not be read again for the next.
-    seen: HashMap<ThingRef, Filed>,
-    /// The cases whose spans the revision being made has put already.
-    pub(super) spanned: HashSet<String>,
+    /// What is known of the register as the last revision left it.
+    pub(super) memory: Memory,
+    /// Rows of revisions made that are still to be written.
+    pub(super) outbox: Outbox,
+    /// The spans that the revision being made gives to cases.
+    pub(super) spans: BTreeMap<String, NewSpans>,
     in_savepoint: bool,
     due_at: Option<Moment>,
 }
@@ -100,14 +66,8 @@ impl Deref for Write {
     }
 }
 
-impl DerefMut for Write {
-    fn deref_mut(&mut self) -> &mut Read {
-        &mut self.read
-    }
-}
-
 impl Write {
-    pub(super) fn new(connection: Connection, head: Head, now: Moment) -> Self {
+    pub(super) fn new(connection: Connection, head: Head, now: Moment, memory: Memory) -> Self {
         let now = now.max(head.recorded_at);
         let due_at = head.due_at;
         let at = At { revision: head.revision, newest: true };
@@ -118,20 +78,47 @@ impl Write {
             pending: Vec::new(),
             index: HashMap::new(),
             ledger: Ledger::default(),
-            seen: HashMap::new(),
-            spanned: HashSet::new(),
+            memory,
+            outbox: Outbox::default(),
+            spans: BTreeMap::new(),
             in_savepoint: false,
             due_at,
         }
     }
 
-    /// The connection, and the head as the commands have left it.
-    pub(super) fn into_parts(self) -> (Connection, Head) {
-        (self.read.connection, self.read.head)
+    /// The connection, the head as the commands have left it, and what is known of the register.
+    pub(super) fn into_parts(self) -> (Connection, Head, Memory) {
+        (self.read.connection, self.read.head, self.memory)
     }
 
+    /// The connection. What is read by it is either known to be untouched by the batch, or comes through
+    /// [`Self::queried`].
     pub(super) fn connection(&mut self) -> &mut Connection {
         &mut self.read.connection
+    }
+
+    /// The connection, once the rows of the revisions made are written.
+    pub(super) async fn queried(&mut self) -> Result<&mut Connection, Error> {
+        self.settle().await?;
+        Ok(self.connection())
+    }
+
+    /// The register as the last revision left it, with the changes that have been flushed since.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn reading(&mut self) -> Result<&mut Read, Error> {
+        self.settle().await?;
+        Ok(&mut self.read)
+    }
+
+    /// Writes the rows of the revisions made so far.
+    pub(super) async fn settle(&mut self) -> Result<(), Error> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        std::mem::take(&mut self.outbox).write(self.connection()).await
     }
 
     pub(super) fn ledger(&self) -> &Ledger {
@@ -170,7 +157,7 @@ impl Write {
         self.due_at = moment;
     }
 
-    fn pending(&self, thing: &ThingRef) -> Option<&Pending> {
+    pub(super) fn pending(&self, thing: &ThingRef) -> Option<&Pending> {
         self.index.get(thing).and_then(|index| self.pending.get(*index))
     }
 
@@ -189,18 +176,15 @@ impl Write {
 
     /// A thing as the last revision left it.
     async fn recorded<T: Stored>(&mut self, thing: ThingRef) -> Result<Presence<Version<T>>, Error> {
-        if let Some(filed) = self.seen.get(&thing) {
-            return Ok(Presence::Present(filed.version()?));
+        if !self.memory.things.contains_key(&thing) {
+            let presence = self.read.filed::<T>(&thing.id).await?;
+            self.memory.things.insert(thing.clone(), presence);
         }
-        match self.read.filed::<T>(&thing.id).await? {
-            Presence::Present(filed) => {
-                let version = filed.version()?;
-                self.seen.insert(thing, filed);
-                Ok(Presence::Present(version))
-            }
-            Presence::Retired => Ok(Presence::Retired),
-            Presence::Absent => Ok(Presence::Absent),
-        }
+        Ok(match self.memory.things.get(&thing) {
+            Some(Presence::Present(filed)) => Presence::Present(filed.version()?),
+            Some(Presence::Retired) => Presence::Retired,
+            Some(Presence::Absent) | None => Presence::Absent,
+        })
     }
 
     /// Which of these things are not on record, with the changes made so far.
@@ -215,7 +199,14 @@ impl Write {
             match self.pending(thing) {
                 Some(pending) if pending.after.is_none() => missing.push(thing.clone()),
                 Some(_) => {}
-                None if self.seen.contains_key(thing) => {}
+                None if self.memory.things.contains_key(thing) => {
+                    let presence = self.memory.things.get(thing);
+                    missing.extend(
+                        presence
+                            .filter(|presence| !matches!(presence, Presence::Present(_)))
+                            .map(|_| thing.clone()),
+                    );
+                }
                 None => open.entry(thing.kind).or_default().push(&thing.id),
             }
         }
@@ -284,97 +275,34 @@ impl Write {
         Ok(transitions)
     }
 
+    /// The pending change of a thing of a kind, if there is any.
+    pub(super) fn alters(&self, kind: Kind) -> bool {
+        self.pending.iter().any(|pending| pending.thing.kind == kind)
+    }
+
     /// Writes the rows of the changes made so far, so that queries over sets see them.
     ///
     /// # Errors
     ///
     /// [`Error::Database`].
     pub async fn flush(&mut self) -> Result<(), Error> {
-        if !self.pending.iter().any(|pending| pending.dirty) {
+        if !self.pending.iter().any(|pending| pending.dirty) && !self.spans.values().any(|spans| spans.dirty)
+        {
             return Ok(());
         }
         self.savepoint().await?;
-        for kind in Kind::ALL.iter().copied() {
-            self.flush_identities(kind).await?;
-        }
-        for kind in Kind::ALL.iter().copied() {
-            self.flush_versions(kind).await?;
-        }
-        self.flush_sums().await?;
-        for pending in &mut self.pending {
-            pending.dirty = false;
-        }
-        Ok(())
+        self.take_back_spans().await?;
+        let mut outbox = Outbox::default();
+        self.send_versions(&mut outbox);
+        self.send_spans(&mut outbox).await?;
+        outbox.write(self.connection()).await?;
+        self.flush_sums().await
     }
 
     pub(super) async fn savepoint(&mut self) -> Result<(), Error> {
         if !self.in_savepoint {
-            self.connection().execute(Statement::new("SAVEPOINT command")).await?;
+            self.queried().await?.execute(Statement::new("SAVEPOINT command")).await?;
             self.in_savepoint = true;
-        }
-        Ok(())
-    }
-
-    async fn flush_identities(&mut self, kind: Kind) -> Result<(), Error> {
-        let revision = self.next_revision();
-        let created =
-            |pending: &&Pending| pending.dirty && pending.thing.kind == kind && pending.before.is_none();
-        let rows: Vec<Vec<Cell>> = self
-            .pending
-            .iter()
-            .filter(created)
-            .map(|pending| vec![pending.thing.id.as_str().into(), revision.into()])
-            .collect();
-        let insert = Statement::new("INSERT INTO ").push(table(kind).identity).push(" (id, created) VALUES ");
-        self.insert(insert, rows, " ON CONFLICT (id) DO NOTHING").await
-    }
-
-    async fn flush_versions(&mut self, kind: Kind) -> Result<(), Error> {
-        let revision = self.next_revision();
-        let Table { name, columns, .. } = *table(kind);
-        let dirty = || self.pending.iter().filter(|pending| pending.dirty && pending.thing.kind == kind);
-        let closed: Vec<String> = dirty()
-            .filter(|pending| pending.before.is_some())
-            .map(|pending| pending.thing.id.clone())
-            .collect();
-        let rows: Vec<Vec<Cell>> =
-            dirty().filter_map(|pending| Some(row(&pending.thing, pending.after.as_ref()?))).collect();
-        for ids in closed.chunks(MOST_CELLS) {
-            let close = Statement::new("UPDATE ").push(name).push(" SET until = ").bind(revision);
-            let close = close.push(" WHERE until IS NULL AND since < ").bind(revision).push(" AND id IN (");
-            self.connection().execute(close.bind_all(ids.iter().map(String::as_str)).push(")")).await?;
-        }
-        let mut insert = Statement::new("INSERT INTO ").push(name).push(" (id, since, document");
-        let mut replace =
-            Statement::new(" ON CONFLICT (id, since) DO UPDATE SET document = excluded.document");
-        for column in columns {
-            insert = insert.push(", ").push(column);
-            replace = replace.push(", ").push(column).push(" = excluded.").push(column);
-        }
-        self.insert_with(insert.push(") VALUES "), rows, &replace).await
-    }
-
-    /// Inserts rows, as many at a time as a statement takes.
-    pub(super) async fn insert(
-        &mut self,
-        insert: Statement,
-        rows: Vec<Vec<Cell>>,
-        tail: &'static str,
-    ) -> Result<(), Error> {
-        self.insert_with(insert, rows, &Statement::new(tail)).await
-    }
-
-    pub(super) async fn insert_with(
-        &mut self,
-        insert: Statement,
-        rows: Vec<Vec<Cell>>,
-        tail: &Statement,
-    ) -> Result<(), Error> {
-        let Some(width) = rows.first().map(Vec::len) else { return Ok(()) };
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let some: Vec<Vec<Cell>> = rows.by_ref().take(MOST_CELLS / width.max(1)).collect();
-            self.connection().execute(insert.clone().bind_rows(some).append(tail)).await?;
         }
         Ok(())
     }
@@ -385,11 +313,14 @@ impl Write {
     ///
     /// [`Error::Database`].
     pub async fn record(&mut self, maker: &Maker) -> Result<Option<Revision>, Error> {
-        self.flush().await?;
         if self.pending.is_empty() {
             self.read.head.due_at = self.due_at;
             return Ok(None);
         }
+        if self.in_savepoint || self.ledger.has_booked() {
+            self.flush().await?;
+        }
+        let links = self.moved_links().await?;
         let changes = self.documented();
         let mut revision = Revision {
             number: self.next_revision(),
@@ -400,38 +331,37 @@ impl Write {
             digest: [0; 32],
         };
         revision.digest = digest(&self.read.head.digest, &revision, &changes);
-        self.insert_record(&revision, changes).await?;
-        self.write_references().await?;
-        self.write_parts().await?;
-        self.connection().execute(Statement::new("RELEASE SAVEPOINT command")).await?;
+        if self.in_savepoint {
+            self.connection().execute(Statement::new("RELEASE SAVEPOINT command")).await?;
+        }
+        let mut outbox = std::mem::take(&mut self.outbox);
+        self.send_versions(&mut outbox);
+        self.send_spans(&mut outbox).await?;
+        send_record(&mut outbox, &revision, changes);
+        self.send_links(&mut outbox, links);
+        self.send_parts(&mut outbox);
+        self.outbox = outbox;
         let head = &mut self.read.head;
         (head.revision, head.digest, head.recorded_at, head.due_at) =
             (revision.number, revision.digest, revision.recorded_at, self.due_at);
         self.read.at.revision = revision.number;
-        for Pending { thing, after, .. } in self.pending.drain(..) {
-            match after {
-                Some(Side { since, document, .. }) => {
-                    let filed = Filed { id: thing.id.clone(), since, document };
-                    self.seen.insert(thing, filed);
-                }
-                None => drop(self.seen.remove(&thing)),
-            }
+        if !self.learn() {
+            self.settle().await?;
         }
         self.forget();
         Ok(Some(revision))
     }
 
-    fn documented(&self) -> Vec<Change> {
-        let revision = self.next_revision();
-        let change = |(ordinal, pending): (i64, &Pending)| Change {
-            revision,
-            ordinal,
-            thing: pending.thing.clone(),
-            action: pending.action,
-            before: pending.before.as_ref().map(|side| side.document.clone()),
-            after: pending.after.as_ref().map(|side| side.document.clone()),
-        };
-        (1..).zip(&self.pending).map(change).collect()
+    /// Takes what the revision has changed into memory. `false` if the database has to have it, too.
+    fn learn(&mut self) -> bool {
+        let revision = self.read.head.revision;
+        let mut learnt = true;
+        for (ordinal, pending) in (1..).zip(self.pending.drain(..)) {
+            learnt &= self.memory.learn(pending, Acceptance { revision, ordinal });
+        }
+        let spans = std::mem::take(&mut self.spans).into_iter();
+        self.memory.spans.extend(spans.map(|(case, spans)| (case, spans.rows)));
+        learnt
     }
 
     /// Begins a command that will be taken back, whatever it writes and whether or not that is register data.
@@ -462,173 +392,7 @@ impl Write {
         self.pending.clear();
         self.index.clear();
         self.ledger = Ledger::default();
-        self.spanned.clear();
+        self.spans.clear();
         self.in_savepoint = false;
     }
-
-    async fn insert_record(&mut self, revision: &Revision, changes: Vec<Change>) -> Result<(), Error> {
-        let statement = Statement::new(
-            "INSERT INTO revision (number, recorded_at, actor, reason, request_id, digest)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-        );
-        let statement = statement
-            .with(revision.number)
-            .with(revision.recorded_at)
-            .with(revision.actor.as_str())
-            .with(revision.reason.as_ref().map(ToString::to_string))
-            .with(revision.request_id.as_str())
-            .with(revision.digest.to_vec());
-        self.connection().execute(statement).await?;
-        let rows = changes.into_iter().map(|change| {
-            vec![
-                change.revision.into(),
-                change.ordinal.into(),
-                change.thing.kind.as_str().into(),
-                change.thing.id.into(),
-                change.action.as_str().into(),
-                change.before.into(),
-                change.after.into(),
-            ]
-        });
-        let insert =
-            Statement::new("INSERT INTO change (revision, ordinal, kind, id, action, before, after) VALUES ");
-        self.insert(insert, rows.collect(), "").await
-    }
-
-    async fn write_references(&mut self) -> Result<(), Error> {
-        let revision = self.next_revision();
-        let mut moved: BTreeMap<Kind, Vec<(String, Vec<Link>)>> = BTreeMap::new();
-        for pending in self.pending.iter().filter(|pending| pending.moves_references()) {
-            moved.entry(pending.thing.kind).or_default().push((pending.thing.id.clone(), pending.links()));
-        }
-        for (kind, things) in moved {
-            let mut old = self.links_of(kind, things.iter().map(|(id, _)| id.as_str())).await?;
-            let mut opened = Vec::new();
-            let mut closed = Vec::new();
-            for (id, links) in things {
-                let old = old.remove(&id).unwrap_or_default();
-                let row = |link: &Link| -> Vec<Cell> {
-                    vec![
-                        kind.as_str().into(),
-                        id.as_str().into(),
-                        link.to.kind.as_str().into(),
-                        link.to.id.as_str().into(),
-                    ]
-                };
-                closed.extend(old.iter().filter(|link| !links.contains(link)).map(row));
-                let fresh = links.iter().filter(|link| !old.contains(link));
-                opened.extend(
-                    fresh.map(|link| [row(link), vec![link.direct.into(), revision.into()]].concat()),
-                );
-            }
-            self.close("reference", &["from_kind", "from_id", "to_kind", "to_id"], closed).await?;
-            let insert = "INSERT INTO reference (from_kind, from_id, to_kind, to_id, direct, since) VALUES ";
-            self.insert(Statement::new(insert), opened, "").await?;
-        }
-        Ok(())
-    }
-
-    async fn links_of<'i>(
-        &mut self,
-        kind: Kind,
-        ids: impl Iterator<Item = &'i str>,
-    ) -> Result<HashMap<String, Vec<Link>>, Error> {
-        let known: Vec<&str> = ids
-            .filter(|id| {
-                self.pending(&ThingRef::new(kind, *id)).is_some_and(|pending| pending.before.is_some())
-            })
-            .collect();
-        let mut links: HashMap<String, Vec<Link>> = HashMap::new();
-        for some in known.chunks(MOST_CELLS) {
-            let statement = Statement::new(
-                "SELECT from_id, to_kind, to_id, direct FROM reference WHERE until IS NULL AND from_kind = ",
-            );
-            let statement = statement
-                .bind(kind.as_str())
-                .push(" AND from_id IN (")
-                .bind_all(some.iter().copied())
-                .push(")");
-            for (id, to_kind, to_id, direct) in
-                self.connection().fetch_all::<(String, String, String, bool)>(statement).await?
-            {
-                let Some(to_kind) = Kind::named(&to_kind) else { continue };
-                links.entry(id).or_default().push(Link { to: ThingRef::new(to_kind, to_id), direct });
-            }
-        }
-        Ok(links)
-    }
-
-    async fn write_parts(&mut self) -> Result<(), Error> {
-        let revision = self.next_revision();
-        let mut closed: Vec<Part> = Vec::new();
-        let mut opened: Vec<Part> = Vec::new();
-        for pending in &self.pending {
-            let before = pending.before.as_ref().map_or(&[][..], |side| &side.parts);
-            let after = pending.after.as_ref().map_or(&[][..], |side| &side.parts);
-            closed.extend(before.iter().filter(|part| !after.contains(part)).cloned());
-            opened.extend(after.iter().filter(|part| !before.contains(part)).cloned());
-        }
-        for of in PartTable::ALL {
-            let keys = closed.iter().filter(|part| part.of == *of);
-            let keys = keys.map(|part| part.cells.iter().take(of.key().len()).cloned().collect());
-            self.close(of.name(), of.key(), keys.collect()).await?;
-            let rows = opened.iter().filter(|part| part.of == *of);
-            let rows = rows.map(|part| [part.cells.clone(), vec![revision.into()]].concat());
-            self.insert(Statement::new(of.insert()), rows.collect(), "").await?;
-        }
-        Ok(())
-    }
-
-    /// Closes the current rows of a side table that have these keys.
-    pub(super) async fn close(
-        &mut self,
-        table: &'static str,
-        key: &'static [&'static str],
-        keys: Vec<Vec<Cell>>,
-    ) -> Result<(), Error> {
-        let revision = self.next_revision();
-        for some in keys.chunks(MOST_CELLS / key.len().max(1)) {
-            let close = Statement::new("UPDATE ").push(table).push(" AS t SET until = ").bind(revision);
-            let close = close.push(" FROM ").bind_keys(some).push(" WHERE t.until IS NULL");
-            self.connection().execute(close.matching(key)).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Pending {
-    fn new(
-        thing: ThingRef,
-        before: Option<Side>,
-        after: Option<Side>,
-        action: Action,
-        touches: Vec<ThingRef>,
-    ) -> Self {
-        Self { thing, action, before, after, touches, dirty: true }
-    }
-
-    /// Whether its references may differ from those on record.
-    fn moves_references(&self) -> bool {
-        let references = |side: &Option<Side>| side.as_ref().map(|side| side.references.clone());
-        !self.touches.is_empty() || references(&self.before) != references(&self.after)
-    }
-
-    /// What it refers to, each thing once; what it names counts before what it touches.
-    fn links(&self) -> Vec<Link> {
-        let mut links: Vec<Link> = Vec::new();
-        let Some(after) = &self.after else { return links };
-        let direct = after.references.iter().map(|to| (to, true));
-        for (to, direct) in direct.chain(self.touches.iter().map(|to| (to, false))) {
-            if !links.iter().any(|link| link.to == *to) {
-                links.push(Link { to: to.clone(), direct });
-            }
-        }
-        links
-    }
-}
-
-fn row(thing: &ThingRef, after: &Side) -> Vec<Cell> {
-    let mut row = vec![thing.id.as_str().into(), after.since.into(), after.document.as_str().into()];
-    row.extend(after.cells.iter().cloned());
-    row
 }

@@ -11,6 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::engine::Engine;
 use super::error::Error;
 use super::head::{Head, HeadRow};
+use super::memory::Memory;
+use super::needs::Needs;
 use super::statement::{Connection, Statement};
 use super::write::Write;
 use crate::clock::Clock;
@@ -68,6 +70,7 @@ pub(super) struct Writer {
     state: watch::Sender<State>,
     commits: Arc<AtomicU64>,
     failing: Arc<AtomicBool>,
+    statements: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,11 +82,13 @@ enum State {
 
 /// A command whose outcome is told only after the batch it is in has been committed.
 trait Job: Send {
+    fn needs(&self) -> &Needs;
     fn run<'j>(&'j mut self, write: &'j mut Write) -> BoxFuture<'j, Result<(), Error>>;
     fn answer(self: Box<Self>, failure: Option<&Error>);
 }
 
 struct Task<T, F> {
+    needs: Needs,
     command: Option<F>,
     outcome: Option<T>,
     reply: oneshot::Sender<Result<T, Error>>,
@@ -94,6 +99,10 @@ where
     T: Send,
     F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, Error>> + Send,
 {
+    fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
     fn run<'j>(&'j mut self, write: &'j mut Write) -> BoxFuture<'j, Result<(), Error>> {
         Box::pin(async move {
             if let Some(command) = self.command.take() {
@@ -121,25 +130,37 @@ impl Writer {
         let (newest, _) = watch::channel(newest);
         let (state, _) = watch::channel(State::Running);
         let (commits, failing) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let statements = Arc::<AtomicU64>::default();
         let writer = Self {
             queue,
             newest: newest.clone(),
             state: state.clone(),
             commits: Arc::clone(&commits),
             failing: Arc::clone(&failing),
+            statements: Arc::clone(&statements),
         };
-        let work = Work { engine, clock, tick, newest, commits, failing, connection: None, busy_since: None };
+        let work = Work {
+            engine,
+            clock,
+            tick,
+            newest,
+            commits,
+            failing,
+            statements,
+            connection: None,
+            busy_since: None,
+        };
         tokio::spawn(work.run(jobs, state));
         writer
     }
 
-    pub(super) async fn write<T, F>(&self, command: F) -> Result<T, Error>
+    pub(super) async fn write<T, F>(&self, needs: Needs, command: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: for<'w> FnOnce(&'w mut Write) -> BoxFuture<'w, Result<T, Error>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task { command: Some(command), outcome: None, reply };
+        let task = Task { needs, command: Some(command), outcome: None, reply };
         self.queue.send(Box::new(task)).await.map_err(closed)?;
         answer.await.map_err(closed)?
     }
@@ -174,6 +195,10 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
+    pub(super) fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
     /// Lets the task finish what is queued, and waits for it.
     pub(super) async fn stop(&self) {
         let mut state = self.state.subscribe();
@@ -201,6 +226,7 @@ struct Work {
     newest: watch::Sender<Newest>,
     commits: Arc<AtomicU64>,
     failing: Arc<AtomicBool>,
+    statements: Arc<AtomicU64>,
     connection: Option<Connection>,
     busy_since: Option<Instant>,
 }
@@ -271,19 +297,23 @@ impl Work {
         jobs: &mut [Box<dyn Job>],
     ) -> Result<Newest, Error> {
         let (before, due_before) = (head.revision, head.due_at);
-        let mut write = Write::new(connection, head, self.clock.now());
+        let mut write = Write::new(connection, head, self.clock.now(), Memory::default());
         if write.head().due_at.is_some_and(|due| due <= write.now()) {
             (self.tick)(&mut write).await?;
         }
+        let needs: Vec<&Needs> = jobs.iter().map(|job| job.needs()).collect();
+        write.foresee(&needs).await?;
         for job in jobs {
             job.run(&mut write).await?;
             write.undo().await?;
         }
-        let (mut connection, head) = write.into_parts();
+        write.settle().await?;
+        let (mut connection, head, _) = write.into_parts();
         if (head.revision, head.due_at) != (before, due_before) {
             connection.execute(stored(&head)).await?;
         }
         connection.execute(Statement::new("COMMIT")).await?;
+        self.statements.fetch_add(connection.count(), Ordering::Relaxed);
         self.connection = Some(connection);
         Ok(Newest::of(&head))
     }

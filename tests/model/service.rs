@@ -60,7 +60,9 @@ pub(crate) async fn seen(register: &Register, command: Command, revision: i64) -
         Command::Clock(_) => Seen::Nothing,
         Command::Ask(question) => {
             let answer = register.write(move |write| {
-                Box::pin(async move { Ok(determinations::answer(write, &question, &[], true).await) })
+                Box::pin(async move {
+                    Ok(determinations::answer(write.reading().await?, &question, &[], true).await)
+                })
             });
             answered(answer.await.unwrap())
         }
@@ -90,7 +92,7 @@ async fn look(register: &Register) -> Seen {
                 standing.extend(case.map(|case| stands(id, &case.value.standing)));
             }
             let day = write.now().date();
-            standing.extend(held(write, day).await);
+            standing.extend(held(write.reading().await?, day).await);
             Ok(standing)
         })
     });

@@ -6,6 +6,7 @@
 mod support;
 
 mod answers;
+mod batches;
 mod board;
 mod limits;
 mod lists;

@@ -1,0 +1,68 @@
+//! What the writer knows of the register without asking: as long as it has its turn, nobody else writes.
+
+use std::collections::HashMap;
+
+use super::pending::Pending;
+use super::replies::Reply;
+use super::spans::SpanRow;
+use super::table::{Filed, Presence};
+use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::timeline::Acceptance;
+
+/// A company, a chip and an authority.
+pub(super) type Parties = (String, String, String);
+
+/// The register as the last revision left it, as far as a command of the batch has asked. Whatever a revision
+/// changes is known from then on, so that what is not here has not been changed by the batch.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub(super) things: HashMap<ThingRef, Presence<Filed>>,
+    /// The transitions of cases, in no order.
+    pub(super) timelines: HashMap<String, Vec<(Filed, Acceptance)>>,
+    /// The spans of cases.
+    pub(super) spans: HashMap<String, Vec<SpanRow>>,
+    /// The open reports that name a stage.
+    pub(super) reports: HashMap<Parties, Vec<Filed>>,
+    /// The replies kept for actors' keys.
+    pub(super) replies: HashMap<(String, String), Option<Reply>>,
+}
+
+impl Memory {
+    /// Takes over a change that a revision has made, at its place there. `false` if queries over sets are
+    /// answered from what the database has, which therefore has to have it.
+    pub(super) fn learn(&mut self, pending: Pending, acceptance: Acceptance) -> bool {
+        let learnt = match pending.thing.kind {
+            Kind::Transition => self.learn_transition(&pending, acceptance),
+            Kind::Report => {
+                self.reports.clear();
+                false
+            }
+            _ => true,
+        };
+        let presence = pending.after.map_or(Presence::Retired, |after| {
+            Presence::Present(Filed {
+                id: pending.thing.id.clone(),
+                since: after.since,
+                document: after.document,
+            })
+        });
+        self.things.insert(pending.thing, presence);
+        learnt
+    }
+
+    fn learn_transition(&mut self, pending: &Pending, acceptance: Acceptance) -> bool {
+        let side = pending.after.as_ref().or(pending.before.as_ref());
+        let case = side.and_then(|side| side.references.iter().find(|to| to.kind == Kind::Approval));
+        let Some(timeline) = case.and_then(|case| self.timelines.get_mut(&case.id)) else { return false };
+        let id = &pending.thing.id;
+        let place = timeline.iter().position(|(filed, _)| filed.id == *id);
+        let filed = pending.after.as_ref().map(|after| after.filed(id));
+        match (place.and_then(|place| timeline.get_mut(place)), filed) {
+            // When it was accepted stays what it was.
+            (Some(known), Some(filed)) => known.0 = filed,
+            (None, Some(filed)) => timeline.push((filed, acceptance)),
+            (_, None) => timeline.retain(|(known, _)| known.id != *id),
+        }
+        true
+    }
+}

@@ -1,0 +1,274 @@
+//! Rows on their way to the database: those of many commands go there in few statements.
+
+use std::collections::HashMap;
+
+use super::error::Error;
+use super::statement::{Cell, Connection, Statement};
+use super::table::{PartTable, table};
+use crate::domain::thing::Kind;
+use crate::domain::vocabulary::Vocabulary as _;
+
+/// The most rows in one statement. An engine looks parameters up by name, one after another, so that
+/// twice the rows cost four times as much.
+const MOST_ROWS: usize = 64;
+
+/// A table of rows that hold between two revisions, `since` and `until`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Versioned {
+    pub(super) name: &'static str,
+    /// The columns of its key, beside `since`, and then the others.
+    pub(super) columns: [&'static [&'static str]; 2],
+    /// Whether a row of the same revision is replaced.
+    pub(super) replaces: bool,
+}
+
+/// The spans of cases.
+pub(super) const SPANS: Versioned = Versioned {
+    name: "stage_span",
+    columns: [&["approval", "valid_from"], &["valid_to", "stage"]],
+    replaces: false,
+};
+
+/// What refers to what.
+pub(super) const REFERENCES: Versioned = Versioned {
+    name: "reference",
+    columns: [&["from_kind", "from_id", "to_kind", "to_id"], &["direct"]],
+    replaces: false,
+};
+
+/// The table of the versions of things of a kind: id, document, and what is filtered by.
+fn versions(kind: Kind) -> (Versioned, &'static [&'static str]) {
+    let table = table(kind);
+    (Versioned { name: table.name, columns: [&["id"], &["document"]], replaces: true }, table.columns)
+}
+
+/// Rows of one versioned table.
+#[derive(Default)]
+struct Rows {
+    opened: Vec<Opened>,
+    /// Those of them that still hold, by key.
+    current: HashMap<Vec<Cell>, usize>,
+    /// The keys of rows in the database that no longer hold, and from when.
+    closed: Vec<Vec<Cell>>,
+}
+
+struct Opened {
+    cells: Vec<Cell>,
+    since: i64,
+    until: Option<i64>,
+}
+
+impl Rows {
+    fn close(&mut self, key: Vec<Cell>, revision: i64) {
+        let opened = self.current.remove(&key).and_then(|index| self.opened.get_mut(index));
+        match opened {
+            Some(opened) => opened.until = Some(revision),
+            None => self.closed.push([key, vec![revision.into()]].concat()),
+        }
+    }
+
+    fn open(&mut self, width: usize, cells: Vec<Cell>, revision: i64) {
+        let key = cells.iter().take(width).cloned().collect();
+        self.current.insert(key, self.opened.len());
+        self.opened.push(Opened { cells, since: revision, until: None });
+    }
+}
+
+/// Rows on their way to the database.
+#[derive(Default)]
+pub(super) struct Outbox {
+    identities: HashMap<Kind, Vec<Vec<Cell>>>,
+    versions: HashMap<Kind, Rows>,
+    /// Rows of the other versioned tables, by the table's name.
+    sides: HashMap<&'static str, Rows>,
+    revisions: Vec<Vec<Cell>>,
+    changes: Vec<Vec<Cell>>,
+    replies: Vec<Vec<Cell>>,
+    filled: bool,
+}
+
+impl Outbox {
+    /// Notes that an id is used.
+    pub(super) fn identify(&mut self, kind: Kind, id: &str, revision: i64) {
+        self.filled = true;
+        self.identities.entry(kind).or_default().push(vec![id.into(), revision.into()]);
+    }
+
+    /// Ends the current version of a thing.
+    pub(super) fn close(&mut self, kind: Kind, id: &str, revision: i64) {
+        self.filled = true;
+        self.versions.entry(kind).or_default().close(vec![id.into()], revision);
+    }
+
+    /// Begins a version of a thing.
+    pub(super) fn open(&mut self, kind: Kind, row: Vec<Cell>, revision: i64) {
+        self.filled = true;
+        self.versions.entry(kind).or_default().open(1, row, revision);
+    }
+
+    /// Ends the current row of another table that has this key.
+    pub(super) fn close_side(&mut self, table: &Versioned, key: Vec<Cell>, revision: i64) {
+        self.filled = true;
+        self.sides.entry(table.name).or_default().close(key, revision);
+    }
+
+    /// Begins a row of another table.
+    pub(super) fn open_side(&mut self, table: &Versioned, row: Vec<Cell>, revision: i64) {
+        self.filled = true;
+        self.sides.entry(table.name).or_default().open(table.columns[0].len(), row, revision);
+    }
+
+    /// Adds a revision and its changes.
+    pub(super) fn record(&mut self, revision: Vec<Cell>, changes: impl Iterator<Item = Vec<Cell>>) {
+        self.filled = true;
+        self.revisions.push(revision);
+        self.changes.extend(changes);
+    }
+
+    /// Adds a kept reply.
+    pub(super) fn reply(&mut self, row: Vec<Cell>) {
+        self.filled = true;
+        self.replies.push(row);
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.filled
+    }
+
+    /// Writes everything. What rows refer to goes first, and what is closed before what takes its place.
+    pub(super) async fn write(mut self, connection: &mut Connection) -> Result<(), Error> {
+        for kind in Kind::ALL {
+            let rows = self.identities.remove(kind).unwrap_or_default();
+            let insert = Statement::new("INSERT INTO ").push(table(*kind).identity);
+            let insert = insert.push(" (id, created) VALUES ");
+            insert_all(connection, &insert, rows, &Statement::new(" ON CONFLICT (id) DO NOTHING")).await?;
+        }
+        for kind in Kind::ALL {
+            let Some(rows) = self.versions.remove(kind) else { continue };
+            let (table, more) = versions(*kind);
+            write_rows(connection, &table, more, rows).await?;
+        }
+        let parts = PartTable::ALL.iter().map(|part| part.versioned());
+        for table in [SPANS, REFERENCES].into_iter().chain(parts) {
+            let Some(rows) = self.sides.remove(table.name) else { continue };
+            write_rows(connection, &table, &[], rows).await?;
+        }
+        let nothing = Statement::new("");
+        for (insert, rows) in [
+            (
+                "INSERT INTO revision (number, recorded_at, actor, reason, request_id, digest) VALUES ",
+                self.revisions,
+            ),
+            ("INSERT INTO change (revision, ordinal, kind, id, action, before, after) VALUES ", self.changes),
+            (
+                "INSERT INTO reply (actor, idempotency_key, request_digest, status, headers, body, kept_at) VALUES ",
+                self.replies,
+            ),
+        ] {
+            insert_all(connection, &Statement::new(insert), rows, &nothing).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn write_rows(
+    connection: &mut Connection,
+    table: &Versioned,
+    more: &'static [&'static str],
+    rows: Rows,
+) -> Result<(), Error> {
+    let [key, others] = table.columns;
+    close_all(connection, table.name, key, rows.closed).await?;
+    let mut insert = Statement::new("INSERT INTO ").push(table.name).push(" (since, until");
+    let mut tail = Statement::new("");
+    if table.replaces {
+        tail = tail.push(" ON CONFLICT (since");
+        tail = key.iter().fold(tail, |tail, column| tail.push(", ").push(column));
+        tail = tail.push(") DO UPDATE SET until = excluded.until");
+    }
+    for column in key.iter().chain(others).chain(more) {
+        insert = insert.push(", ").push(column);
+    }
+    for column in others.iter().chain(more).filter(|_| table.replaces) {
+        tail = tail.push(", ").push(column).push(" = excluded.").push(column);
+    }
+    let opened = rows.opened.into_iter().map(|row| {
+        let mut cells: Vec<Cell> = vec![row.since.into(), row.until.into()];
+        cells.extend(row.cells);
+        cells
+    });
+    insert_all(connection, &insert.push(") VALUES "), opened.collect(), &tail).await
+}
+
+/// Closes the current rows of a table by their keys, each followed by the revision from which it holds no more.
+/// Rows of that revision itself are about to be replaced, and stay.
+pub(super) async fn close_all(
+    connection: &mut Connection,
+    table: &'static str,
+    key: &'static [&'static str],
+    keys: Vec<Vec<Cell>>,
+) -> Result<(), Error> {
+    let until = ["v.column1", "v.column2", "v.column3", "v.column4", "v.column5"];
+    let until = until.get(key.len()).copied().unwrap_or("v.column5");
+    for some in chunks(keys) {
+        let close = Statement::new("UPDATE ").push(table).push(" AS t SET until = ").push(until);
+        let close = close.push(" FROM ").bind_keys(&some);
+        let close = close.push(" WHERE t.until IS NULL AND t.since < ").push(until).matching(key);
+        connection.execute(close).await?;
+    }
+    Ok(())
+}
+
+/// Inserts rows, as many at a time as a statement takes.
+pub(super) async fn insert_all(
+    connection: &mut Connection,
+    insert: &Statement,
+    rows: Vec<Vec<Cell>>,
+    tail: &Statement,
+) -> Result<(), Error> {
+    for some in chunks(rows) {
+        connection.execute(insert.clone().bind_rows(some).append(tail)).await?;
+    }
+    Ok(())
+}
+
+/// Cuts rows into pieces whose lengths are powers of two, so that there are few texts of statements, all of
+/// which an engine keeps prepared.
+fn chunks(rows: Vec<Vec<Cell>>) -> Vec<Vec<Vec<Cell>>> {
+    let mut left = rows.len();
+    let mut rows = rows.into_iter();
+    let mut chunks = Vec::new();
+    while left > 0 {
+        let some = MOST_ROWS.min(1 << left.ilog2());
+        chunks.push(rows.by_ref().take(some).collect());
+        left -= some;
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_in_pieces_of_few_lengths_and_in_order() {
+        let rows: Vec<Vec<Cell>> = (0..205).map(|number: i64| vec![number.into()]).collect();
+        let pieces = chunks(rows.clone());
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [64, 64, 64, 8, 4, 1]);
+        assert_eq!(pieces.concat(), rows);
+        assert_eq!(chunks(Vec::new()).len(), 0);
+    }
+
+    #[test]
+    fn a_row_that_is_closed_on_its_way_is_written_closed() {
+        let mut rows = Rows::default();
+        rows.close(vec!["a".into()], 7);
+        rows.open(1, vec!["a".into(), "x".into()], 7);
+        rows.close(vec!["a".into()], 8);
+        rows.open(1, vec!["a".into(), "y".into()], 8);
+        assert_eq!(rows.closed, [vec![Cell::from("a"), 7.into()]]);
+        let spans: Vec<_> = rows.opened.iter().map(|row| (row.since, row.until)).collect();
+        assert_eq!(spans, [(7, Some(8)), (8, None)]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Batches: commands that are committed together see each other's changes, and share their statements.
+
+use std::collections::BTreeMap;
+
+use greenlight::app::{self, Error, Precondition, Register, Reply, Wanted, Written};
+use greenlight::clock::Clock;
+use greenlight::domain::actor::Actor;
+use greenlight::domain::approval::{Approval, Case};
+use greenlight::domain::chip::Chip;
+use greenlight::domain::company::Company;
+use greenlight::domain::transition::Transition;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::support::things::{
+    approval, chip, company, found, maker, newest, noon, of, post, put, report, retire, transition,
+};
+use crate::support::{Database, on_each_engine};
+
+on_each_engine!(
+    many_transitions_share_their_statements,
+    steps_of_one_case_in_one_batch_follow_each_other,
+    a_report_and_what_it_disputes_may_be_of_one_batch,
+    a_reply_kept_in_a_batch_is_found_by_the_next_command,
+    a_trial_leaves_what_came_before_it_in_its_batch,
+);
+
+/// Holds the writer, so that whatever is asked of it meanwhile is one batch.
+async fn held(register: &Register) -> oneshot::Sender<()> {
+    let ((release, released), (begin, begun)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
+    let register = register.clone();
+    tokio::spawn(async move {
+        let wait = register.write(|_| {
+            Box::pin(async {
+                begin.send(()).unwrap();
+                released.await.unwrap();
+                Ok(())
+            })
+        });
+        wait.await
+    });
+    begun.await.unwrap();
+    release
+}
+
+/// Waits until as many commands wait for the writer.
+async fn queued(register: &Register, count: usize) {
+    while register.store().queued() < count {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Accepts a transition as the API does: what it needs is known before.
+async fn accept(register: Register, step: Transition) -> Result<Written, Error> {
+    let command = register.write_with(app::transitions::needs(&step), move |write| {
+        Box::pin(async move {
+            let put = app::transitions::put(write, &Actor::Operator, step, &Precondition::Import).await;
+            match put {
+                Err(Error::Store(failure)) => return Err(failure),
+                Err(_) => write.undo().await?,
+                Ok(_) => drop(write.record(&maker()).await?),
+            }
+            Ok(put)
+        })
+    });
+    command.await.unwrap()
+}
+
+async fn assert_sound(register: &Register) {
+    assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
+}
+
+async fn many_transitions_share_their_statements(database: Database) {
+    const MANY: usize = 64;
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    for number in 0..MANY {
+        let id = format!("h{number}");
+        put(&register, chip(&id)).await.unwrap();
+        put(&register, Approval { chip: of(&id), ..approval(&id) }).await.unwrap();
+    }
+    let before = newest(&register).await;
+    let release = held(&register).await;
+    let (commits, statements) = (register.store().commits(), register.store().statements());
+    let mut writers = JoinSet::new();
+    for number in 0..MANY {
+        let step = transition(&format!("t{number}"), &format!("h{number}"), "granted", "2026-01-20");
+        writers.spawn(accept(register.clone(), step));
+    }
+    queued(&register, MANY).await;
+    release.send(()).unwrap();
+    assert!(writers.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(newest(&register).await, before + i64::try_from(MANY).unwrap());
+    // The one that held the writer, and the one with the transitions.
+    assert_eq!(register.store().commits() - commits, 2);
+    let statements = register.store().statements() - statements;
+    assert!(statements <= 28, "{statements} statements for {MANY} transitions");
+    assert_sound(&register).await;
+}
+
+async fn steps_of_one_case_in_one_batch_follow_each_other(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    let release = held(&register).await;
+    // Each waits for the one before to be queued, so that they run in this order.
+    let mut writers = BTreeMap::new();
+    for (count, (id, to)) in (1..).zip([("a", "granted"), ("b", "used"), ("c", "asked"), ("d", "used")]) {
+        let step = transition(id, "case", to, "2026-01-20");
+        writers.insert(id, tokio::spawn(accept(register.clone(), step)));
+        queued(&register, count).await;
+    }
+    release.send(()).unwrap();
+    let mut taken = Vec::new();
+    for (id, writer) in writers {
+        if writer.await.unwrap().is_ok() {
+            taken.push(id);
+        }
+    }
+    assert!(taken.starts_with(&["a", "b"]), "{taken:?}");
+    let mut read = register.read(Wanted::Newest).await.unwrap();
+    let case = read.thing::<Case>("case").await.unwrap().present().unwrap();
+    let accepted = read.transitions(&of("case")).await.unwrap();
+    assert_eq!(accepted.len(), taken.len());
+    let (last, _) = accepted.last().unwrap();
+    assert_eq!(case.value.standing.stage, last.value.to);
+    drop(read);
+    // The same, said again after the batch, is what the case already is.
+    let again = transition("a", "case", "granted", "2026-01-20");
+    assert_eq!(post(&register, again).await.unwrap().effect, app::Effect::Unchanged);
+    assert_sound(&register).await;
+}
+
+async fn a_report_and_what_it_disputes_may_be_of_one_batch(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    let (first, second, third) = tokio::join!(
+        post(&register, transition("a", "case", "granted", "2026-01-10")),
+        put(&register, report("r", "refused", "2026-01-15")),
+        post(&register, transition("b", "case", "used", "2026-01-12")),
+    );
+    assert!(first.is_ok() && second.is_ok() && third.is_ok());
+    let mut read = register.read(Wanted::Newest).await.unwrap();
+    let case = read.thing::<Case>("case").await.unwrap().present().unwrap();
+    assert!(case.value.standing.disputed);
+    drop(read);
+    assert_sound(&register).await;
+}
+
+async fn a_reply_kept_in_a_batch_is_found_by_the_next_command(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    let reply = |body: &str| Reply {
+        request_digest: vec![7; 32],
+        status: 201,
+        headers: String::new(),
+        body: body.as_bytes().to_vec(),
+    };
+    let keep = |body: &'static str| {
+        let kept = reply(body);
+        register.write(move |write| {
+            Box::pin(async move {
+                let known = write.kept_reply("someone", "key").await?;
+                if known.is_none() {
+                    write.keep_reply("someone", "key", kept);
+                }
+                Ok(known)
+            })
+        })
+    };
+    let (first, second) = tokio::join!(keep("first"), keep("second"));
+    assert_eq!((first.unwrap(), second.unwrap()), (None, Some(reply("first"))));
+    assert_eq!(keep("third").await.unwrap(), Some(reply("first")));
+}
+
+async fn a_trial_leaves_what_came_before_it_in_its_batch(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    let trial = register.write(|write| {
+        Box::pin(async move {
+            write.trial().await?;
+            let any = &Precondition::Import;
+            app::put(write, &Actor::Operator, company("tried"), any).await.unwrap();
+            write.flush().await?;
+            write.undo().await
+        })
+    });
+    let (before, trial, after) =
+        tokio::join!(put(&register, company("before")), trial, put(&register, chip("after")));
+    trial.unwrap();
+    assert_eq!(after.unwrap().since, before.unwrap().since + 1);
+    let mut read = register.read(Wanted::Newest).await.unwrap();
+    assert!(read.thing::<Company>("before").await.unwrap().present().is_some());
+    assert!(read.thing::<Company>("tried").await.unwrap().present().is_none());
+    assert!(read.thing::<Chip>("after").await.unwrap().present().is_some());
+    drop(read);
+    retire::<Company>(&register, "before").await.unwrap();
+    assert_sound(&register).await;
+}
