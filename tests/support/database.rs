@@ -120,9 +120,10 @@ async fn sqlite_template() -> Vec<u8> {
 /// no test knows whether it is the last to need it.
 async fn postgres_template(server: &PgConnectOptions) -> String {
     let migrations = sqlx::migrate!("migrations/postgres");
-    let digest = migrations.iter().flat_map(|migration| migration.checksum.iter().take(4));
-    let digest: String = digest.fold(String::new(), |digest, byte| digest + &byte.to_string());
-    let name = format!("greenlight_template_{digest}");
+    // A name has at most 63 bytes on PostgreSQL, and what is longer is cut off.
+    let bytes = migrations.iter().flat_map(|migration| migration.checksum.iter());
+    let digest = bytes.fold(0_u64, |digest, byte| digest.rotate_left(8).wrapping_mul(31) ^ u64::from(*byte));
+    let name = format!("greenlight_template_{digest:016x}");
     let mut connection = server.connect().await.unwrap();
     let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(TEMPLATE_LOCK);
     lock.execute(&mut connection).await.unwrap();
