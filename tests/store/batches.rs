@@ -26,7 +26,7 @@ on_each_engine!(
 );
 
 /// Holds the writer, so that whatever is asked of it meanwhile is one batch.
-async fn held(register: &Register) -> oneshot::Sender<()> {
+pub(crate) async fn held(register: &Register) -> oneshot::Sender<()> {
     let ((release, released), (begin, begun)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
     let register = register.clone();
     tokio::spawn(async move {

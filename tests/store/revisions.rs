@@ -7,9 +7,9 @@ use greenlight::domain::company::Company;
 use greenlight::domain::record::{Action, Change, Revision};
 use greenlight::domain::refusal::Refusal;
 use greenlight::store;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::batches::held;
 use crate::support::things::{
     chip, commit, company, found, maker, newest, noon, of, post, put, retire, transition,
 };
@@ -187,25 +187,6 @@ async fn what_is_undone_leaves_nothing(database: Database) {
     assert_eq!(record(&register).await, before);
     put(&register, company("tencent")).await.unwrap();
     assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
-}
-
-/// Lets the writer take a command that waits, so that all that come after it are one batch.
-async fn held(register: &Register) -> oneshot::Sender<()> {
-    let (release, released) = oneshot::channel::<()>();
-    let (begin, begun) = oneshot::channel::<()>();
-    let register = register.clone();
-    tokio::spawn(async move {
-        let wait = register.write(|_| {
-            Box::pin(async {
-                begin.send(()).unwrap();
-                released.await.unwrap();
-                Ok(())
-            })
-        });
-        wait.await
-    });
-    begun.await.unwrap();
-    release
 }
 
 async fn a_command_that_is_refused_leaves_the_others_of_its_batch_alone(database: Database) {
