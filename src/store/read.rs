@@ -169,15 +169,15 @@ impl Read {
         };
         let (join, order) = match kind {
             Kind::Transition => (
-                " JOIN transition_identity i ON i.id = t.id
-                  JOIN change c ON c.kind = 'transition' AND c.id = t.id AND c.revision = i.created",
+                " CROSS JOIN transition_identity i CROSS JOIN change c
+                  WHERE i.id = t.id AND c.kind = 'transition' AND c.id = t.id AND c.revision = i.created AND ",
                 "t.approval, t.effective_on, c.revision, c.ordinal",
             ),
-            _ => ("", "t.id"),
+            _ => (" WHERE ", "t.id"),
         };
         let statement =
             Statement::new("SELECT t.id, ").push(parent).push(" FROM ").push(super::table::table(kind).name);
-        let statement = holds(statement.push(" t").push(join).push(" WHERE "), "t", self.at);
+        let statement = holds(statement.push(" t").push(join), "t", self.at);
         self.connection.fetch_all(statement.push(" ORDER BY ").push(order)).await
     }
 

@@ -181,9 +181,10 @@ impl Read {
         chip: &ChipId,
     ) -> Result<Vec<Transition>, Error> {
         let statement = Statement::new(
-            "SELECT t.id, t.since, t.document FROM transition t JOIN transition_identity i ON i.id = t.id
-             JOIN change c ON c.kind = 'transition' AND c.id = t.id AND c.revision = i.created
-             JOIN approval a ON a.id = t.approval WHERE a.company = ",
+            "SELECT t.id, t.since, t.document
+             FROM approval a CROSS JOIN transition t CROSS JOIN transition_identity i CROSS JOIN change c
+             WHERE t.approval = a.id AND i.id = t.id AND c.kind = 'transition' AND c.id = t.id
+                 AND c.revision = i.created AND a.company = ",
         );
         let statement =
             statement.bind(company.as_str()).push(" AND a.chip = ").bind(chip.as_str()).push(" AND ");

@@ -22,9 +22,9 @@ impl Read {
     pub async fn touched_between(&mut self, first: i64, last: i64) -> Result<Vec<Touch>, Error> {
         let statement = Statement::new(
             "SELECT c.revision, c.ordinal, t.to_kind, t.to_id FROM change c
-             JOIN reference t ON t.from_kind = c.kind AND t.from_id = c.id
+             CROSS JOIN reference t WHERE t.from_kind = c.kind AND t.from_id = c.id
                  AND t.since <= c.revision AND (t.until IS NULL OR t.until >= c.revision)
-             WHERE c.revision BETWEEN ",
+                 AND c.revision BETWEEN ",
         );
         let statement = statement.bind(first).push(" AND ").bind(last).push(" AND t.to_kind IN (");
         let statement = statement.bind_all(FOLLOWED.iter().map(ToString::to_string)).push(")");

@@ -44,11 +44,11 @@ impl AcceptedRow {
     }
 }
 
-/// When a transition was accepted is written in the change that brought it on record.
+/// When a transition was accepted is written in the change that brought it on record. SQLite would look at
+/// every change of a transition first; a `CROSS JOIN` keeps it to the order written.
 pub(super) const ACCEPTED: &str = "SELECT t.approval, t.id, t.since, t.document, c.revision, c.ordinal
-    FROM transition t JOIN transition_identity i ON i.id = t.id
-    JOIN change c ON c.kind = 'transition' AND c.id = t.id AND c.revision = i.created
-    WHERE t.approval ";
+    FROM transition t CROSS JOIN transition_identity i CROSS JOIN change c
+    WHERE i.id = t.id AND c.kind = 'transition' AND c.id = t.id AND c.revision = i.created AND t.approval ";
 
 impl Read {
     /// A case's transitions and when each was accepted, in order of effective date, ties by acceptance.
