@@ -45,6 +45,10 @@ pub(crate) fn store_problem(error: &StoreError) -> Problem {
             tracing::error!(%error, "something on record is damaged");
             Problem::new(Code::Internal, "something on record is damaged; the log says what")
         }
+        StoreError::Ended => {
+            tracing::warn!("a read was ended, since it kept the log from beginning again");
+            Problem::new(Code::Overloaded, "so much was written meanwhile that the answer was given up")
+        }
         _ => {
             tracing::error!(%error, "the register failed");
             Problem::new(Code::Unavailable, "the register cannot be reached or written at the moment")

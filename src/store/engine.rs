@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteCo
 
 use super::error::{Error, within};
 use super::glance::GLANCES;
+use super::log::{KEPT, Log};
 use super::statement::{Connection, Statement};
 use crate::domain::time::Moment;
 
@@ -57,7 +58,7 @@ impl FromStr for Address {
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
     /// SQLite.
-    Sqlite { readers: SqlitePool, writer: SqliteConnectOptions },
+    Sqlite { readers: SqlitePool, writer: SqliteConnectOptions, log: Log },
     /// PostgreSQL.
     Postgres { readers: PgPool, writer: PgConnectOptions },
 }
@@ -82,7 +83,7 @@ impl Engine {
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .statement_cache_capacity(PREPARED)
-            .pragma("journal_size_limit", "67108864");
+            .pragma("journal_size_limit", KEPT);
         let mut first = writer.connect().await?;
         check_sqlite(&mut first).await?;
         migrate_sqlite(&mut first).await?;
@@ -95,7 +96,7 @@ impl Engine {
             .connect_lazy_with(writer.clone().read_only(true).create_if_missing(false));
         // A file that has gone is not made again, empty, behind the back of those who read it.
         let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false);
-        Ok(Self::Sqlite { readers, writer })
+        Ok(Self::Sqlite { readers, writer, log: Log::of(path) })
     }
 
     async fn open_postgres(url: &str, now: Moment) -> Result<Self, Error> {
@@ -138,7 +139,11 @@ impl Engine {
     /// A connection for reading, inside a transaction that sees one state of the register.
     pub(super) async fn reader(&self) -> Result<Connection, Error> {
         Ok(match self {
-            Self::Sqlite { readers, .. } => Connection::sqlite(readers.begin().await?),
+            Self::Sqlite { readers, log, .. } => {
+                // Whoever waits for a connection does not read yet.
+                let connection = Connection::sqlite(readers.begin().await?);
+                connection.lent(log.lease())
+            }
             Self::Postgres { readers, .. } => {
                 let begin = readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
                 Connection::postgres(within(GREETING * 2, begin).await?)
@@ -176,6 +181,14 @@ impl Engine {
         match self {
             Self::Sqlite { .. } => head,
             Self::Postgres { .. } => head.push(" FOR UPDATE"),
+        }
+    }
+
+    /// Looks after what a write leaves behind.
+    pub(super) async fn tend(&self, connection: &mut Connection) -> Result<(), Error> {
+        match self {
+            Self::Sqlite { log, .. } => log.tend(connection).await,
+            Self::Postgres { .. } => Ok(()),
         }
     }
 

@@ -55,6 +55,9 @@ pub enum Error {
     /// Another process has had the register to itself for too long.
     #[error("another process is writing to the register")]
     Busy,
+    /// A read was going on while so much was written that it had to make way.
+    #[error("the read took too long while much was written")]
+    Ended,
     /// The database has not answered for too long.
     #[error("the database does not answer")]
     Silent,

@@ -20,6 +20,7 @@ mod holdings;
 mod keys;
 mod labels;
 mod list;
+mod log;
 mod memory;
 mod movements;
 mod needs;

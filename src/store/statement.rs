@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite};
 
 use super::column::Stamp;
 use super::error::{Error, within};
+use super::log::Lease;
 use crate::domain::time::Moment;
 
 /// How long a server may be silent: longer than it is told to work on a statement or to wait for a lock.
@@ -19,6 +20,8 @@ const SILENCE: Duration = Duration::from_secs(65);
 /// A connection to either engine, owned or lent by a pool.
 pub(super) struct Connection {
     to: To,
+    /// The time for which it is lent to a read, where that is limited.
+    lease: Option<Lease>,
     /// How many statements it was given.
     pub(super) statements: u64,
 }
@@ -173,7 +176,10 @@ macro_rules! on_each {
             To::Sqlite($on) => {
                 let $on: &mut SqliteConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Sqlite $(, $row)?>(text), $statement.cells);
-                $run.await?
+                match &mut $connection.lease {
+                    Some(lease) => lease.during($run).await?,
+                    None => $run.await?,
+                }
             }
             To::Postgres($on) => {
                 let $on: &mut PgConnection = &mut *$on;
@@ -187,12 +193,17 @@ macro_rules! on_each {
 impl Connection {
     /// A connection to SQLite.
     pub(super) fn sqlite(to: impl DerefMut<Target = SqliteConnection> + Send + 'static) -> Self {
-        Self { to: To::Sqlite(Box::new(to)), statements: 0 }
+        Self { to: To::Sqlite(Box::new(to)), lease: None, statements: 0 }
     }
 
     /// A connection to PostgreSQL.
     pub(super) fn postgres(to: impl DerefMut<Target = PgConnection> + Send + 'static) -> Self {
-        Self { to: To::Postgres(Box::new(to)), statements: 0 }
+        Self { to: To::Postgres(Box::new(to)), lease: None, statements: 0 }
+    }
+
+    /// The same, lent for a limited time.
+    pub(super) fn lent(self, lease: Lease) -> Self {
+        Self { lease: Some(lease), ..self }
     }
 
     /// How many statements it has run since it was last asked.

@@ -245,10 +245,19 @@ impl Work {
                 }
             }
             self.batch(&mut jobs, &mut queue).await;
+            self.tend().await;
             self.breathe(queue.is_empty()).await;
         }
         drop(self.connection.take());
         state.send_replace(State::Stopped);
+    }
+
+    /// Looks after what writes leave behind; what they wrote is safe already.
+    async fn tend(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        if let Err(error) = self.engine.tend(connection).await {
+            tracing::warn!(%error, "the log of the register could not be begun again");
+        }
     }
 
     /// Leaves a gap now and then for other processes, whose commands wait for the same lock.

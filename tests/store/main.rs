@@ -10,6 +10,7 @@ mod batches;
 mod board;
 mod limits;
 mod lists;
+mod log;
 mod movements;
 mod opening;
 mod revisions;

@@ -1,0 +1,96 @@
+//! SQLite's log of what is written, kept short.
+//!
+//! The log begins again once everything in it has been copied to the file and nobody reads from it. One read
+//! that goes on for long is enough to prevent that, and so are many that overlap.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::error::Error;
+use super::statement::{Connection, Statement};
+
+/// To this size SQLite cuts a log that it begins again by itself, in bytes: `journal_size_limit`.
+pub(super) const KEPT: &str = "8388608";
+/// From this size on the log is to begin again, in bytes.
+const LONG: u64 = 16 << 20;
+/// After so many bytes more that is tried again: whoever writes has to wait for it.
+const STEP: u64 = 8 << 20;
+/// How long to wait for reads under way, in milliseconds; those that begin meanwhile read the file alone.
+const PATIENCE: [&str; 2] = ["PRAGMA busy_timeout = 100", "PRAGMA busy_timeout = 0"];
+/// From this size on the reads that keep it from that are ended, in bytes.
+const TOO_LONG: u64 = 48 << 20;
+/// How long every read can take.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The log of one register, and the reads that may have to make way for it.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    file: PathBuf,
+    /// The size from which on it is to begin again.
+    next: Arc<AtomicU64>,
+    ended: watch::Sender<Option<Instant>>,
+}
+
+impl Log {
+    /// The log of the register in a file.
+    pub(super) fn of(register: &Path) -> Self {
+        let mut file = register.as_os_str().to_owned();
+        file.push("-wal");
+        Self { file: file.into(), next: Arc::new(AtomicU64::new(LONG)), ended: watch::Sender::default() }
+    }
+
+    /// What a read that begins at this moment is lent its connection for.
+    pub(super) fn lease(&self) -> Lease {
+        Lease { begun: Instant::now(), ended: self.ended.subscribe() }
+    }
+
+    /// Begins the log again if it has become long, once the reads under way are done. If it has become too
+    /// long, those that have had their time are ended. A reader in another process cannot be.
+    pub(super) async fn tend(&self, connection: &mut Connection) -> Result<(), Error> {
+        // Without a log there is nothing to do.
+        let size = std::fs::metadata(&self.file).map_or(0, |file| file.len());
+        if size < LONG {
+            self.next.store(LONG, Ordering::Relaxed);
+        }
+        if size < self.next.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let [patient, otherwise] = PATIENCE;
+        connection.execute(Statement::new(patient)).await?;
+        let restart = Statement::new("PRAGMA wal_checkpoint(TRUNCATE)");
+        let (busy, ..) = connection.fetch_one::<(i64, i64, i64)>(restart).await?;
+        connection.execute(Statement::new(otherwise)).await?;
+        self.next.store(if busy == 0 { LONG } else { size + STEP }, Ordering::Relaxed);
+        if busy != 0 && size >= TOO_LONG {
+            tracing::debug!(size, "reads are ended for the log to begin again");
+            self.ended.send_replace(Instant::now().checked_sub(GRACE));
+        }
+        Ok(())
+    }
+}
+
+/// The time for which a read may go on: as long as it keeps nobody from writing.
+pub(super) struct Lease {
+    begun: Instant,
+    ended: watch::Receiver<Option<Instant>>,
+}
+
+impl Lease {
+    /// Waits for work, but no longer than the lease lasts.
+    pub(super) async fn during<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Error> {
+        let begun = self.begun;
+        let over = self.ended.wait_for(|ended| ended.is_some_and(|ended| begun < ended));
+        tokio::select! {
+            biased;
+            Ok(_) = over => Err(Error::Ended),
+            done = work => Ok(done?),
+        }
+    }
+}
