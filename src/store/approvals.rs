@@ -124,10 +124,12 @@ impl Write {
         self.flush().await?;
         let statement = Statement::new(
             "SELECT id, since, document FROM approval WHERE until IS NULL AND company = $1 AND chip = $2
-             AND authority = $3 ORDER BY id",
+             AND authority = $3",
         );
         let statement = statement.with(company.as_str()).with(chip.as_str()).with(authority.as_str());
-        let rows: Vec<Filed> = self.queried().await?.fetch_all(statement).await?;
+        // In order of id SQLite would look through every case at the authority.
+        let mut rows: Vec<Filed> = self.queried().await?.fetch_all(statement).await?;
+        rows.sort_by(|one, other| one.id.cmp(&other.id));
         rows.iter().map(Filed::version).collect()
     }
 

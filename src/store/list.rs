@@ -323,8 +323,12 @@ pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
         };
         statement = statement.push(", ").bind(after.id.as_str()).push(")");
     }
-    let statement =
-        query.sort.key.add_to(statement.push(" ORDER BY ")).push(order).push(", t.id").push(order);
+    statement = statement.push(" ORDER BY ");
+    // Given twice, the id is sorted by once more, at the end of the page.
+    if query.sort.key.expression != Expression::Id {
+        statement = query.sort.key.add_to(statement).push(order).push(", ");
+    }
+    let statement = statement.push("t.id").push(order);
     statement.push(" LIMIT ").bind(query.limit + 1)
 }
 

@@ -155,19 +155,23 @@ impl Read {
             "SELECT t.id, t.since, t.document FROM condition t WHERE t.approval IN (SELECT a.id FROM approval a WHERE ",
         );
         let cases = holds(about(cases, "a", extent).push(" AND "), "a", self.at).push(") AND ");
-        let others = holds(cases, "t", self.at).push(
-            " UNION ALL SELECT t.id, t.since, t.document FROM condition t WHERE t.approval IS NULL
-             AND (t.company IS NULL OR t.company IN (",
-        );
-        let others = others.bind_all(extent.companies.iter().map(CompanyId::as_str)).push("))");
-        let others = match extent.chips.as_slice() {
-            [] => others,
-            chips => {
-                let others = others.push(" AND (t.chip IS NULL OR t.chip IN (");
-                others.bind_all(chips.iter().map(ChipId::as_str)).push("))")
+        let mut statement = holds(cases, "t", self.at);
+        let companies: Vec<&str> = extent.companies.iter().map(CompanyId::as_str).collect();
+        let chips: Vec<&str> = extent.chips.iter().map(ChipId::as_str).collect();
+        // Each part is a look-up by what a scope names and what it leaves open; an `OR` of them would be none.
+        for company in [None, Some(&companies)] {
+            for chip in [None, Some(&chips)].into_iter().skip(usize::from(chips.is_empty())) {
+                statement = statement.push(
+                    " UNION ALL SELECT t.id, t.since, t.document FROM condition t WHERE t.approval IS NULL",
+                );
+                statement = naming(statement, " AND t.company", company);
+                if !chips.is_empty() {
+                    statement = naming(statement, " AND t.chip", chip);
+                }
+                statement = holds(statement.push(" AND "), "t", self.at);
             }
-        };
-        self.things_of(holds(others.push(" AND "), "t", self.at)).await
+        }
+        self.things_of(statement).await
     }
 
     /// The transitions of the cases of a company and a chip, in order of effective date, ties by acceptance.
@@ -217,6 +221,15 @@ impl Read {
             }
         }
         Ok(fresh)
+    }
+}
+
+/// Narrows to rows that name one of these in a column, or nothing there.
+fn naming(statement: Statement, column: &'static str, values: Option<&Vec<&str>>) -> Statement {
+    let statement = statement.push(column);
+    match values {
+        None => statement.push(" IS NULL"),
+        Some(values) => statement.push(" IN (").bind_all(values.iter().copied()).push(")"),
     }
 }
 
