@@ -19,7 +19,7 @@ use greenlight::domain::workflow::{Activity, Move, Phase, Workflow};
 
 use crate::conditions::condition;
 use crate::dice::Dice;
-use crate::reference::World;
+use crate::record::Record;
 use crate::support::things::{self, cited, noon, of, on, own_record};
 
 /// The cases there may be, in the order of their ids.
@@ -28,6 +28,8 @@ pub(crate) const CASES: [&str; 12] =
 pub(crate) const COMPANIES: [&str; 4] = ["alibaba", "nvidia", "tencent", "amd"];
 /// The buyers, one of them most of the time.
 const BUYERS: [&str; 4] = ["alibaba", "alibaba", "alibaba", "nvidia"];
+/// The only exporter there is: choosing between several is not for the reference to tell.
+const EXPORTER: &str = "nvidia";
 /// The chips they want, one of them most of the time.
 const WANTED: [&str; 5] = ["h200", "h200", "h200", "h20", "910c"];
 pub(crate) const CHIPS: [&str; 4] = ["h20", "h200", "910c", "mi308"];
@@ -61,7 +63,7 @@ pub(crate) enum Command {
     Ask(Question),
     /// A question about any moment, so many revisions back.
     AskAt(Question, i64),
-    /// Where every case stands and what is held.
+    /// Where every case stands.
     Look,
     /// The same on a day, so many revisions back.
     LookAt(Date, i64),
@@ -97,7 +99,7 @@ fn loose() -> Workflow {
 }
 
 /// The next command, which may or may not be allowed.
-pub(crate) fn next(dice: &mut Dice, world: &World, now: Moment) -> Command {
+pub(crate) fn next(dice: &mut Dice, record: &Record, now: Moment) -> Command {
     let numbered = |dice: &mut Dice, prefix: &str, most| format!("{prefix}-{}", dice.below(most));
     match dice.below(100) {
         0..2 => Command::Company(company(dice)),
@@ -114,10 +116,10 @@ pub(crate) fn next(dice: &mut Dice, world: &World, now: Moment) -> Command {
             Command::Source(source(dice, id))
         }
         7..16 => Command::Approval(approval(dice)),
-        16..30 => Command::Transition(transition(dice, world)),
+        16..30 => Command::Transition(transition(dice, record)),
         30..33 => Command::Report(report(dice)),
         33..45 => Command::Condition(condition(dice)),
-        45..63 => Command::Movement(movement(dice, world, now)),
+        45..63 => Command::Movement(movement(dice, record, now)),
         63..65 => {
             let (kind, id) = match dice.below(6) {
                 0 => (Kind::Company, dice.pick(&COMPANIES).to_owned()),
@@ -213,9 +215,9 @@ fn authority(dice: &mut Dice, id: &str) -> Authority {
     Authority { jurisdiction: of(&place.to_uppercase()), gate, workflow, ..things::authority(id) }
 }
 
+/// A source that never goes stale.
 fn source(dice: &mut Dice, id: &str) -> Source {
-    let check_every_days = dice.maybe(60, |dice| dice.pick(&[7, 30]));
-    Source { check_every_days, last_checked_at: dice.maybe(80, moment), ..things::source(id) }
+    Source { check_every_days: None, last_checked_at: dice.maybe(80, moment), ..things::source(id) }
 }
 
 fn approval(dice: &mut Dice) -> Approval {
@@ -241,7 +243,7 @@ fn approval(dice: &mut Dice) -> Approval {
             "us-doe",
             "sg-customs",
         ])),
-        exporter: dice.maybe(40, |dice| of(dice.pick(&COMPANIES))),
+        exporter: dice.maybe(40, |_| of(EXPORTER)),
         quantities,
         valid_from: valid_from.filter(|_| dice.chance(50)),
         valid_until,
@@ -251,13 +253,13 @@ fn approval(dice: &mut Dice) -> Approval {
 }
 
 /// A step of a case; one time in five another state of one that is on record.
-fn transition(dice: &mut Dice, world: &World) -> Transition {
-    if !world.transitions.is_empty() && dice.chance(20) {
-        let known = dice.pick(&world.transitions);
+fn transition(dice: &mut Dice, record: &Record) -> Transition {
+    if !record.transitions.is_empty() && dice.chance(20) {
+        let known = dice.pick(&record.transitions);
         return Transition { retracted: !known.retracted, ..known };
     }
     let id = format!("t-{}", dice.below(400));
-    let cases: Vec<&Approval> = world.approvals.values().collect();
+    let cases: Vec<&Approval> = record.approvals.values().collect();
     let any = cases.is_empty() || dice.chance(5);
     let case = if any { dice.pick(&CASES).to_owned() } else { dice.pick(&cases).id.to_string() };
     let to = dice.pick(&["granted", "granted", "used", "asked", "paused", "refused"]);
@@ -283,13 +285,13 @@ fn report(dice: &mut Dice) -> Report {
 }
 
 /// A movement of anything; two times in three on a case of the pair.
-fn movement(dice: &mut Dice, world: &World, now: Moment) -> Movement {
-    if !world.movements.is_empty() && dice.chance(4) {
-        let known = dice.pick(&world.movements);
+fn movement(dice: &mut Dice, record: &Record, now: Moment) -> Movement {
+    if !record.movements.is_empty() && dice.chance(4) {
+        let known = dice.pick(&record.movements);
         return Movement { units: if dice.chance(50) { known.units } else { units(dice) }, ..known };
     }
     let case = dice.pick(&CASES).to_owned();
-    let known = world.approvals.get(&case).filter(|_| dice.chance(60));
+    let known = record.approvals.get(&case).filter(|_| dice.chance(60));
     let kind = match dice.below(10) {
         0..4 => MovementKind::Order,
         4..7 => MovementKind::Shipment,
@@ -323,7 +325,7 @@ fn question(dice: &mut Dice, valid_at: Moment) -> Question {
         destination: dice.maybe(30, |dice| of(dice.pick(&PLACES))),
         end_use: dice.maybe(60, |dice| of(dice.pick(&USES))),
         end_user: dice.maybe(60, |dice| of(dice.pick(&USES))),
-        exporter: dice.maybe(25, |dice| of(dice.pick(&COMPANIES))),
+        exporter: dice.maybe(25, |_| of(EXPORTER)),
         valid_at,
     }
 }

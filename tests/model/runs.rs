@@ -1,30 +1,34 @@
 //! Runs: commands given to both sides, until they disagree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use futures_util::future::join_all;
 use greenlight::app::Register;
 use greenlight::clock::Clock;
-use greenlight::domain::thing::{Kind, ThingRef};
 use greenlight::domain::time::{Date, Moment};
 
 use crate::commands::{self, Command, KEPT};
 use crate::dice::Dice;
-use crate::reference::{Outcome, World, sums};
-use crate::service::{Seen, seen};
+use crate::record::{Outcome, Record};
+use crate::reference::is_over_limit;
+use crate::service::{Seen, put_by, seen, stands};
 use crate::support::Database;
 use crate::support::things::{newest, noon};
 
 /// How many commands the service gets at once; it commits them together.
 const AT_ONCE: usize = 64;
 
-/// The reference, and what it remembers of the past.
+/// The refusals that keep the register in order, which are none of the reference's business: it takes them over.
+const TAKEN_OVER: [&str; 7] =
+    ["dangling", "retired", "unknown", "invalid", "in_use", "fixed", "external_ref_taken"];
+
+/// What the reference tells its rules on, and what it remembers of the past.
 struct Model {
-    world: World,
+    record: Record,
     now: Moment,
     revision: i64,
-    past: BTreeMap<i64, World>,
+    past: BTreeMap<i64, Record>,
 }
 
 /// A command that the two sides see differently, and those that led to it.
@@ -45,50 +49,66 @@ impl fmt::Display for Disagreement {
 
 impl Model {
     fn new(slip: i128) -> Self {
-        let mut world = World::default();
-        world.slip = slip;
-        Self { past: BTreeMap::from([(0, world.clone())]), world, now: begin(), revision: 0 }
+        let record = Record { slip, ..Record::default() };
+        Self { past: BTreeMap::from([(0, record.clone())]), record, now: begin(), revision: 0 }
     }
 
-    /// What the reference says to a command.
-    fn seen(&mut self, command: &Command) -> Seen {
-        let free = |_: &World, _: &_| Ok(());
-        let world = &mut self.world;
-        let outcome = match command.clone() {
-            Command::Workflow(thing) => world.put(|world| &mut world.workflows, thing, |_, _| Ok(())),
-            Command::Company(thing) => world.put(|world| &mut world.companies, thing, |_, _| Ok(())),
-            Command::Chip(thing) => world.put(|world| &mut world.chips, thing, |_, _| Ok(())),
-            Command::Authority(thing) => world.put(|world| &mut world.authorities, thing, World::may_decide),
-            Command::Source(thing) => world.put(|world| &mut world.sources, thing, |_, _| Ok(())),
-            Command::Approval(thing) => world.put(|world| &mut world.approvals, thing, World::may_be),
-            Command::Condition(thing) => world.put(|world| &mut world.conditions, thing, free),
-            Command::Report(thing) => world.put(|world| &mut world.reports, thing, |_, _| Ok(())),
-            Command::Transition(step) => world.post(&step),
-            Command::Movement(movement) => world.enter(movement, self.now),
-            Command::Retire(thing) => retire(world, &thing),
-            Command::Clock(now) => {
-                self.now = now;
-                return Seen::Nothing;
+    /// What the reference says to a command. It has no say in what keeps the register in order.
+    fn seen(&self, command: &Command, service: &Seen) -> Seen {
+        match (command, service) {
+            (_, Seen::Written(Err(refusal)) | Seen::Answered(Err(refusal)))
+                if TAKEN_OVER.contains(&refusal.as_str()) =>
+            {
+                service.clone()
             }
-            Command::Ask(question) => return Seen::Answered(world.answer(&question)),
-            Command::AskAt(question, back) => return Seen::Answered(self.past(back).answer(&question)),
-            Command::Look => return standing(world, self.now.date()),
-            Command::LookAt(day, back) => return standing(self.past(back), day),
-        };
-        if matches!(outcome, Ok((what, _)) if what != "unchanged") {
+            (_, Seen::Written(outcome)) => Seen::Written(self.written(command, outcome)),
+            (Command::Ask(question), _) => Seen::Answered(Ok(self.record.answer(question))),
+            (Command::AskAt(question, back), _) => Seen::Answered(Ok(self.past(*back).answer(question))),
+            (Command::Look, _) => standing(&self.record, self.now.date()),
+            (Command::LookAt(day, back), _) => standing(self.past(*back), *day),
+            _ => Seen::Nothing,
+        }
+    }
+
+    /// Whether a write is legal and within the limits, and what speaks against it all the same.
+    fn written(&self, command: &Command, service: &Outcome) -> Outcome {
+        let did = service.as_ref().map_or("accepted", |(did, _)| *did);
+        let none = BTreeSet::new();
+        match command {
+            _ if did == "unchanged" => Ok((did, none)),
+            Command::Authority(_) | Command::Approval(_) | Command::Transition(_) => {
+                let mut after = self.record.clone();
+                after.accept(command.clone());
+                if after.is_legal() { Ok((did, none)) } else { Err("illegal_move".to_owned()) }
+            }
+            Command::Movement(movement) => {
+                let Some(question) = put_by(movement, &self.record, self.now) else { return Ok((did, none)) };
+                let answer = self.record.answer(&question);
+                if is_over_limit(&answer, movement) {
+                    return Err(format!("over_limit {:?}", answer.headroom));
+                }
+                Ok((did, answer.reasons.into_iter().filter(|(_, effect, _)| *effect != "advises").collect()))
+            }
+            _ => Ok((did, none)),
+        }
+    }
+
+    /// What the service did is on record for the reference, too.
+    fn follow(&mut self, command: Command, service: &Seen) {
+        if matches!(service, Seen::Written(Ok((did, _))) if *did != "unchanged") {
+            self.record.accept(command);
             self.reached(self.revision + 1);
         }
-        Seen::Written(outcome)
     }
 
-    fn past(&self, back: i64) -> &World {
+    fn past(&self, back: i64) -> &Record {
         &self.past[&(self.revision - back).max(0)]
     }
 
     /// The register has come to a revision.
     fn reached(&mut self, revision: i64) {
         self.revision = revision;
-        self.past.insert(revision, self.world.clone());
+        self.past.insert(revision, self.record.clone());
         self.past.retain(|known, _| known + i64::try_from(KEPT).unwrap() > revision);
     }
 }
@@ -97,30 +117,12 @@ fn begin() -> Moment {
     noon("2026-02-10")
 }
 
-fn retire(world: &mut World, thing: &ThingRef) -> Outcome {
-    match thing.kind {
-        Kind::Company => world.retire(|world| &mut world.companies, thing),
-        Kind::Authority => world.retire(|world| &mut world.authorities, thing),
-        Kind::Condition => world.retire(|world| &mut world.conditions, thing),
-        Kind::Report => world.retire(|world| &mut world.reports, thing),
-        _ => world.retire(|world| &mut world.approvals, thing),
-    }
-}
-
-fn standing(world: &World, day: Date) -> Seen {
-    let cases = world.approvals.values().map(|case| {
-        let (stage, since, _, disputed) = world.standing(case, day);
-        let since = since.map_or_else(|| "the beginning".to_owned(), |since| since.to_string());
-        format!("{} {stage} since {since}{}", case.id, if disputed { ", disputed" } else { "" })
+fn standing(record: &Record, day: Date) -> Seen {
+    let cases = record.approvals.values().map(|case| {
+        let (since, stage) = record.standing(case, day);
+        stands(case.id.as_str(), &stage.id, since)
     });
-    let mut pairs: Vec<_> = world.movements.iter().map(|it| (&it.company, &it.chip)).collect();
-    pairs.sort();
-    pairs.dedup();
-    let holdings = pairs.into_iter().map(|(company, chip)| {
-        let sums = sums(world.movements.iter().filter(|it| (&it.company, &it.chip) == (company, chip)));
-        format!("{company} {chip} {sums:?}")
-    });
-    Seen::Standing(cases.chain(holdings).collect())
+    Seen::Standing(cases.collect())
 }
 
 /// Gives both sides so many commands that follow from a seed.
@@ -129,7 +131,7 @@ pub(crate) async fn run(database: &Database, seed: u64, length: usize, slip: i12
     let opening = commands::opening(&mut dice);
     let mut script = opening.into_iter();
     let given =
-        |model: &Model| script.next().unwrap_or_else(|| commands::next(&mut dice, &model.world, model.now));
+        |model: &Model| script.next().unwrap_or_else(|| commands::next(&mut dice, &model.record, model.now));
     play(database, slip, length, given).await
 }
 
@@ -151,23 +153,20 @@ async fn play(
     let mut commands = Vec::new();
     while commands.len() < length {
         let from = commands.len();
-        let mut told = Vec::new();
-        while told.len() < AT_ONCE && commands.len() < length {
-            let command = given(&model);
-            let revision = model.revision;
-            told.push((model.seen(&command), revision));
-            commands.push(command);
+        while commands.len() < length.min(from + AT_ONCE) {
+            commands.push(given(&model));
             if matches!(commands.last(), Some(Command::Clock(_))) {
                 break;
             }
         }
-        if let Some((at, reference, service)) = differ(&register, &commands[from..], told).await {
+        if let Some((at, reference, service)) = differ(&register, &mut model, &commands[from..]).await {
             commands.truncate(from + at + 1);
             return Some(Disagreement { commands, reference, service });
         }
         // Whatever is accepted makes one revision, and nothing else does while the clock stands.
         assert_eq!(newest(&register).await, model.revision);
         if let Some(Command::Clock(now)) = commands.last() {
+            model.now = *now;
             clock.set(*now);
             register.look().await.unwrap();
             model.reached(newest(&register).await);
@@ -180,22 +179,25 @@ async fn play(
 /// The first of some commands that the service sees differently.
 async fn differ(
     register: &Register,
+    model: &mut Model,
     commands: &[Command],
-    told: Vec<(Seen, i64)>,
 ) -> Option<(usize, String, String)> {
-    let is_past = |command: &Command| matches!(command, Command::AskAt(..) | Command::LookAt(..));
-    let ask = |at: usize| seen(register, commands[at].clone(), told[at].1);
-    let (past, present): (Vec<usize>, Vec<usize>) =
-        (0..commands.len()).partition(|at| is_past(&commands[*at]));
     // What is done, and asked about the present, is queued in order; the past can be asked about at any time.
-    let mut service: BTreeMap<usize, Seen> =
-        present.iter().copied().zip(join_all(present.iter().map(|at| ask(*at))).await).collect();
-    for at in past {
-        service.insert(at, ask(at).await);
+    let present = join_all(commands.iter().map(|command| seen(register, command.clone(), None))).await;
+    for (at, (command, service)) in commands.iter().zip(present).enumerate() {
+        let service = match command {
+            Command::AskAt(..) | Command::LookAt(..) => {
+                seen(register, command.clone(), Some(model.revision)).await
+            }
+            _ => service,
+        };
+        let reference = model.seen(command, &service);
+        if reference != service {
+            return Some((at, format!("{reference:?}"), format!("{service:?}")));
+        }
+        model.follow(command.clone(), &service);
     }
-    let mut both = told.iter().zip(service.into_values()).enumerate();
-    let different = both.find(|(_, ((reference, _), service))| reference != service);
-    different.map(|(at, ((reference, _), service))| (at, format!("{reference:?}"), format!("{service:?}")))
+    None
 }
 
 /// A disagreement that no command can be left out of.

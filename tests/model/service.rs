@@ -1,23 +1,27 @@
 //! The service's own use cases, and what they say to a command, in the words of the reference.
 
+use std::collections::BTreeSet;
+
 use greenlight::app::movements::{self, Limits};
 use greenlight::app::{self, Error, Precondition, Read, Register, Resource, Wanted, Written};
 use greenlight::app::{determinations, transitions};
 use greenlight::domain::actor::Actor;
-use greenlight::domain::approval::{Approval, Case, Standing};
+use greenlight::domain::approval::{Approval, Case};
 use greenlight::domain::authority::Authority;
 use greenlight::domain::company::Company;
 use greenlight::domain::condition::Condition;
-use greenlight::domain::holding::Holding;
-use greenlight::domain::judgement;
+use greenlight::domain::id::StageId;
+use greenlight::domain::judgement::{self, Question};
+use greenlight::domain::movement::{Movement, MovementKind};
 use greenlight::domain::refusal::Refusal;
 use greenlight::domain::report::Report;
 use greenlight::domain::thing::{Kind, ThingRef};
-use greenlight::domain::time::Date;
+use greenlight::domain::time::{Date, Moment};
 use greenlight::domain::vocabulary::Vocabulary as _;
+use greenlight::domain::workflow::Activity;
 
 use crate::commands::{CASES, Command};
-use crate::reference::{Answer, Outcome, Reason};
+use crate::record::{Answer, Outcome, Reason, Record};
 use crate::support::things::{commit, of};
 
 /// What one side says to a command.
@@ -29,8 +33,8 @@ pub(crate) enum Seen {
     Standing(Vec<String>),
 }
 
-/// What the service says to a command; `revision` is the newest there was when it was given.
-pub(crate) async fn seen(register: &Register, command: Command, revision: i64) -> Seen {
+/// What the service says to a command. It is asked about the past once it is known what was `newest` then.
+pub(crate) async fn seen(register: &Register, command: Command, newest: Option<i64>) -> Seen {
     match command {
         Command::Workflow(thing) => put(register, thing).await,
         Command::Company(thing) => put(register, thing).await,
@@ -67,20 +71,25 @@ pub(crate) async fn seen(register: &Register, command: Command, revision: i64) -
             answered(answer.await.unwrap())
         }
         Command::AskAt(question, back) => {
-            let mut read = register.read(Wanted::Revision((revision - back).max(0))).await.unwrap();
+            let Some(mut read) = before(register, newest, back).await else { return Seen::Nothing };
             answered(determinations::answer(&mut read, &question, &[], false).await)
         }
         Command::Look => look(register).await,
         Command::LookAt(day, back) => {
-            let mut read = register.read(Wanted::Revision((revision - back).max(0))).await.unwrap();
+            let Some(mut read) = before(register, newest, back).await else { return Seen::Nothing };
             let mut standing = Vec::new();
             for id in CASES {
-                standing.extend(read.standing_on(&of(id), day).await.unwrap().map(|case| stands(id, &case)));
+                let case = read.standing_on(&of(id), day).await.unwrap();
+                standing.extend(case.map(|case| stands(id, &case.stage, case.since)));
             }
-            standing.extend(held(&mut read, day).await);
             Seen::Standing(standing)
         }
     }
+}
+
+/// The register so many revisions before the newest.
+async fn before(register: &Register, newest: Option<i64>, back: i64) -> Option<Read> {
+    Some(register.read(Wanted::Revision((newest? - back).max(0))).await.unwrap())
 }
 
 async fn look(register: &Register) -> Seen {
@@ -88,11 +97,9 @@ async fn look(register: &Register) -> Seen {
         Box::pin(async move {
             let mut standing = Vec::new();
             for id in CASES {
-                let case = write.current::<Case>(id).await?.present();
-                standing.extend(case.map(|case| stands(id, &case.value.standing)));
+                let case = write.current::<Case>(id).await?.present().map(|case| case.value.standing);
+                standing.extend(case.map(|case| stands(id, &case.stage, case.since)));
             }
-            let day = write.now().date();
-            standing.extend(held(write.reading().await?, day).await);
             Ok(standing)
         })
     });
@@ -141,10 +148,9 @@ fn refusal(error: &Error) -> String {
         Error::Unknown(_) => "unknown",
         Error::Retired(_) | Error::Refused(Refusal::Retired(_)) => "retired",
         Error::Invalid(_) => "invalid",
-        Error::Refused(Refusal::IllegalMove(_)) => "illegal_move",
+        Error::Refused(Refusal::IllegalMove(_) | Refusal::MoveInUse { .. }) => "illegal_move",
         Error::Refused(Refusal::InUse { .. }) => "in_use",
         Error::Refused(Refusal::Dangling(_)) => "dangling",
-        Error::Refused(Refusal::MoveInUse { .. }) => "move_in_use",
         Error::Refused(Refusal::Fixed(_)) => "fixed",
         Error::Refused(Refusal::ExternalRefTaken { .. }) => "external_ref_taken",
         Error::Refused(Refusal::OverLimit { headroom, .. }) => {
@@ -155,14 +161,13 @@ fn refusal(error: &Error) -> String {
     kind.to_owned()
 }
 
-fn reasons<'a>(
-    reasons: impl IntoIterator<Item = &'a judgement::Reason>,
-) -> std::collections::BTreeSet<Reason> {
+/// The reasons, but for a report that names another stage, which is only told.
+fn reasons<'a>(reasons: impl IntoIterator<Item = &'a judgement::Reason>) -> BTreeSet<Reason> {
     let told = |reason: &judgement::Reason| {
         let about = reason.subject.as_ref().map_or_else(String::new, |subject| subject.id.clone());
         (reason.code.as_str(), reason.effect.as_str(), about)
     };
-    reasons.into_iter().map(told).collect()
+    reasons.into_iter().map(told).filter(|told| (told.0, told.1) != ("disputed", "advises")).collect()
 }
 
 fn answered(answer: Result<judgement::Supposed, Error>) -> Seen {
@@ -179,17 +184,30 @@ fn answered(answer: Result<judgement::Supposed, Error>) -> Seen {
     Seen::Answered(answer.map(|supposed| told(supposed.answer)).map_err(|error| refusal(&error)))
 }
 
-fn stands(id: &str, standing: &Standing) -> String {
-    let since = standing.since.map_or_else(|| "the beginning".to_owned(), |since| since.to_string());
-    let disputed = if standing.disputed { ", disputed" } else { "" };
-    format!("{id} {} since {since}{disputed}", standing.stage)
+/// The question an order or shipment puts: today's as of now, that of another day as of its end.
+pub(crate) fn put_by(movement: &Movement, record: &Record, now: Moment) -> Option<Question> {
+    let activity = match movement.kind {
+        MovementKind::Order => Activity::Order,
+        MovementKind::Shipment => Activity::Ship,
+        _ => return None,
+    };
+    let case = movement.approval.as_ref().map(|case| &record.approvals[case.as_str()]);
+    let day = movement.occurred_on;
+    Some(Question {
+        company: movement.company.clone(),
+        chip: movement.chip.clone(),
+        activity,
+        units: movement.units,
+        destination: movement.destination,
+        end_use: movement.end_use.clone(),
+        end_user: movement.end_user.clone(),
+        exporter: case.and_then(|case| case.exporter.clone()),
+        valid_at: if day == now.date() { now } else { Moment::last_of(day) },
+    })
 }
 
-async fn held(read: &mut Read, day: Date) -> Vec<String> {
-    let told = |holding: Holding| {
-        let all = holding.all;
-        let sums = [all.ordered, all.cancelled, all.shipped, all.delivered, all.returned];
-        format!("{} {} {sums:?}", holding.company, holding.chip)
-    };
-    read.holdings(&[], &[], day).await.unwrap().into_iter().map(told).collect()
+/// Where a case stands, in words.
+pub(crate) fn stands(id: &str, stage: &StageId, since: Option<Date>) -> String {
+    let since = since.map_or_else(|| "the beginning".to_owned(), |since| since.to_string());
+    format!("{id} {stage} since {since}")
 }
