@@ -33,7 +33,7 @@ pub(crate) struct Answer {
 }
 
 /// Everything that was accepted and bears on an answer.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Record {
     pub(crate) workflows: Shelf<Workflow>,
     pub(crate) authorities: Shelf<Authority>,

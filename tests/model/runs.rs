@@ -74,12 +74,14 @@ impl Model {
     fn written(&self, command: &Command, service: &Outcome) -> Outcome {
         let did = service.as_ref().map_or("accepted", |(did, _)| *did);
         let none = BTreeSet::new();
+        let mut after = self.record.clone();
+        after.accept(command.clone());
         match command {
-            _ if did == "unchanged" => Ok((did, none)),
-            Command::Authority(_) | Command::Approval(_) | Command::Transition(_) => {
-                let mut after = self.record.clone();
-                after.accept(command.clone());
-                if after.is_legal() { Ok((did, none)) } else { Err("illegal_move".to_owned()) }
+            // One that was entered before may have been told under another id.
+            Command::Movement(_) if did == "unchanged" => Ok((did, none)),
+            _ if did == "unchanged" && after != self.record => Ok(("updated", none)),
+            Command::Authority(_) | Command::Approval(_) | Command::Transition(_) if !after.is_legal() => {
+                Err("illegal_move".to_owned())
             }
             Command::Movement(movement) => {
                 let Some(question) = put_by(movement, &self.record, self.now) else { return Ok((did, none)) };
