@@ -158,6 +158,12 @@ impl Narrowed {
             )
     }
 
+    /// Whether every cell is taken.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.chips.is_empty() && !self.is_by_answer()
+    }
+
     /// Whether cells are left out by what they answer, so that a company can be without any.
     #[must_use]
     pub fn is_by_answer(&self) -> bool {
@@ -201,16 +207,7 @@ pub async fn page(
         let found = read.list::<Company>(&query).await?;
         let listed = found.items.iter().map(|item| CompanyId::try_from(item.filed.id.as_str()));
         let listed: Vec<CompanyId> = listed.filter_map(Result::ok).collect();
-        let extent = Extent {
-            companies: listed.clone(),
-            chips: narrowed.chips.clone(),
-            valid_at: occasion.valid_at,
-            present: occasion.present,
-        };
-        let records = read.records(&extent).await?;
-        for id in listed {
-            let Some(company) = records.company(&id) else { continue };
-            let row = narrowed.row(&records, company, occasion.valid_at);
+        for row in rows_of(read, listed, narrowed, occasion).await? {
             if row.cells.is_empty() && narrowed.is_by_answer() {
                 continue;
             }
@@ -229,6 +226,20 @@ pub async fn page(
         let Some(next) = found.next else { return Ok(Page { rows, next: None }) };
         query.after = Some(next);
     }
+}
+
+/// The rows of some companies, with the cells that are left.
+pub(super) async fn rows_of(
+    read: &mut Read,
+    companies: Vec<CompanyId>,
+    narrowed: &Narrowed,
+    occasion: Occasion,
+) -> Result<Vec<Row>, Error> {
+    let Occasion { valid_at, present } = occasion;
+    let extent = Extent { companies: companies.clone(), chips: narrowed.chips.clone(), valid_at, present };
+    let records = read.records(&extent).await?;
+    let on_record = companies.iter().filter_map(|id| records.company(id));
+    Ok(on_record.map(|company| narrowed.row(&records, company, valid_at)).collect())
 }
 
 /// How many rows the board has.

@@ -20,6 +20,7 @@ pub mod imports;
 pub mod keys;
 pub mod movements;
 mod reports;
+pub mod rows;
 pub mod sources;
 mod ticks;
 pub mod transitions;

@@ -210,20 +210,21 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let occasion = occasion(&call, &read, cursor.as_ref())?;
     let revision = read.at().revision;
     let failed = |error: crate::app::Error| problem(&error, "");
-    let page = board::page(&mut read, &companies, &narrowed, occasion).await.map_err(failed)?;
+    let page = call.app.rows.page(&mut read, &companies, &narrowed, occasion, row_written);
+    let page = page.await.map_err(failed)?;
     let total = if call.params.flag("count")? {
         Some(board::count(&mut read, &companies, &narrowed, occasion).await.map_err(failed)?)
     } else {
         None
     };
     drop(read);
-    let rows: Vec<String> = page.rows.iter().map(row_written).collect();
+    let rows = page.rows;
     let next = page.next.map(|last| {
         let position = Position { key: occasion.valid_at.to_string(), id: last.id };
         Cursor { revision, on: None, position }.write(&call.path, &call.params)
     });
     let counted = total.map(|total| total.to_string());
-    let etag = weak(rows.iter().map(String::as_str).chain(counted.as_deref()));
+    let etag = weak(rows.iter().map(AsRef::as_ref).chain(counted.as_deref()));
     let valid_at = format!("\"{}\"", occasion.valid_at);
     let body = body_of("rows", &rows, (total, next.as_deref()), revision, &[("valid_at", &valid_at)]);
     Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))

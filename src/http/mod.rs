@@ -69,6 +69,7 @@ pub use limits::Limits;
 pub use server::serve;
 
 use crate::app::Register;
+use crate::app::rows::Rows;
 use crate::domain::actor::Key;
 use crate::domain::approval::Approval;
 use crate::domain::authority::Authority;
@@ -92,6 +93,8 @@ use stopping::Stopping;
 const WORTH_COMPRESSING: u64 = 860;
 /// How much room there is for answers that are kept ready, in bytes, unless it is set.
 pub const CACHE_BYTES: usize = 64 << 20;
+/// Which part of that is for rows of the board.
+const ROWS_SHARE: usize = 4;
 /// How often the last use of a key is noted at most, in seconds.
 const NOTE_USE_EVERY: i64 = 60;
 
@@ -131,6 +134,7 @@ pub(crate) struct Held {
     pub(crate) metrics: Metrics,
     pub(crate) contract: Value,
     pub(crate) answers: Answers,
+    pub(crate) rows: Rows,
     pub(crate) rates: Arc<Rates>,
     pub(crate) stopping: Stopping,
     pub(crate) hub: Arc<Hub>,
@@ -214,6 +218,7 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> (App, Ro
         metrics: Metrics::new(),
         contract: openapi::document(&api),
         answers: Answers::new(options.cache_bytes),
+        rows: Rows::new(options.cache_bytes / ROWS_SHARE),
         rates: Arc::new(Rates::new(&options.limits)),
         stopping: stopping.clone(),
         hub: Arc::new(Hub::new(register)),

@@ -99,19 +99,19 @@ pub(crate) fn body(items: &[String], total: Option<i64>, next: Option<&str>, rev
 /// A page whose documents go by another name, with further members, whose values are JSON texts already.
 pub(crate) fn body_of(
     name: &str,
-    items: &[String],
+    items: &[impl AsRef<str>],
     (total, next): (Option<i64>, Option<&str>),
     revision: i64,
     further: &[(&str, &str)],
 ) -> String {
-    let size = items.iter().map(String::len).sum::<usize>() + items.len() + 200;
+    let size = items.iter().map(|item| item.as_ref().len() + 1).sum::<usize>() + 200;
     let mut body = String::with_capacity(size);
     body.extend(["{\"", name, "\":["]);
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             body.push(',');
         }
-        body.push_str(item);
+        body.push_str(item.as_ref());
     }
     body.push_str("],\"next\":");
     match next {

@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "other tests use more of it")]
 mod support;
 
+mod board;
 mod commands;
 mod conditions;
 mod dice;

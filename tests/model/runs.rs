@@ -5,9 +5,11 @@ use std::fmt;
 
 use futures_util::future::join_all;
 use greenlight::app::Register;
+use greenlight::app::rows::Rows;
 use greenlight::clock::Clock;
 use greenlight::domain::time::{Date, Moment};
 
+use crate::board::assert_right;
 use crate::commands::{self, Command, KEPT};
 use crate::dice::Dice;
 use crate::record::{Outcome, Record};
@@ -152,7 +154,7 @@ async fn play(
     let clock = Clock::standing(begin());
     let register = database.open(&clock).await;
     let mut model = Model::new(slip);
-    let mut commands = Vec::new();
+    let (mut commands, rows) = (Vec::new(), Rows::new(1 << 20));
     while commands.len() < length {
         let from = commands.len();
         while commands.len() < length.min(from + AT_ONCE) {
@@ -173,6 +175,7 @@ async fn play(
             register.look().await.unwrap();
             model.reached(newest(&register).await);
         }
+        assert_right(&register, &rows, model.now).await;
     }
     register.store().close().await;
     None

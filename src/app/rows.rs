@@ -1,0 +1,224 @@
+//! Rows of the board that are kept from one revision to the next.
+//!
+//! A row says what a company is answered for every chip. Most revisions change what one company is answered, so
+//! the rows of the others are kept as they were written. What a change bears on is told by what it is of: where
+//! that is not plain, every row is made again.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use super::Error;
+use super::board::{Narrowed, Occasion, Page, Row, rows_of};
+use crate::domain::company::Company;
+use crate::domain::id::CompanyId;
+use crate::domain::record::Change;
+use crate::domain::thing::Kind;
+use crate::store::{Narrowing, Position, Query, Read};
+
+/// After so many revisions it is not looked up what each of them changed.
+const MOST_REVISIONS: i64 = 256;
+
+/// How a row is written.
+pub type Written = fn(&Row) -> String;
+
+/// A page of rows as they are written.
+#[derive(Clone, Debug)]
+pub struct WrittenPage {
+    /// Its rows.
+    pub rows: Vec<Arc<str>>,
+    /// Where it ends, if there is more.
+    pub next: Option<Position>,
+}
+
+/// The rows kept, all of them right at one revision.
+#[derive(Debug)]
+pub struct Rows {
+    capacity: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The register and the revision at which they are right.
+    at: Option<(String, i64)>,
+    rows: HashMap<CompanyId, Arc<str>>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn forget(&mut self, company: &CompanyId) {
+        if let Some(row) = self.rows.remove(company) {
+            self.bytes -= row.len();
+        }
+    }
+
+    fn clear(&mut self) {
+        *self = Self { at: self.at.take(), ..Self::default() };
+    }
+}
+
+impl Rows {
+    /// Room for so many bytes; none keeps nothing.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { capacity, kept: Mutex::default() }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Nothing here can panic half way.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A page of the board: the companies of a list, each with what it is answered for every chip. What is kept
+    /// is of the present; any other board is made from the start.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn page(
+        &self,
+        read: &mut Read,
+        companies: &Query,
+        narrowed: &Narrowed,
+        occasion: Occasion,
+        written: Written,
+    ) -> Result<WrittenPage, Error> {
+        if self.capacity == 0 || !occasion.present || !narrowed.is_nothing() {
+            let Page { rows, next } = super::board::page(read, companies, narrowed, occasion).await?;
+            return Ok(WrittenPage { rows: rows.iter().map(|row| written(row).into()).collect(), next });
+        }
+        self.follow(read).await?;
+        let found = read.list::<Company>(companies).await?;
+        let listed = found.items.iter().map(|item| CompanyId::try_from(item.filed.id.as_str()));
+        let listed: Vec<CompanyId> = listed.filter_map(Result::ok).collect();
+        let mut rows = self.known(read, &listed);
+        let missing: Vec<CompanyId> = listed.iter().filter(|id| !rows.contains_key(id)).cloned().collect();
+        let made = rows_of(read, missing, narrowed, occasion).await?;
+        let made: Vec<_> = made.iter().map(|row| (row.company.clone(), Arc::from(written(row)))).collect();
+        self.keep(read, &made);
+        rows.extend(made);
+        let next = found.next.map(|Position { id, .. }| Position { key: id.clone(), id });
+        Ok(WrittenPage { rows: listed.iter().filter_map(|id| rows.remove(id)).collect(), next })
+    }
+
+    /// Forgets the rows that have changed since the revision they are right at.
+    async fn follow(&self, read: &mut Read) -> Result<(), Error> {
+        let now = (read.head().epoch.clone(), read.at().revision);
+        let before = self.kept().at.clone();
+        let changed = match &before {
+            // What reads an earlier revision than others have seen makes its own.
+            Some((epoch, revision)) if *epoch == now.0 && *revision >= now.1 => return Ok(()),
+            Some((epoch, revision)) if *epoch == now.0 && now.1 - revision <= MOST_REVISIONS => {
+                changed_between(read, revision + 1, now.1).await?
+            }
+            _ => None,
+        };
+        let mut kept = self.kept();
+        if kept.at != before {
+            return Ok(());
+        }
+        match changed {
+            Some(companies) => companies.iter().for_each(|company| kept.forget(company)),
+            None => kept.clear(),
+        }
+        kept.at = Some(now);
+        Ok(())
+    }
+
+    /// The rows of companies that are right at the revision of a read.
+    fn known(&self, read: &Read, companies: &[CompanyId]) -> HashMap<CompanyId, Arc<str>> {
+        let kept = self.kept();
+        if !is_at(&kept, read) {
+            return HashMap::new();
+        }
+        let row = |id: &CompanyId| Some((id.clone(), Arc::clone(kept.rows.get(id)?)));
+        companies.iter().filter_map(row).collect()
+    }
+
+    fn keep(&self, read: &Read, rows: &[(CompanyId, Arc<str>)]) {
+        let mut kept = self.kept();
+        if !is_at(&kept, read) {
+            return;
+        }
+        for (company, row) in rows {
+            if kept.bytes + row.len() > self.capacity {
+                kept.clear();
+            }
+            if row.len() <= self.capacity {
+                kept.forget(company);
+                kept.bytes += row.len();
+                kept.rows.insert(company.clone(), Arc::clone(row));
+            }
+        }
+    }
+}
+
+fn is_at(kept: &Kept, read: &Read) -> bool {
+    kept.at
+        .as_ref()
+        .is_some_and(|(epoch, revision)| *epoch == read.head().epoch && *revision == read.at().revision)
+}
+
+/// The companies whose answers the revisions from one to another may have changed; `None` if it may be all.
+async fn changed_between(
+    read: &mut Read,
+    first: i64,
+    last: i64,
+) -> Result<Option<BTreeSet<CompanyId>>, Error> {
+    let changes = read.changes_between(first, last, &Narrowing::default()).await?;
+    let touches = read.touched_between(first, last).await?;
+    let mut companies = BTreeSet::new();
+    for change in &changes {
+        let of_change = touches.iter().filter(|(at, _)| *at == (change.revision, change.ordinal));
+        let of_change = of_change.filter(|(_, thing)| thing.kind == Kind::Company);
+        let named: Vec<&str> = of_change.map(|(_, thing)| thing.id.as_str()).collect();
+        match borne_on(change, &named) {
+            Some(ids) => companies.extend(ids.iter().filter_map(|id| CompanyId::try_from(id.as_str()).ok())),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(companies))
+}
+
+/// The companies whose answers a change may have changed, given those it touches; `None` if it may be all.
+fn borne_on(change: &Change, touched: &[&str]) -> Option<Vec<String>> {
+    let sides = [&change.before, &change.after].into_iter().flatten();
+    match change.thing.kind {
+        Kind::Company => Some(vec![change.thing.id.clone()]),
+        // What a report says tells in the approval that it disputes.
+        Kind::Report => Some(Vec::new()),
+        Kind::Transition | Kind::Movement => any(touched),
+        Kind::Approval => sides.map(|side| superseding_nothing(&document(side)?)).collect(),
+        Kind::Condition => {
+            let of_sides: Option<Vec<_>> = sides.map(|side| in_scope(&document(side)?, touched)).collect();
+            of_sides.map(|companies| companies.concat())
+        }
+        Kind::Workflow | Kind::Authority | Kind::Source | Kind::Chip => None,
+    }
+}
+
+fn any(companies: &[&str]) -> Option<Vec<String>> {
+    (!companies.is_empty()).then(|| companies.iter().map(ToString::to_string).collect())
+}
+
+/// The company that a condition's scope names, or that of the approval it names, which it touches.
+fn in_scope(condition: &Value, touched: &[&str]) -> Option<Vec<String>> {
+    let scope = &condition["scope"];
+    match scope["company"].as_str() {
+        Some(company) => Some(vec![company.to_owned()]),
+        None if scope["approval"].is_string() => any(touched),
+        None => None,
+    }
+}
+
+fn document(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
+}
+
+/// The company of an approval that takes the place of no other, which may be of another company.
+fn superseding_nothing(approval: &Value) -> Option<String> {
+    let company = approval["company"].as_str().filter(|_| approval["supersedes"].is_null())?;
+    Some(company.to_owned())
+}
