@@ -120,13 +120,19 @@ fn waves(size: Size) -> Vec<Vec<String>> {
     waves
 }
 
-/// Loads a register and returns the secret of a key that may write to it.
-pub(crate) async fn load(address: &str, size: Size) -> String {
+/// Loads a register.
+pub(crate) async fn load(address: &str, size: Size) {
     let register = Register::open(address.parse().unwrap(), Clock::system()).await.unwrap();
     for wave in waves(size) {
         let parts = wave.chunks(size.lines).map(|lines| import(&register, lines.join("\n")));
         stream::iter(parts).buffer_unordered(AT_ONCE).collect::<()>().await;
     }
+    close(&register, address).await;
+}
+
+/// Makes a key that may write to a register, and returns its secret.
+pub(crate) async fn key(address: &str) -> String {
+    let register = Register::open(address.parse().unwrap(), Clock::system()).await.unwrap();
     let new = NewKey {
         name: name("benchmark"),
         owner: name("operator"),
@@ -138,11 +144,15 @@ pub(crate) async fn load(address: &str, size: Size) -> String {
         .write(|write| Box::pin(async move { Ok(keys::create(write, &Actor::Operator, new).await) }))
         .await;
     let (_, secret) = made.unwrap().unwrap();
+    close(&register, address).await;
+    secret.reveal().to_owned()
+}
+
+async fn close(register: &Register, address: &str) {
     register.store().close().await;
     if let Some(file) = address.strip_prefix("sqlite:") {
         gather(file).await;
     }
-    secret.reveal().to_owned()
 }
 
 /// Brings everything into the file itself, which is copied next: the log may outlive its connections.

@@ -1,7 +1,9 @@
 //! What the register costs, as ratios against baselines of the same run: a bare handler that sends the same
 //! bytes, and a plain service of a few lines that does the same work.
 //!
-//! `cargo bench` prints a table; `-- --quick` proves in seconds that it runs, on less data and in one round.
+//! `cargo bench` prints a table; `-- --quick` proves in seconds that it runs, on less data and in one round;
+//! `-- --scale` measures a register that has been kept for decades. That takes ten minutes to load, so
+//! `--register FILE` leaves it in a file, or takes the one that is there.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,6 +26,7 @@ mod ledger;
 mod reads;
 mod writes;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use figures::Table;
@@ -51,16 +54,22 @@ fn main() {
     if arguments.iter().any(|argument| argument == "--scale") {
         plan.size = data::SCALE;
     }
+    let named = arguments.iter().position(|argument| argument == "--register");
+    let named = named.map(|place| PathBuf::from(arguments.get(place + 1).expect("a file after --register")));
     // One thread makes all the load, so that the other core is the service's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(measure(plan));
+    runtime.block_on(measure(plan, named));
 }
 
-async fn measure(plan: Plan) {
+async fn measure(plan: Plan, named: Option<PathBuf>) {
     let folder = tempfile::tempdir().unwrap();
-    eprintln!("loading {:?}", plan.size);
-    let register = folder.path().join("register.db");
-    let secret = data::load(&format!("sqlite:{}", register.display()), plan.size).await;
+    let register = named.unwrap_or_else(|| folder.path().join("register.db"));
+    let address = format!("sqlite:{}", register.display());
+    if !register.exists() {
+        eprintln!("loading {:?}", plan.size);
+        data::load(&address, plan.size).await;
+    }
+    let secret = data::key(&address).await;
     let mut table = Table::default();
     reads::measure(plan, folder.path(), &register, &secret, &mut table).await;
     ledger::board(plan, folder.path(), &register, &secret, &mut table).await;

@@ -13,6 +13,7 @@ use crate::writes;
 
 /// The list that is polled, and one of its items.
 const LIST: &str = "/v1/approvals?chip=chip-3&limit=50";
+const CELL: &str = "/v1/board/company-0/chip-3";
 const ONE: &str = "/v1/approvals/case-000003";
 /// How many connections poll at once.
 const CONNECTIONS: usize = 16;
@@ -68,8 +69,26 @@ pub(crate) async fn measure(plan: Plan, folder: &Path, register: &Path, secret: 
         let pairs = rounds(plan, (&services.plain, &plain), (&services.bare, &bare), CONNECTIONS).await;
         table.line(&format!("{work}, plain axum and sqlx"), &pairs);
     }
+    old_and_whole(plan, &services, &key, table).await;
     under_updates(plan, &services.ours, secret, table).await;
     table.note("most memory of the service that was polled, MiB", 0, std::iter::once(services.ours.memory()));
+}
+
+/// What is seldom kept: a list as it was long ago, and a cell of the board with everything it rests on.
+async fn old_and_whole(plan: Plan, services: &Services, key: &[(&str, &str)], table: &mut Table) {
+    let mut asking = Connection::open(services.uncached.address).await;
+    let newest = asking.ask(&get("/v1/revisions?limit=1", key)).await;
+    let newest: serde_json::Value = serde_json::from_slice(&newest.body).unwrap();
+    let half = newest["items"][0]["number"].as_i64().unwrap() / 2;
+    let bare = get("/0", &[]);
+    for (work, path) in [
+        ("list of 50 approvals at half of the revisions", format!("{LIST}&revision={half}")),
+        ("cell of the board in full", CELL.to_owned()),
+    ] {
+        let ours = get(&path, key);
+        let pairs = rounds(plan, (&services.uncached, &ours), (&services.bare, &bare), CONNECTIONS).await;
+        table.line(&format!("{work}, nothing kept"), &pairs);
+    }
 }
 
 /// Rounds of the same request at two services in turn.

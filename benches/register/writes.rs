@@ -125,7 +125,8 @@ pub(crate) async fn on_postgres(plan: Plan, server: &str, table: &mut Table) {
             .await
             .unwrap();
         let address = format!("{host}/{name}");
-        let secret = data::load(&address, plan.size).await;
+        data::load(&address, plan.size).await;
+        let secret = data::key(&address).await;
         let mut work = Work::new(plan.size, &secret, clients, Poster::next_request);
         let ours = Service::start(&["greenlight", &address]);
         let mut rounds = Vec::new();
