@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteCo
 
 use super::error::{Error, within};
 use super::glance::GLANCES;
+use super::head::{HEAD, HeadRow};
 use super::log::{KEPT, Log};
 use super::statement::{Connection, Statement};
 use crate::domain::time::Moment;
@@ -161,26 +162,17 @@ impl Engine {
         })
     }
 
-    /// Begins a write. No server has to wait for anything to do so.
-    pub(super) async fn begin_on(&self, connection: &mut Connection) -> Result<(), Error> {
-        within(GREETING, connection.execute(self.begin())).await.map(drop)
-    }
-
-    /// The statement that begins a write: on SQLite it takes the write lock at once, since a transaction
-    /// that reads first and writes later is refused as soon as somebody else wrote in between.
-    fn begin(&self) -> Statement {
+    /// Begins a write and takes the head row. SQLite takes the write lock at once, since a transaction that
+    /// reads first and writes later is refused as soon as somebody else wrote in between; PostgreSQL waits for
+    /// the row, but for nothing before.
+    pub(super) async fn begin_on(&self, connection: &mut Connection) -> Result<HeadRow, Error> {
         match self {
-            Self::Sqlite { .. } => Statement::new("BEGIN IMMEDIATE"),
-            Self::Postgres { .. } => Statement::new("BEGIN"),
-        }
-    }
-
-    /// The statement that takes the head row for writing.
-    pub(super) fn head(&self) -> Statement {
-        let head = Statement::new(super::head::HEAD);
-        match self {
-            Self::Sqlite { .. } => head,
-            Self::Postgres { .. } => head.push(" FOR UPDATE"),
+            Self::Sqlite { .. } => connection.fetch_one(Statement::new("BEGIN IMMEDIATE; ").push(HEAD)).await,
+            Self::Postgres { .. } => {
+                within(GREETING, connection.execute(Statement::new("BEGIN"))).await?;
+                let head = connection.fetch_one(Statement::new(HEAD).push(" FOR UPDATE")).await;
+                head.map_err(Error::or_busy)
+            }
         }
     }
 

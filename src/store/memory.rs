@@ -27,7 +27,18 @@ pub(super) struct Memory {
     pub(super) replies: HashMap<(String, String), Option<Reply>>,
 }
 
+/// The most things and cases of which something is known.
+const MOST: usize = 1024;
+
 impl Memory {
+    /// What is still known to the next batch if nobody has written in between. Kept replies are no register
+    /// data: they can come without a revision.
+    pub(super) fn kept(mut self) -> Self {
+        self.replies.clear();
+        let known = self.things.len() + self.timelines.len() + self.spans.len() + self.reports.len();
+        if known > MOST { Self::default() } else { self }
+    }
+
     /// Takes over a change that a revision has made, at its place there. `false` if queries over sets are
     /// answered from what the database has, which therefore has to have it.
     pub(super) fn learn(&mut self, pending: Pending, acceptance: Acceptance) -> bool {

@@ -136,23 +136,29 @@ impl Outbox {
         !self.filled
     }
 
-    /// Writes everything. What rows refer to goes first, and what is closed before what takes its place.
-    pub(super) async fn write(mut self, connection: &mut Connection) -> Result<(), Error> {
+    /// Writes everything.
+    pub(super) async fn write(self, connection: &mut Connection) -> Result<(), Error> {
+        connection.execute_all(self.statements()).await
+    }
+
+    /// What writes everything. What rows refer to goes first, and what is closed before what takes its place.
+    pub(super) fn statements(mut self) -> Vec<Statement> {
+        let mut all = Vec::new();
         for kind in Kind::ALL {
             let rows = self.identities.remove(kind).unwrap_or_default();
             let insert = Statement::new("INSERT INTO ").push(table(*kind).identity);
             let insert = insert.push(" (id, created) VALUES ");
-            insert_all(connection, &insert, rows, &Statement::new(" ON CONFLICT (id) DO NOTHING")).await?;
+            all.extend(insert_all(&insert, rows, &Statement::new(" ON CONFLICT (id) DO NOTHING")));
         }
         for kind in Kind::ALL {
             let Some(rows) = self.versions.remove(kind) else { continue };
             let (table, more) = versions(*kind);
-            write_rows(connection, &table, more, rows).await?;
+            write_rows(&mut all, &table, more, rows);
         }
         let parts = PartTable::ALL.iter().map(|part| part.versioned());
         for table in [SPANS, REFERENCES].into_iter().chain(parts) {
             let Some(rows) = self.sides.remove(table.name) else { continue };
-            write_rows(connection, &table, &[], rows).await?;
+            write_rows(&mut all, &table, &[], rows);
         }
         let nothing = Statement::new("");
         for (insert, rows) in [
@@ -166,20 +172,15 @@ impl Outbox {
                 self.replies,
             ),
         ] {
-            insert_all(connection, &Statement::new(insert), rows, &nothing).await?;
+            all.extend(insert_all(&Statement::new(insert), rows, &nothing));
         }
-        Ok(())
+        all
     }
 }
 
-async fn write_rows(
-    connection: &mut Connection,
-    table: &Versioned,
-    more: &'static [&'static str],
-    rows: Rows,
-) -> Result<(), Error> {
+fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'static str], rows: Rows) {
     let [key, others] = table.columns;
-    close_all(connection, table.name, key, rows.closed).await?;
+    all.extend(close_all(table.name, key, rows.closed));
     let mut insert = Statement::new("INSERT INTO ").push(table.name).push(" (since, until");
     let mut tail = Statement::new("");
     if table.replaces {
@@ -198,39 +199,30 @@ async fn write_rows(
         cells.extend(row.cells);
         cells
     });
-    insert_all(connection, &insert.push(") VALUES "), opened.collect(), &tail).await
+    all.extend(insert_all(&insert.push(") VALUES "), opened.collect(), &tail));
 }
 
 /// Closes the current rows of a table by their keys, each followed by the revision from which it holds no more.
 /// Rows of that revision itself are about to be replaced, and stay.
-pub(super) async fn close_all(
-    connection: &mut Connection,
+pub(super) fn close_all(
     table: &'static str,
     key: &'static [&'static str],
     keys: Vec<Vec<Cell>>,
-) -> Result<(), Error> {
+) -> Vec<Statement> {
     let until = ["v.column1", "v.column2", "v.column3", "v.column4", "v.column5"];
     let until = until.get(key.len()).copied().unwrap_or("v.column5");
-    for some in chunks(keys) {
+    let close = |some: Vec<Vec<Cell>>| {
         let close = Statement::new("UPDATE ").push(table).push(" AS t SET until = ").push(until);
         let close = close.push(" FROM ").bind_keys(&some);
-        let close = close.push(" WHERE t.until IS NULL AND t.since < ").push(until).matching(key);
-        connection.execute(close).await?;
-    }
-    Ok(())
+        close.push(" WHERE t.until IS NULL AND t.since < ").push(until).matching(key)
+    };
+    chunks(keys).into_iter().map(close).collect()
 }
 
 /// Inserts rows, as many at a time as a statement takes.
-pub(super) async fn insert_all(
-    connection: &mut Connection,
-    insert: &Statement,
-    rows: Vec<Vec<Cell>>,
-    tail: &Statement,
-) -> Result<(), Error> {
-    for some in chunks(rows) {
-        connection.execute(insert.clone().bind_rows(some).append(tail)).await?;
-    }
-    Ok(())
+pub(super) fn insert_all(insert: &Statement, rows: Vec<Vec<Cell>>, tail: &Statement) -> Vec<Statement> {
+    let insert = |some| insert.clone().bind_rows(some).append(tail);
+    chunks(rows).into_iter().map(insert).collect()
 }
 
 /// Cuts rows into pieces whose lengths are powers of two, so that there are few texts of statements, all of

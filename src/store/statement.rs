@@ -17,6 +17,9 @@ use crate::domain::time::Moment;
 /// How long a server may be silent: longer than it is told to work on a statement or to wait for a lock.
 const SILENCE: Duration = Duration::from_secs(65);
 
+/// The most parameters of statements that are run as one text.
+const TOGETHER: usize = 256;
+
 /// A connection to either engine, owned or lent by a pool.
 pub(super) struct Connection {
     to: To,
@@ -126,6 +129,24 @@ impl Statement {
         self
     }
 
+    /// This statement and then another, as one text: its parameters count on.
+    fn then(mut self, next: Self) -> Self {
+        let before = self.cells.len();
+        let text = self.text.to_mut();
+        text.push_str("; ");
+        let mut pieces = next.text.split('$');
+        text.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let digits = piece.len() - piece.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let (number, rest) = piece.split_at(digits);
+            // Every `$` of a statement begins a parameter.
+            let number = number.parse::<usize>().unwrap_or_default() + before;
+            let _ = write!(text, "${number}{rest}");
+        }
+        self.cells.extend(next.cells);
+        self
+    }
+
     /// Adds rows of parameters: `($1, $2), ($3, $4)`.
     pub(super) fn bind_rows(mut self, rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
         for (index, row) in rows.into_iter().enumerate() {
@@ -221,6 +242,24 @@ impl Connection {
         ))
     }
 
+    /// Runs statements one after another. On SQLite few of them go as one text: each way to its thread and back
+    /// takes longer than most of them. Many would be texts that are seldom the same, and prepared in vain.
+    pub(super) async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<(), Error> {
+        let cells: usize = statements.iter().map(|statement| statement.cells.len()).sum();
+        if matches!(self.to, To::Sqlite(_)) && cells <= TOGETHER {
+            let further = u64::try_from(statements.len()).unwrap_or_default().saturating_sub(1);
+            if let Some(all) = statements.into_iter().reduce(Statement::then) {
+                self.execute(all).await?;
+                self.statements += further;
+            }
+            return Ok(());
+        }
+        for statement in statements {
+            self.execute(statement).await?;
+        }
+        Ok(())
+    }
+
     /// Every row of a query.
     pub(super) async fn fetch_all<R: Row>(&mut self, statement: Statement) -> Result<Vec<R>, Error> {
         Ok(on_each!(self, statement, |query, on| query.fetch_all(on), query_as, R))
@@ -234,5 +273,19 @@ impl Connection {
     /// The one row of a query.
     pub(super) async fn fetch_one<R: Row>(&mut self, statement: Statement) -> Result<R, Error> {
         Ok(on_each!(self, statement, |query, on| query.fetch_one(on), query_as, R))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_of_statements_that_go_together_count_on() {
+        let first = Statement::new("UPDATE a SET b = $1 WHERE c = $2").with("x").with(1);
+        let second = Statement::new("INSERT INTO d VALUES ").bind_rows([vec![2.into()], vec![3.into()]]);
+        let all = first.then(second).then(Statement::new("COMMIT"));
+        assert_eq!(all.text, "UPDATE a SET b = $1 WHERE c = $2; INSERT INTO d VALUES ($3), ($4); COMMIT");
+        assert_eq!(all.cells, [Cell::from("x"), 1.into(), 2.into(), 3.into()]);
     }
 }

@@ -205,7 +205,7 @@ impl Write {
         // Within one revision a row is replaced, not versioned twice.
         let closed = sums.iter().filter(|(_, sum)| sum.since.is_some_and(|since| since < revision));
         let closed = closed.map(|(key, _)| [cells(key), vec![revision.into()]].concat()).collect();
-        close_all(self.connection(), table.name, table.key, closed).await?;
+        let mut statements = close_all(table.name, table.key, closed);
         let rows = sums.iter().map(|(key, sum)| row(key, sum.totals, revision)).collect();
         let insert = Statement::new("INSERT INTO ").push(table.name).push(" (company, chip, ");
         let insert = insert
@@ -215,7 +215,8 @@ impl Write {
             ", since) DO UPDATE SET ordered = excluded.ordered, cancelled = excluded.cancelled,
              shipped = excluded.shipped, delivered = excluded.delivered, returned = excluded.returned",
         );
-        insert_all(self.connection(), &insert, rows, &replace).await
+        statements.extend(insert_all(&insert, rows, &replace));
+        self.connection().execute_all(statements).await
     }
 
     async fn load_sums(

@@ -121,6 +121,11 @@ impl Write {
         std::mem::take(&mut self.outbox).write(self.connection()).await
     }
 
+    /// What writes the rows of the revisions made so far.
+    pub(super) fn unsettled(&mut self) -> Vec<Statement> {
+        std::mem::take(&mut self.outbox).statements()
+    }
+
     pub(super) fn ledger(&self) -> &Ledger {
         &self.ledger
     }

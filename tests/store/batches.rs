@@ -8,6 +8,7 @@ use greenlight::domain::actor::Actor;
 use greenlight::domain::approval::{Approval, Case};
 use greenlight::domain::chip::Chip;
 use greenlight::domain::company::Company;
+use greenlight::domain::refusal::Refusal;
 use greenlight::domain::transition::Transition;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -23,6 +24,7 @@ on_each_engine!(
     a_report_and_what_it_disputes_may_be_of_one_batch,
     a_reply_kept_in_a_batch_is_found_by_the_next_command,
     a_trial_leaves_what_came_before_it_in_its_batch,
+    what_others_write_between_two_batches_is_known_to_the_next,
 );
 
 /// Holds the writer, so that whatever is asked of it meanwhile is one batch.
@@ -194,4 +196,18 @@ async fn a_trial_leaves_what_came_before_it_in_its_batch(database: Database) {
     drop(read);
     retire::<Company>(&register, "before").await.unwrap();
     assert_sound(&register).await;
+}
+
+async fn what_others_write_between_two_batches_is_known_to_the_next(database: Database) {
+    let clock = Clock::standing(noon("2026-01-30"));
+    let (one, other) = (database.open(&clock).await, database.open(&clock).await);
+    found(&one).await;
+    post(&one, transition("granted", "case", "granted", "2026-01-20")).await.unwrap();
+    post(&other, transition("used", "case", "used", "2026-01-22")).await.unwrap();
+    let again = post(&one, transition("again", "case", "used", "2026-01-24")).await;
+    assert!(matches!(again, Err(Error::Refused(Refusal::IllegalMove(_)))), "{again:?}");
+    retire::<Approval>(&other, "case").await.unwrap();
+    let gone = post(&one, transition("paused", "case", "paused", "2026-01-26")).await;
+    assert!(matches!(gone, Err(Error::Refused(Refusal::Dangling(_)))), "{gone:?}");
+    assert_sound(&one).await;
 }
