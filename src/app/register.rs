@@ -104,11 +104,19 @@ impl Register {
 
     /// Keeps looking until it is dropped.
     pub async fn keep_time(&self) {
+        let (clock, mut ear) = (self.store.clock(), self.store.ear());
         loop {
             if let Err(error) = self.look().await {
                 tracing::warn!(%error, "could not look at the clock's work");
             }
-            self.store.clock().pause(LOOK).await;
+            let heard = tokio::select! {
+                heard = ear.heard() => heard,
+                () = clock.pause(LOOK) => Ok(()),
+            };
+            if let Err(error) = heard {
+                tracing::warn!(%error, "could not listen to what other nodes write");
+                clock.pause(LOOK).await;
+            }
         }
     }
 

@@ -176,6 +176,14 @@ impl Engine {
         }
     }
 
+    /// Lets a change of the head tell other nodes of the revision, if they can be told.
+    pub(super) fn telling(&self, head: Statement) -> Statement {
+        match self {
+            Self::Sqlite { .. } => head,
+            Self::Postgres { .. } => super::ear::telling(head),
+        }
+    }
+
     /// Looks after what a write leaves behind.
     pub(super) async fn tend(&self, connection: &mut Connection) -> Result<(), Error> {
         match self {

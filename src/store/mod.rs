@@ -12,6 +12,7 @@ mod companies;
 mod conditions;
 mod determinations;
 mod due;
+mod ear;
 mod engine;
 mod error;
 mod glance;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 
 pub use companies::BOARD;
 pub use determinations::{RECEIPT_FILTERS, Receipt};
+pub use ear::Ear;
 pub use engine::Address;
 pub use error::Error;
 pub use head::Head;
@@ -148,6 +150,12 @@ impl Store {
     #[must_use]
     pub fn newest(&self) -> Newest {
         self.writer.newest()
+    }
+
+    /// What hears of revisions that other nodes have made.
+    #[must_use]
+    pub fn ear(&self) -> Ear {
+        Ear::new(self.address.clone(), self.writer.clone())
     }
 
     /// The clock of the register.

@@ -325,7 +325,7 @@ impl Work {
         let mut last = write.unsettled();
         let (mut connection, head, memory) = write.into_parts();
         if (head.revision, head.due_at) != (before, due_before) {
-            last.push(stored(&head));
+            last.push(self.engine.telling(stored(&head)));
         }
         last.push(Statement::new("COMMIT"));
         connection.execute_all(last).await?;

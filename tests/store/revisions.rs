@@ -1,5 +1,7 @@
 //! Revisions: one for each command that changes something, in order, chained, whatever happens at once.
 
+use std::time::Duration;
+
 use greenlight::app::{self, Effect, Error, Narrowing, Precondition, Register, StoreError, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
@@ -27,6 +29,7 @@ on_each_engine!(
     each_of_many_writers_at_once_gets_a_revision_of_its_own_in_order,
     two_processes_write_to_one_register_in_turn,
     those_who_wait_for_a_revision_are_told,
+    what_another_node_writes_is_heard_of,
 );
 
 async fn record(register: &Register) -> (Vec<Revision>, Vec<Change>) {
@@ -267,6 +270,27 @@ async fn those_who_wait_for_a_revision_are_told(database: Database) {
     put(&elsewhere, company("tencent")).await.unwrap();
     register.look().await.unwrap();
     waiting.await;
+}
+
+async fn what_another_node_writes_is_heard_of(database: Database) {
+    let clock = Clock::standing(noon("2026-01-23"));
+    let (register, elsewhere) = (database.open(&clock).await, database.open(&clock).await);
+    if register.store().engine() == "sqlite" {
+        return;
+    }
+    let writing = async {
+        for number in 0.. {
+            put(&elsewhere, company(&format!("c{number}"))).await.unwrap();
+        }
+    };
+    let mut ear = register.store().ear();
+    let heard = tokio::time::timeout(Duration::from_mins(1), ear.heard());
+    tokio::select! {
+        heard = heard => heard.unwrap().unwrap(),
+        () = writing => unreachable!("writes go on for ever"),
+    }
+    register.look().await.unwrap();
+    assert!(register.store().newest().revision > 0);
 }
 
 async fn commands_committed_together_see_what_each_other_did(database: Database) {

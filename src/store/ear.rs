@@ -1,0 +1,57 @@
+//! Hearing of what other nodes have written, as soon as they have.
+
+use std::future::pending;
+
+use sqlx::postgres::PgListener;
+
+use super::engine::Address;
+use super::error::Error;
+use super::statement::Statement;
+use super::writer::Writer;
+
+/// The channel on which a server tells of each revision.
+const CHANNEL: &str = "greenlight_revision";
+/// What makes it do so once the change of the head that goes before is committed.
+const TELLING: &str = " RETURNING pg_notify('greenlight_revision', revision::TEXT)";
+
+/// Lets a change of the head on PostgreSQL tell every node of the revision.
+pub(super) fn telling(head: Statement) -> Statement {
+    head.push(TELLING)
+}
+
+/// Hears of revisions that other nodes have made. What it has missed is found by looking now and then.
+pub struct Ear {
+    address: Address,
+    writer: Writer,
+    listener: Option<PgListener>,
+}
+
+impl Ear {
+    pub(super) fn new(address: Address, writer: Writer) -> Self {
+        Self { address, writer, listener: None }
+    }
+
+    /// Waits until a server tells of a revision that this process does not know; of a file nobody tells.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] if it cannot be listened to.
+    pub async fn heard(&mut self) -> Result<(), Error> {
+        let Address::Postgres(url) = &self.address else { return pending().await };
+        let listener = match &mut self.listener {
+            Some(listener) => listener,
+            none => {
+                let mut listener = PgListener::connect(url).await?;
+                listener.listen(CHANNEL).await?;
+                none.insert(listener)
+            }
+        };
+        loop {
+            let told = listener.recv().await?;
+            let known = self.writer.newest().revision;
+            if told.payload().parse::<i64>().is_ok_and(|revision| revision > known) {
+                return Ok(());
+            }
+        }
+    }
+}
