@@ -1,5 +1,7 @@
 //! The register as lines, sent as they are made.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::header;
 use axum::response::Response;
@@ -9,7 +11,7 @@ use serde_json::json;
 use super::call::Call;
 use super::conditional::Shown;
 use super::operation::{Api, Operation};
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::reading::read_at;
 use super::refusals::problem;
 use super::resources::time_params;
@@ -17,6 +19,9 @@ use crate::app::exports::Export;
 
 /// Lines of JSON.
 pub(crate) const NDJSON: &str = "application/x-ndjson";
+
+/// How many exports can be under way at once: each reads the whole register, while others want a page.
+pub(crate) const MOST_EXPORTS: usize = 4;
 
 /// Adds the export.
 pub(crate) fn expose(api: &mut Api) {
@@ -40,12 +45,17 @@ async fn export(call: Call) -> Result<Response, Problem> {
     if empty.status() == axum::http::StatusCode::NOT_MODIFIED {
         return Ok(empty);
     }
+    // Held until the last line is sent, or the client has gone.
+    let place = Arc::clone(&call.app.exports).try_acquire_owned();
+    let place = place.map_err(|cause| {
+        tracing::debug!(%cause, "an export too many");
+        Problem::new(Code::Overloaded, format!("{MOST_EXPORTS} exports are under way already"))
+    })?;
     let export = Export::begin(&call.app.register, &mut read).await.map_err(|error| problem(&error, ""))?;
     drop(read);
-    let lines = stream::try_unfold(export, |mut export| async move {
-        Ok::<_, std::io::Error>(
-            export.chunk().await.map_err(std::io::Error::other)?.map(|chunk| (chunk, export)),
-        )
+    let lines = stream::try_unfold((export, place), |(mut export, place)| async move {
+        let chunk = export.chunk().await.map_err(std::io::Error::other)?;
+        Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, (export, place))))
     });
     let (parts, _) = empty.into_parts();
     let mut response = Response::from_parts(parts, Body::from_stream(lines));

@@ -61,6 +61,7 @@ use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate as _, SizeAbove};
@@ -135,6 +136,7 @@ pub(crate) struct Held {
     pub(crate) contract: Value,
     pub(crate) answers: Answers,
     pub(crate) rows: Rows,
+    pub(crate) exports: Arc<Semaphore>,
     pub(crate) rates: Arc<Rates>,
     pub(crate) stopping: Stopping,
     pub(crate) hub: Arc<Hub>,
@@ -218,6 +220,7 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> (App, Ro
         metrics: Metrics::new(),
         contract: openapi::document(&api),
         answers: Answers::new(options.cache_bytes),
+        exports: Arc::new(Semaphore::new(exports::MOST_EXPORTS)),
         rows: Rows::new(options.cache_bytes / ROWS_SHARE),
         rates: Arc::new(Rates::new(&options.limits)),
         stopping: stopping.clone(),

@@ -14,6 +14,7 @@ on_each_engine!(
     a_partial_import_takes_what_it_can,
     an_import_sent_again_with_its_key_is_carried_out_once,
     an_export_is_of_one_revision,
+    of_many_exports_at_once_some_are_put_off,
 );
 
 async fn import(service: &Service, query: &str, lines: &str) -> Answer {
@@ -155,4 +156,18 @@ async fn an_export_is_of_one_revision(database: Database) {
     let now = export(&service).await;
     assert_eq!(now.lines().count(), before.lines().count() + 1);
     assert_eq!(service.get("/v1/exports?revision=0").await.is(200).text(), "");
+}
+
+async fn of_many_exports_at_once_some_are_put_off(database: Database) {
+    let service = Service::sample(&database).await;
+    let mut under_way = Vec::new();
+    for _ in 0..4 {
+        under_way.push(service.get("/v1/exports").unread().await);
+    }
+    service.get("/v1/exports").await.refused(503, "overloaded");
+    service.get("/v1/companies").await.is(200);
+    drop(under_way.pop());
+    let lines = export(&service).await;
+    assert_eq!(lines.lines().count(), sample().lines().count());
+    assert_eq!(export(&service).await, lines, "one that is done makes room for another");
 }

@@ -220,6 +220,11 @@ impl Request {
         self.field("content-type", media_type)
     }
 
+    /// Sends it, and leaves the body of the answer where it is.
+    pub(crate) async fn unread(self) -> axum::response::Response {
+        self.router.oneshot(self.request).await.unwrap()
+    }
+
     /// Sends it, and holds the answer against the document.
     pub(crate) async fn send(self) -> Answer {
         let (method, path) = (self.request.method().clone(), self.request.uri().path().to_owned());
