@@ -11,6 +11,7 @@ mod contract;
 mod document;
 mod examples;
 mod feed;
+mod halves;
 mod lines;
 mod lists;
 mod problems;
