@@ -138,7 +138,7 @@ async fn place(
     };
     write.put(before, &transition, action, parties(&case.approval));
     settle_case(write, &case.approval.id, Action::Updated).await?;
-    Ok(written(effect, &present::<Transition>(write, transition.id.as_str()).await?))
+    Ok(written(effect, &Version { since: write.next_revision(), value: transition }))
 }
 
 /// The place a further change has in the revision being made.

@@ -90,7 +90,7 @@ impl Write {
         for row in rows {
             let Some(id) = &row.id else { continue };
             let thing = ThingRef::new(kind, id.as_str());
-            let presence = row.filed().map_or(Presence::Retired, Presence::Present);
+            let presence = row.filed().map_or(Presence::Retired, |filed| Presence::Present(filed.into()));
             self.memory.things.insert(thing, presence);
         }
         Ok(())
@@ -105,7 +105,8 @@ impl Write {
         }
         for row in rows {
             let timeline = self.memory.timelines.entry(row.approval.clone()).or_default();
-            timeline.push(row.accepted());
+            let (filed, acceptance) = row.accepted();
+            timeline.push((filed.into(), acceptance));
         }
         Ok(())
     }

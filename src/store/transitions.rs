@@ -1,6 +1,7 @@
 //! Transitions in their table.
 
 use super::error::Error;
+use super::memory::Known;
 use super::read::Read;
 use super::statement::Statement;
 use super::table::{At, Cells, Filed, Stored, Table, Version, holds};
@@ -78,10 +79,10 @@ impl Write {
     pub async fn timeline(&mut self, approval: &ApprovalId) -> Result<Timeline, Error> {
         let mut pending = self.pending_transitions(approval)?;
         let mut accepted = Vec::new();
-        for (filed, acceptance) in self.recorded_transitions(approval.as_str()).await? {
-            let transition = match pending.remove(&filed.id) {
+        for (known, acceptance) in self.recorded_transitions(approval.as_str()).await? {
+            let transition = match pending.remove(&known.filed.id) {
                 Some((changed, _)) => changed,
-                None => filed.version::<Transition>()?.value,
+                None => known.version::<Transition>()?.value,
             };
             accepted.push(Accepted { transition, acceptance: *acceptance });
         }
@@ -91,13 +92,14 @@ impl Write {
     }
 
     /// The transitions of a case as the last revision left them, and when each was accepted.
-    async fn recorded_transitions(&mut self, approval: &str) -> Result<&[(Filed, Acceptance)], Error> {
+    async fn recorded_transitions(&mut self, approval: &str) -> Result<&[(Known, Acceptance)], Error> {
         if !self.memory.timelines.contains_key(approval) {
             // What this command has flushed is no part of the last revision, and what it has closed still is.
             let at = At { revision: self.head.revision, newest: false };
             let statement = Statement::new(ACCEPTED).push("= ").bind(approval).push(" AND ");
             let rows: Vec<AcceptedRow> = self.connection().fetch_all(holds(statement, "t", at)).await?;
-            let accepted = rows.into_iter().map(AcceptedRow::accepted).collect();
+            let accepted = rows.into_iter().map(AcceptedRow::accepted);
+            let accepted = accepted.map(|(filed, acceptance)| (filed.into(), acceptance)).collect();
             self.memory.timelines.insert(approval.to_owned(), accepted);
         }
         Ok(self.memory.timelines.get(approval).map_or(&[], Vec::as_slice))

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::error::Error;
 use super::head::Head;
-use super::memory::Memory;
+use super::memory::{Known, Memory};
 use super::outbox::Outbox;
 use super::pending::{Pending, Side};
 use super::read::Read;
@@ -182,11 +182,11 @@ impl Write {
     /// A thing as the last revision left it.
     async fn recorded<T: Stored>(&mut self, thing: ThingRef) -> Result<Presence<Version<T>>, Error> {
         if !self.memory.things.contains_key(&thing) {
-            let presence = self.read.filed::<T>(&thing.id).await?;
+            let presence = self.read.filed::<T>(&thing.id).await?.map(Known::from);
             self.memory.things.insert(thing.clone(), presence);
         }
         Ok(match self.memory.things.get(&thing) {
-            Some(Presence::Present(filed)) => Presence::Present(filed.version()?),
+            Some(Presence::Present(known)) => Presence::Present(known.version()?),
             Some(Presence::Retired) => Presence::Retired,
             Some(Presence::Absent) | None => Presence::Absent,
         })
