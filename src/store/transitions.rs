@@ -1,5 +1,7 @@
 //! Transitions in their table.
 
+use std::collections::BTreeMap;
+
 use super::error::Error;
 use super::memory::Known;
 use super::read::Read;
@@ -89,6 +91,26 @@ impl Write {
         let created = pending.into_values();
         accepted.extend(created.map(|(transition, acceptance)| Accepted { transition, acceptance }));
         Ok(Timeline::new(accepted))
+    }
+
+    /// The transitions of a case that the changes made so far bring or alter, by id. When a new one is
+    /// accepted is known already: in this revision, at its place among the changes.
+    fn pending_transitions(
+        &self,
+        approval: &ApprovalId,
+    ) -> Result<BTreeMap<String, (Transition, Acceptance)>, Error> {
+        let case = ThingRef::new(Kind::Approval, approval.as_str());
+        let mut transitions = BTreeMap::new();
+        for (ordinal, pending) in (1..).zip(&self.pending) {
+            let of_case = pending.thing.kind == Kind::Transition
+                && pending.after.as_ref().is_some_and(|after| after.references.contains(&case));
+            let Some(after) = pending.after.as_ref().filter(|_| of_case) else { continue };
+            let id = pending.thing.id.clone();
+            let filed = Filed { id: id.clone(), since: after.since, document: after.document.clone() };
+            let acceptance = Acceptance { revision: self.next_revision(), ordinal };
+            transitions.insert(id, (filed.version()?.value, acceptance));
+        }
+        Ok(transitions)
     }
 
     /// The transitions of a case as the last revision left them, and when each was accepted.

@@ -15,13 +15,11 @@ use super::spans::NewSpans;
 use super::statement::{Connection, Statement};
 use super::sums::Ledger;
 use super::table::{At, Filed, Presence, Stored, Version};
-use crate::domain::id::ApprovalId;
 use crate::domain::record::{Action, Revision};
 use crate::domain::text::{Name, Reason};
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Moment;
 use crate::domain::timeline::Acceptance;
-use crate::domain::transition::Transition;
 
 /// The most parameters a multi-row statement binds; SQLite takes 32,766.
 pub(super) const MOST_CELLS: usize = 30_000;
@@ -258,26 +256,6 @@ impl Write {
         if earlier.action != Action::Created {
             earlier.action = pending.action;
         }
-    }
-
-    /// The transitions of a case that the changes made so far bring or alter, by id. When a new one is
-    /// accepted is known already: in this revision, at its place among the changes.
-    pub(super) fn pending_transitions(
-        &self,
-        approval: &ApprovalId,
-    ) -> Result<BTreeMap<String, (Transition, Acceptance)>, Error> {
-        let case = ThingRef::new(Kind::Approval, approval.as_str());
-        let mut transitions = BTreeMap::new();
-        for (ordinal, pending) in (1..).zip(&self.pending) {
-            let of_case = pending.thing.kind == Kind::Transition
-                && pending.after.as_ref().is_some_and(|after| after.references.contains(&case));
-            let Some(after) = pending.after.as_ref().filter(|_| of_case) else { continue };
-            let id = pending.thing.id.clone();
-            let filed = Filed { id: id.clone(), since: after.since, document: after.document.clone() };
-            let acceptance = Acceptance { revision: self.next_revision(), ordinal };
-            transitions.insert(id, (filed.version()?.value, acceptance));
-        }
-        Ok(transitions)
     }
 
     /// The pending change of a thing of a kind, if there is any.
