@@ -12,9 +12,8 @@ use greenlight::clock::Clock;
 
 /// How many files this process opens at most.
 const FILES: u64 = 12_000;
-/// The most memory a subscriber may take of the service as it is built for tests, in bytes: what is optimised
-/// takes less.
-const MOST: u64 = 28 * 1024;
+/// The most memory a subscriber may take of the service, in bytes. Two buffers of the protocol take 16 KiB.
+const MOST: u64 = 24 * 1024;
 
 fn crowd(size: u64, patience: Duration) {
     rlimit::increase_nofile_limit(FILES).unwrap();
