@@ -204,9 +204,7 @@ pub async fn page(
     }
     let mut rows = Vec::new();
     loop {
-        let found = read.list::<Company>(&query).await?;
-        let listed = found.items.iter().map(|item| CompanyId::try_from(item.filed.id.as_str()));
-        let listed: Vec<CompanyId> = listed.filter_map(Result::ok).collect();
+        let (listed, beyond) = listed(read, &query).await?;
         for row in rows_of(read, listed, narrowed, occasion).await? {
             if row.cells.is_empty() && narrowed.is_by_answer() {
                 continue;
@@ -217,15 +215,25 @@ pub async fn page(
             }
         }
         // Of those still to come none may have a cell left, if what it answers decides.
-        let more = found.next.is_some() && !narrowed.is_by_answer();
+        let more = beyond.is_some() && !narrowed.is_by_answer();
         if rows.len() > wanted || (rows.len() == wanted && more) {
             rows.truncate(wanted);
             let last = rows.last().map(|row| row.company.to_string());
             return Ok(Page { rows, next: last.map(|id| Position { key: id.clone(), id }) });
         }
-        let Some(next) = found.next else { return Ok(Page { rows, next: None }) };
+        let Some(next) = beyond else { return Ok(Page { rows, next: None }) };
         query.after = Some(next);
     }
+}
+
+/// The companies of a list, and where it ends, if there is more.
+pub(super) async fn listed(
+    read: &mut Read,
+    companies: &Query,
+) -> Result<(Vec<CompanyId>, Option<Position>), Error> {
+    let found = read.list::<Company>(companies).await?;
+    let listed = found.items.iter().map(|item| CompanyId::try_from(item.filed.id.as_str()));
+    Ok((listed.filter_map(Result::ok).collect(), found.next))
 }
 
 /// The rows of some companies, with the cells that are left.

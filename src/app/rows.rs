@@ -10,18 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::Error;
-use super::board::{Narrowed, Occasion, Page, Row, rows_of};
-use crate::domain::company::Company;
+use super::board::{Narrowed, Occasion, Page, Row, listed, rows_of};
 use crate::domain::id::CompanyId;
 use crate::domain::record::Change;
 use crate::domain::thing::Kind;
 use crate::store::{Narrowing, Position, Query, Read};
 
-/// After so many revisions it is not looked up what each of them changed.
-const MOST_REVISIONS: i64 = 256;
-
-/// How a row is written.
-pub type Written = fn(&Row) -> String;
+/// Of so many changes it is not looked up what each of them bears on.
+const MOST_CHANGES: i64 = 1000;
 
 /// A page of rows as they are written.
 #[derive(Clone, Debug)]
@@ -83,23 +79,20 @@ impl Rows {
         companies: &Query,
         narrowed: &Narrowed,
         occasion: Occasion,
-        written: Written,
+        written: fn(&Row) -> String,
     ) -> Result<WrittenPage, Error> {
         if self.capacity == 0 || !occasion.present || !narrowed.is_nothing() {
             let Page { rows, next } = super::board::page(read, companies, narrowed, occasion).await?;
             return Ok(WrittenPage { rows: rows.iter().map(|row| written(row).into()).collect(), next });
         }
         self.follow(read).await?;
-        let found = read.list::<Company>(companies).await?;
-        let listed = found.items.iter().map(|item| CompanyId::try_from(item.filed.id.as_str()));
-        let listed: Vec<CompanyId> = listed.filter_map(Result::ok).collect();
+        let (listed, next) = listed(read, companies).await?;
         let mut rows = self.known(read, &listed);
         let missing: Vec<CompanyId> = listed.iter().filter(|id| !rows.contains_key(id)).cloned().collect();
         let made = rows_of(read, missing, narrowed, occasion).await?;
         let made: Vec<_> = made.iter().map(|row| (row.company.clone(), Arc::from(written(row)))).collect();
         self.keep(read, &made);
         rows.extend(made);
-        let next = found.next.map(|Position { id, .. }| Position { key: id.clone(), id });
         Ok(WrittenPage { rows: listed.iter().filter_map(|id| rows.remove(id)).collect(), next })
     }
 
@@ -110,9 +103,7 @@ impl Rows {
         let changed = match &before {
             // What reads an earlier revision than others have seen makes its own.
             Some((epoch, revision)) if *epoch == now.0 && *revision >= now.1 => return Ok(()),
-            Some((epoch, revision)) if *epoch == now.0 && now.1 - revision <= MOST_REVISIONS => {
-                changed_between(read, revision + 1, now.1).await?
-            }
+            Some((epoch, revision)) if *epoch == now.0 => changed_between(read, revision + 1, now.1).await?,
             _ => None,
         };
         let mut kept = self.kept();
@@ -167,14 +158,21 @@ async fn changed_between(
     first: i64,
     last: i64,
 ) -> Result<Option<BTreeSet<CompanyId>>, Error> {
-    let changes = read.changes_between(first, last, &Narrowing::default()).await?;
-    let touches = read.touched_between(first, last).await?;
+    let everything = Narrowing::default();
+    if read.page_end((first - 1, last), MOST_CHANGES, &everything).await?.is_some() {
+        return Ok(None);
+    }
+    let changes = read.changes_between(first, last, &everything).await?;
+    let mut touched: HashMap<(i64, i64), Vec<String>> = HashMap::new();
+    for (change, thing) in read.touched_between(first, last).await? {
+        if thing.kind == Kind::Company {
+            touched.entry(change).or_default().push(thing.id);
+        }
+    }
     let mut companies = BTreeSet::new();
     for change in &changes {
-        let of_change = touches.iter().filter(|(at, _)| *at == (change.revision, change.ordinal));
-        let of_change = of_change.filter(|(_, thing)| thing.kind == Kind::Company);
-        let named: Vec<&str> = of_change.map(|(_, thing)| thing.id.as_str()).collect();
-        match borne_on(change, &named) {
+        let of_change = touched.remove(&(change.revision, change.ordinal)).unwrap_or_default();
+        match borne_on(change, &of_change) {
             Some(ids) => companies.extend(ids.iter().filter_map(|id| CompanyId::try_from(id.as_str()).ok())),
             None => return Ok(None),
         }
@@ -183,7 +181,7 @@ async fn changed_between(
 }
 
 /// The companies whose answers a change may have changed, given those it touches; `None` if it may be all.
-fn borne_on(change: &Change, touched: &[&str]) -> Option<Vec<String>> {
+fn borne_on(change: &Change, touched: &[String]) -> Option<Vec<String>> {
     let sides = [&change.before, &change.after].into_iter().flatten();
     match change.thing.kind {
         Kind::Company => Some(vec![change.thing.id.clone()]),
@@ -199,12 +197,12 @@ fn borne_on(change: &Change, touched: &[&str]) -> Option<Vec<String>> {
     }
 }
 
-fn any(companies: &[&str]) -> Option<Vec<String>> {
-    (!companies.is_empty()).then(|| companies.iter().map(ToString::to_string).collect())
+fn any(companies: &[String]) -> Option<Vec<String>> {
+    (!companies.is_empty()).then(|| companies.to_vec())
 }
 
 /// The company that a condition's scope names, or that of the approval it names, which it touches.
-fn in_scope(condition: &Value, touched: &[&str]) -> Option<Vec<String>> {
+fn in_scope(condition: &Value, touched: &[String]) -> Option<Vec<String>> {
     let scope = &condition["scope"];
     match scope["company"].as_str() {
         Some(company) => Some(vec![company.to_owned()]),
