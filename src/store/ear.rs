@@ -11,12 +11,10 @@ use super::writer::Writer;
 
 /// The channel on which a server tells of each revision.
 const CHANNEL: &str = "greenlight_revision";
-/// What makes it do so once the change of the head that goes before is committed.
-const TELLING: &str = " RETURNING pg_notify('greenlight_revision', revision::TEXT)";
 
-/// Lets a change of the head on PostgreSQL tell every node of the revision.
+/// Lets a change of the head on PostgreSQL tell every node of the revision once it is committed.
 pub(super) fn telling(head: Statement) -> Statement {
-    head.push(TELLING)
+    head.push(" RETURNING pg_notify('").push(CHANNEL).push("', revision::TEXT)")
 }
 
 /// Hears of revisions that other nodes have made. What it has missed is found by looking now and then.

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteCo
 
 use super::error::{Error, within};
 use super::glance::GLANCES;
-use super::head::{HEAD, HeadRow};
+use super::head::{self, HeadRow};
 use super::log::{KEPT, Log};
 use super::statement::{Connection, Statement};
 use crate::domain::time::Moment;
@@ -88,7 +88,7 @@ impl Engine {
         let mut first = writer.connect().await?;
         check_sqlite(&mut first).await?;
         migrate_sqlite(&mut first).await?;
-        super::head::begin(&mut Connection::sqlite(Box::new(first)), now).await?;
+        head::begin(&mut Connection::sqlite(Box::new(first)), now).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS + GLANCES)
             .acquire_timeout(PATIENCE)
@@ -112,7 +112,7 @@ impl Engine {
         let mut first = within(GREETING, writer.connect()).await?;
         check_postgres(&mut first).await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
-        super::head::begin(&mut Connection::postgres(Box::new(first)), now).await?;
+        head::begin(&mut Connection::postgres(Box::new(first)), now).await?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS + GLANCES)
             .acquire_timeout(GREETING)
@@ -167,10 +167,12 @@ impl Engine {
     /// the row, but for nothing before.
     pub(super) async fn begin_on(&self, connection: &mut Connection) -> Result<HeadRow, Error> {
         match self {
-            Self::Sqlite { .. } => connection.fetch_one(Statement::new("BEGIN IMMEDIATE; ").push(HEAD)).await,
+            Self::Sqlite { .. } => {
+                connection.fetch_one(Statement::new("BEGIN IMMEDIATE; ").append(&head::find())).await
+            }
             Self::Postgres { .. } => {
                 within(GREETING, connection.execute(Statement::new("BEGIN"))).await?;
-                let head = connection.fetch_one(Statement::new(HEAD).push(" FOR UPDATE")).await;
+                let head = connection.fetch_one(head::find().push(" FOR UPDATE")).await;
                 head.map_err(Error::or_busy)
             }
         }

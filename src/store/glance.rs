@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::engine::Engine;
 use super::error::Error;
-use super::head::{HEAD_COLUMNS, Head, HeadRow};
+use super::head::{FROM_HEAD, HEAD_COLUMNS, Head, HeadRow};
 use super::list::{Found, Listing, Page, Position, Query, narrowed};
 use super::statement::{Connection, Row, Statement};
 use super::table::{At, Filed, Stored};
@@ -116,7 +116,7 @@ impl Store {
 
     /// The head with what else a statement finds.
     async fn glanced(&self, statement: Statement) -> Result<(Head, Option<String>), Error> {
-        let statement = statement.push(") AS shown FROM head WHERE one = 1");
+        let statement = statement.push(") AS shown").push(FROM_HEAD);
         let glance: Glance = self.at_hand.fetch_one(&self.engine, statement).await?;
         let head = Head::try_from(glance.head)?;
         self.writer.noticed(Newest::of(&head));

@@ -9,9 +9,12 @@ use crate::wire::values::hexadecimal;
 
 /// The columns of the head row.
 pub(super) const HEAD_COLUMNS: &str = "epoch, revision, digest, recorded_at, due_at, copied";
+/// Where it is.
+pub(super) const FROM_HEAD: &str = " FROM head WHERE one = 1";
 /// The statement that finds the head row.
-pub(super) const HEAD: &str =
-    "SELECT epoch, revision, digest, recorded_at, due_at, copied FROM head WHERE one = 1";
+pub(super) fn find() -> Statement {
+    Statement::new("SELECT ").push(HEAD_COLUMNS).push(FROM_HEAD)
+}
 
 /// The newest revision.
 #[derive(Clone, Debug)]
@@ -65,7 +68,7 @@ pub(super) async fn begin(connection: &mut Connection, now: Moment) -> Result<()
         "INSERT INTO head (one, epoch, revision, digest, recorded_at, copied) VALUES (1, $1, 0, $2, $3, $4)
          ON CONFLICT (one) DO NOTHING",
     );
-    let known: Option<HeadRow> = connection.fetch_optional(Statement::new(HEAD)).await?;
+    let known: Option<HeadRow> = connection.fetch_optional(find()).await?;
     if known.is_none() {
         connection.execute(begin.with(epoch()?).with(vec![0; 32]).with(now).with(false)).await?;
     }

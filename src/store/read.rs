@@ -28,8 +28,7 @@ pub struct Read {
 
 impl Read {
     pub(super) async fn open(mut connection: Connection, wanted: Wanted, now: Moment) -> Result<Self, Error> {
-        let head: Head =
-            connection.fetch_one::<HeadRow>(Statement::new(super::head::HEAD)).await?.try_into()?;
+        let head: Head = connection.fetch_one::<HeadRow>(super::head::find()).await?.try_into()?;
         let newest = head.revision;
         let mut read = Self { connection, head, at: At { revision: newest, newest: true } };
         let revision = match wanted {

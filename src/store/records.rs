@@ -159,8 +159,9 @@ impl Read {
         let companies: Vec<&str> = extent.companies.iter().map(CompanyId::as_str).collect();
         let chips: Vec<&str> = extent.chips.iter().map(ChipId::as_str).collect();
         // Each part is a look-up by what a scope names and what it leaves open; an `OR` of them would be none.
+        let of_chips: &[_] = if chips.is_empty() { &[None] } else { &[None, Some(&chips)] };
         for company in [None, Some(&companies)] {
-            for chip in [None, Some(&chips)].into_iter().skip(usize::from(chips.is_empty())) {
+            for chip in of_chips.iter().copied() {
                 statement = statement.push(
                     " UNION ALL SELECT t.id, t.since, t.document FROM condition t WHERE t.approval IS NULL",
                 );
