@@ -16,10 +16,6 @@ fn get(target: &str, fields: &str) -> Vec<u8> {
     format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}Connection: close\r\n\r\n").into_bytes()
 }
 
-async fn editor(service: &Service) -> String {
-    greenlight::app::keys::first(&service.register).await.unwrap().unwrap().reveal().to_owned()
-}
-
 #[test]
 fn a_hostile_target_or_field_is_refused_cleanly() {
     on_sqlite(|database| async {
@@ -80,7 +76,7 @@ fn a_hostile_target_or_field_is_refused_cleanly() {
 fn a_hostile_body_is_refused_cleanly() {
     on_sqlite(|database| async {
         let service = Service::start(database, brisk()).await;
-        let key = editor(&service).await;
+        let key = service.first_key().await;
         let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
         for (body, code) in [
             (&b""[..], "malformed_json"),
@@ -110,7 +106,7 @@ fn a_hostile_body_is_refused_cleanly() {
 fn broken_framing_is_refused_and_nothing_behind_it_is_read() {
     on_sqlite(|database| async {
         let service = Service::start(database, brisk()).await;
-        let key = editor(&service).await;
+        let key = service.first_key().await;
         let head = format!(
             "POST /v1/companies HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
         );
@@ -149,7 +145,7 @@ impl Dice {
 fn a_request_with_bytes_that_flipped_is_answered_or_let_go() {
     on_sqlite(|database| async {
         let service = Service::start(database, brisk()).await;
-        let key = editor(&service).await;
+        let key = service.first_key().await;
         let body = b"{\"name\":\"a\",\"jurisdiction\":\"CN\"}";
         let whole = post("/v1/companies?dry_run=true", &key, body);
         let (mut dice, mut refused) = (Dice(1), 0);

@@ -35,6 +35,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// The first key, which may do everything.
+    pub(crate) async fn first_key(&self) -> String {
+        greenlight::app::keys::first(&self.register).await.unwrap().unwrap().reveal().to_owned()
+    }
+
     /// Serves a database to anybody, within limits.
     pub(crate) async fn start(database: Database, limits: Limits) -> Self {
         Self::with(database, Options { public_read: true, limits, ..Options::default() }).await

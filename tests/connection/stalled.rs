@@ -13,16 +13,11 @@ use crate::support::things::{company, condition, found, of, own_record, put};
 const HALF_BODY: &str = "POST /v1/companies HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer KEY\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"name\":";
 const EXPORT: &str = "GET /v1/exports HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// A key that may write.
-async fn editor(service: &Service) -> String {
-    greenlight::app::keys::first(&service.register).await.unwrap().unwrap().reveal().to_owned()
-}
-
 #[test]
 fn who_does_not_go_on_is_let_go_in_time() {
     on_sqlite(|database| async {
         let service = Service::start(database, brisk()).await;
-        let key = editor(&service).await;
+        let key = service.first_key().await;
         let half_body = HALF_BODY.replace("KEY", &key);
         let request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
         for (text, codes) in [
@@ -50,7 +45,7 @@ fn who_does_not_go_on_is_let_go_in_time() {
 fn a_body_that_comes_slowly_but_comes_is_taken() {
     on_sqlite(|database| async {
         let service = Service::start(database, Limits { body: Duration::from_secs(2), ..brisk() }).await;
-        let key = editor(&service).await;
+        let key = service.first_key().await;
         let body = "{\"name\":\"Slow\",\"jurisdiction\":\"CN\"}";
         let head = HALF_BODY.split("\r\n\r\n").next().unwrap().replace("KEY", &key);
         let head = head.replace("Length: 100", &format!("Length: {}", body.len()));

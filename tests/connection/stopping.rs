@@ -69,10 +69,9 @@ fn who_waits_for_changes_is_answered_at_once() {
 fn a_request_under_way_is_finished() {
     on_sqlite(|database| async {
         let service = Service::start(database, Limits { stop: Duration::from_secs(20), ..patient() }).await;
-        let key = greenlight::app::keys::first(&service.register).await.unwrap().unwrap();
+        let key = service.first_key().await;
         let head = format!(
-            "PUT /v1/companies/late HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 35\r\n\r\n",
-            key.reveal()
+            "PUT /v1/companies/late HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: 35\r\n\r\n"
         );
         let mut client = Client::saying(service.address, head).await;
         client.say("{\"name\":\"Late\",").await;
