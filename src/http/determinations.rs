@@ -119,7 +119,7 @@ pub(crate) fn expose(api: &mut Api) {
 fn asked(call: &Call) -> Result<Asked, Problem> {
     let object = call.object()?;
     let mut faults = Faults::default();
-    let mut fields = Fields::new(&object, String::new(), &mut faults);
+    let mut fields = Fields::new(&object, &mut faults);
     let asked = wire::asked(&mut fields, call.app.register.now());
     fields.finish();
     asked.filter(|_| faults.is_empty()).ok_or_else(|| Problem::invalid_body(&faults))

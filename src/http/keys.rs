@@ -159,7 +159,7 @@ async fn show(call: Call) -> Result<Response, Problem> {
 
 fn new_key(object: &Map<String, Value>) -> Result<NewKey, Faults> {
     let mut faults = Faults::default();
-    let mut fields = Fields::new(object, String::new(), &mut faults);
+    let mut fields = Fields::new(object, &mut faults);
     let name = fields.required("name", values::text);
     let owner = fields.required("owner", values::text);
     let role = fields.required("role", values::text);

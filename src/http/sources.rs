@@ -88,7 +88,7 @@ async fn checked(call: Call) -> Result<Response, Problem> {
     let id: SourceId = call.path("id")?;
     let object = call.object()?;
     let mut faults = Faults::default();
-    let mut fields = Fields::new(&object, String::new(), &mut faults);
+    let mut fields = Fields::new(&object, &mut faults);
     let at: Option<Option<Moment>> = fields.nullable("checked_at", values::text);
     fields.finish();
     if !faults.is_empty() {

@@ -228,7 +228,7 @@ async fn retract(call: Call) -> Result<Response, Problem> {
     let id: TransitionId = call.path("transition")?;
     let object = call.object()?;
     let mut faults = Faults::default();
-    let mut fields = Fields::new(&object, String::new(), &mut faults);
+    let mut fields = Fields::new(&object, &mut faults);
     let retracted = fields.required("retracted", values::boolean);
     fields.finish();
     let Some(retracted) = retracted.filter(|_| faults.is_empty()) else {

@@ -56,7 +56,7 @@ fn citation(place: Place<'_, '_>) -> Option<Citation> {
 mod tests {
     use crate::domain::fault::Faults;
     use crate::wire::fields::Place;
-    use crate::wire::json::parse;
+    use crate::wire::json::{Pointer, parse};
 
     use super::*;
 
@@ -64,7 +64,7 @@ mod tests {
         let mut faults = Faults::default();
         let list = citations(Place {
             value: &parse(text.as_bytes()).unwrap(),
-            pointer: "/citations".to_owned(),
+            pointer: Pointer::WHOLE.member("citations"),
             faults: &mut faults,
         });
         let told = faults.0.iter().map(|placed| format!("{} {}", placed.pointer, placed.fault.code));

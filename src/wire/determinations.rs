@@ -284,7 +284,7 @@ mod tests {
         let value = parse(body.as_bytes()).unwrap();
         let mut faults = Faults::default();
         let now = Moment::try_from("2026-10-01T12:00:00Z").unwrap();
-        let mut fields = Fields::new(value.as_object().unwrap(), String::new(), &mut faults);
+        let mut fields = Fields::new(value.as_object().unwrap(), &mut faults);
         let asked = asked(&mut fields, now);
         fields.finish();
         let told = faults.0.iter().map(|placed| format!("{} {}", placed.pointer, placed.fault.code));

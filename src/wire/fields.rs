@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::json::member;
+use super::json::Pointer;
 use crate::domain::fault::{Fault, FaultCode, Faults, nearest};
 
 /// A value being read: the JSON, where it stands, and where faults go.
 pub struct Place<'a, 'f> {
     /// The JSON value.
     pub value: &'a Value,
-    /// Its JSON pointer.
-    pub pointer: String,
+    /// Where it stands.
+    pub pointer: Pointer<'f>,
     /// Where faults go.
     pub faults: &'f mut Faults,
 }
@@ -19,7 +19,7 @@ impl<'a> Place<'a, '_> {
     /// Records what is wrong with the value.
     #[must_use]
     pub fn refuse<T>(self, fault: Fault) -> Option<T> {
-        self.faults.0.push(fault.at(self.pointer));
+        self.faults.0.push(fault.at(self.pointer.to_string()));
         None
     }
 
@@ -42,7 +42,7 @@ impl<'a> Place<'a, '_> {
         let Value::Object(object) = self.value else {
             return self.wrong_type("an object");
         };
-        let mut fields = Fields::new(object, self.pointer, self.faults);
+        let mut fields = Fields::at(self.pointer, object, self.faults);
         let thing = read(&mut fields);
         fields.finish();
         thing
@@ -66,7 +66,7 @@ impl<'a> Place<'a, '_> {
         }
         let mut list = Vec::with_capacity(items.len());
         for (index, value) in items.iter().enumerate() {
-            let pointer = format!("{}/{index}", self.pointer);
+            let pointer = self.pointer.item(index);
             list.extend(read(Place { value, pointer, faults: self.faults }));
         }
         (list.len() == items.len()).then_some(list)
@@ -82,15 +82,19 @@ impl<'a> Place<'a, '_> {
 /// The fields of one object. `null` counts as absent; a field that nobody asked for is a fault.
 pub struct Fields<'a> {
     object: &'a Map<String, Value>,
-    pointer: String,
+    pointer: Pointer<'a>,
     known: Vec<&'static str>,
     faults: &'a mut Faults,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `object`, which stands at `pointer`.
-    pub fn new(object: &'a Map<String, Value>, pointer: String, faults: &'a mut Faults) -> Self {
-        Self { object, pointer, known: Vec::new(), faults }
+    /// The fields of a whole document.
+    pub fn new(object: &'a Map<String, Value>, faults: &'a mut Faults) -> Self {
+        Self::at(Pointer::WHOLE, object, faults)
+    }
+
+    fn at(pointer: Pointer<'a>, object: &'a Map<String, Value>, faults: &'a mut Faults) -> Self {
+        Self { object, pointer, known: Vec::with_capacity(object.len()), faults }
     }
 
     /// A field that may be absent.
@@ -101,7 +105,7 @@ impl<'a> Fields<'a> {
     ) -> Option<T> {
         self.known.push(name);
         let value = self.object.get(name).filter(|value| !value.is_null())?;
-        read(Place { value, pointer: member(&self.pointer, name), faults: self.faults })
+        read(Place { value, pointer: self.pointer.member(name), faults: self.faults })
     }
 
     /// A field that must be there; its absence is a fault.
@@ -112,7 +116,7 @@ impl<'a> Fields<'a> {
     ) -> Option<T> {
         if self.object.get(name).is_none_or(Value::is_null) {
             self.known.push(name);
-            self.faults.add(member(&self.pointer, name), FaultCode::Missing, "must be given");
+            self.faults.add(self.pointer.member(name).to_string(), FaultCode::Missing, "must be given");
             return None;
         }
         self.optional(name, read)
@@ -149,12 +153,12 @@ impl<'a> Fields<'a> {
 
     /// Records a fault at a field of this object.
     pub fn refuse(&mut self, name: &str, fault: Fault) {
-        self.faults.0.push(fault.at(member(&self.pointer, name)));
+        self.faults.0.push(fault.at(self.pointer.member(name).to_string()));
     }
 
     /// Records a fault of this object as a whole.
     pub fn refuse_whole(&mut self, fault: Fault) {
-        self.faults.0.push(fault.at(self.pointer.clone()));
+        self.faults.0.push(fault.at(self.pointer.to_string()));
     }
 
     /// Records the faults that a whole thing has, placed relative to this object.
@@ -172,7 +176,7 @@ impl<'a> Fields<'a> {
                 |near| format!("; did you mean `{near}`?"),
             );
             self.faults.add(
-                member(&self.pointer, name),
+                self.pointer.member(name).to_string(),
                 FaultCode::UnknownField,
                 format!("is no field here{hint}"),
             );

@@ -25,28 +25,56 @@ pub enum Unreadable {
 pub fn parse(text: &[u8]) -> Result<Value, Unreadable> {
     let faults = RefCell::new(Faults::default());
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = Strict { pointer: String::new(), faults: &faults }
+    let value = Strict { pointer: Pointer::WHOLE, faults: &faults }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| Unreadable::Syntax(error.to_string()))?;
     faults.into_inner().or(value).map_err(Unreadable::Faults)
 }
 
-/// The pointer of a member of the value at `pointer`, escaped as RFC 6901 asks.
-#[must_use]
-pub fn member(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+/// Where a value stands in a document, as the steps that lead there. It is put into words, as RFC 6901 asks,
+/// only where something is wrong with the value.
+#[derive(Clone, Copy, Debug)]
+pub struct Pointer<'p>(Option<(&'p Pointer<'p>, Step<'p>)>);
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'p> {
+    Member(&'p str),
+    Item(usize),
+}
+
+impl<'p> Pointer<'p> {
+    /// The document itself.
+    pub const WHOLE: Self = Self(None);
+
+    /// A member of the object there.
+    #[must_use]
+    pub fn member(&'p self, name: &'p str) -> Self {
+        Self(Some((self, Step::Member(name))))
+    }
+
+    /// An item of the list there.
+    #[must_use]
+    pub fn item(&'p self, index: usize) -> Self {
+        Self(Some((self, Step::Item(index))))
+    }
+}
+
+impl fmt::Display for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => Ok(()),
+            Some((to, Step::Member(name))) => {
+                write!(f, "{to}/{}", name.replace('~', "~0").replace('/', "~1"))
+            }
+            Some((to, Step::Item(index))) => write!(f, "{to}/{index}"),
+        }
+    }
 }
 
 struct Strict<'a> {
-    pointer: String,
+    pointer: Pointer<'a>,
     faults: &'a RefCell<Faults>,
-}
-
-impl Strict<'_> {
-    fn at(&self, pointer: String) -> Strict<'_> {
-        Strict { pointer, faults: self.faults }
-    }
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
@@ -94,7 +122,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.at(format!("{}/{}", self.pointer, list.len())))? {
+        loop {
+            let pointer = self.pointer.item(list.len());
+            let Some(item) = items.next_element_seed(Strict { pointer, faults: self.faults })? else { break };
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -103,12 +133,13 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let pointer = member(&self.pointer, &name);
-            let value = members.next_value_seed(self.at(pointer.clone()))?;
-            if object.insert(name, value).is_some() {
+            let pointer = self.pointer.member(&name);
+            let value = members.next_value_seed(Strict { pointer, faults: self.faults })?;
+            if object.contains_key(&name) {
                 let mut faults = self.faults.try_borrow_mut().map_err(A::Error::custom)?;
-                faults.add(pointer, FaultCode::Repeated, "is given more than once");
+                faults.add(pointer.to_string(), FaultCode::Repeated, "is given more than once");
             }
+            object.insert(name, value);
         }
         Ok(Value::Object(object))
     }

@@ -67,7 +67,7 @@ pub fn read(line: &[u8]) -> Result<Line, Unreadable> {
 
 fn kind(members: &Map<String, Value>) -> Result<Kind, Faults> {
     let mut faults = Faults::default();
-    let kind = Fields::new(members, String::new(), &mut faults).required("kind", text);
+    let kind = Fields::new(members, &mut faults).required("kind", text);
     kind.ok_or(faults)
 }
 

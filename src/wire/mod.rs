@@ -42,7 +42,7 @@ pub trait Document: Sized {
 pub fn read<T: Document>(object: &Map<String, Value>) -> Result<T, Faults> {
     let mut faults = Faults::default();
     let thing = {
-        let mut fields = Fields::new(object, String::new(), &mut faults);
+        let mut fields = Fields::new(object, &mut faults);
         let thing = T::read(&mut fields);
         fields.finish();
         thing

@@ -106,10 +106,8 @@ pub fn set_of<T>(place: Place<'_, '_>, least: usize) -> Option<Vec<T>>
 where
     T: for<'t> TryFrom<&'t str, Error = Fault> + PartialEq,
 {
-    let pointer = place.pointer.clone();
-    let Place { value, faults, .. } = place;
-    let list = Place { value, pointer: pointer.clone(), faults: &mut *faults }
-        .list((least, MAX_ITEMS), text::<T>)?;
+    let Place { value, pointer, faults } = place;
+    let list = Place { value, pointer, faults: &mut *faults }.list((least, MAX_ITEMS), text::<T>)?;
     let repeated: Vec<usize> = list
         .iter()
         .enumerate()
@@ -117,7 +115,7 @@ where
         .map(|(index, _)| index)
         .collect();
     for index in &repeated {
-        faults.add(format!("{pointer}/{index}"), FaultCode::Repeated, "is in the list already");
+        faults.add(pointer.item(*index).to_string(), FaultCode::Repeated, "is in the list already");
     }
     repeated.is_empty().then_some(list)
 }
@@ -133,11 +131,11 @@ pub fn names(place: Place<'_, '_>) -> Option<Names> {
     }
     let mut names: Names = BTreeMap::new();
     for (tag, value) in object {
-        let pointer = super::json::member(&place.pointer, tag);
+        let pointer = place.pointer.member(tag);
         let language = match Language::try_from(tag.as_str()) {
             Ok(language) => Some(language),
             Err(fault) => {
-                place.faults.0.push(fault.at(pointer.clone()));
+                place.faults.0.push(fault.at(pointer.to_string()));
                 None
             }
         };
@@ -247,10 +245,11 @@ mod tests {
     use crate::domain::fault::Faults;
     use crate::domain::number::Units;
     use crate::domain::workflow::Activity;
+    use crate::wire::json::Pointer;
 
     fn read<T>(value: &Value, read: impl FnOnce(Place<'_, '_>) -> Option<T>) -> Result<T, Vec<String>> {
         let mut faults = Faults::default();
-        let read = read(Place { value, pointer: String::new(), faults: &mut faults });
+        let read = read(Place { value, pointer: Pointer::WHOLE, faults: &mut faults });
         let told = faults.0.iter().map(|placed| format!("{} {}", placed.pointer, placed.fault.code));
         read.ok_or_else(|| told.collect())
     }
