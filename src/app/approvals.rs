@@ -1,7 +1,9 @@
 //! Approvals: put on record, moved to the authority that turns out to be meant, retired; and where each stands.
 
+use std::sync::Arc;
+
 use super::Error;
-use super::things::{Resource, allowed, present};
+use super::things::{Resource, allowed, present, seen};
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, Case, Standing};
 use crate::domain::authority::Authority;
@@ -48,7 +50,7 @@ impl Resource for Approval {
             write.timeline(&after.id).await?.check(&workflow)?;
         }
         let standing = before.map(|case| case.standing.clone());
-        let initial = Standing { stage: workflow.initial, since: None, disputed: false };
+        let initial = Standing { stage: workflow.initial.clone(), since: None, disputed: false };
         Ok(Case { standing: standing.unwrap_or(initial), approval: after })
     }
 
@@ -76,8 +78,8 @@ async fn check_undrawn(write: &mut Write, approval: &Approval) -> Result<(), Err
 /// The transitions and spans of a case leave the record with it.
 async fn retire_parts(write: &mut Write, approval: &Approval) -> Result<(), Error> {
     let touches = parties(approval);
-    for accepted in write.timeline(&approval.id).await?.accepted() {
-        let version = present::<Transition>(write, accepted.transition.id.as_str()).await?;
+    for step in write.timeline(&approval.id).await?.steps() {
+        let version = present::<Transition>(write, step.id.as_str()).await?;
         write.retire(&version, touches.clone());
     }
     write.close_spans(&approval.id);
@@ -94,9 +96,9 @@ pub(super) fn parties(approval: &Approval) -> Vec<ThingRef> {
 }
 
 /// The workflow of an authority's cases.
-pub(super) async fn workflow_of(write: &mut Write, authority: &AuthorityId) -> Result<Workflow, Error> {
-    let authority = present::<Authority>(write, authority.as_str()).await?.value;
-    Ok(present::<Workflow>(write, authority.workflow.as_str()).await?.value)
+pub(super) async fn workflow_of(write: &mut Write, authority: &AuthorityId) -> Result<Arc<Workflow>, Error> {
+    let authority = seen::<Authority>(write, authority.as_str()).await?;
+    seen::<Workflow>(write, authority.workflow.as_str()).await
 }
 
 /// Works out where a case stands today, and puts it on record if that is news.

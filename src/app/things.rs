@@ -1,6 +1,7 @@
 //! Putting a thing of any kind on record, replacing it, and taking it off.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -174,9 +175,18 @@ pub(super) fn written<R: Stored>(effect: Effect, version: &Version<R>) -> Writte
 
 /// The thing with this id on record.
 pub(super) async fn present<R: Stored>(write: &mut Write, id: &str) -> Result<Version<R>, Error> {
+    on_record::<R, _>(id, write.current::<R>(id).await?)
+}
+
+/// The same of a thing that is only looked at.
+pub(super) async fn seen<R: Stored>(write: &mut Write, id: &str) -> Result<Arc<R>, Error> {
+    on_record::<R, _>(id, write.seen::<R>(id).await?)
+}
+
+fn on_record<R: Stored, T>(id: &str, presence: Presence<T>) -> Result<T, Error> {
     let thing = || ThingRef::new(R::KIND, id);
-    match write.current::<R>(id).await? {
-        Presence::Present(version) => Ok(version),
+    match presence {
+        Presence::Present(found) => Ok(found),
         Presence::Retired => Err(Error::Retired(thing())),
         Presence::Absent => Err(Error::Unknown(thing())),
     }

@@ -1,8 +1,10 @@
 //! Transitions: accepted along the workflow, and retracted.
 
+use std::sync::Arc;
+
 use super::Error;
 use super::approvals::{parties, settle_case, workflow_of};
-use super::things::{Effect, Precondition, Written, check_references, present, written};
+use super::things::{Effect, Precondition, Written, check_references, present, seen, written};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
 use crate::domain::fault::{FaultCode, Faults};
@@ -10,7 +12,7 @@ use crate::domain::id::{ApprovalId, TransitionId};
 use crate::domain::record::Action;
 use crate::domain::refusal::Refusal;
 use crate::domain::thing::{Kind, Thing as _, ThingRef};
-use crate::domain::timeline::{Acceptance, Accepted};
+use crate::domain::timeline::{Acceptance, Step};
 use crate::domain::transition::Transition;
 use crate::store::{Needs, Presence, Version, Write};
 
@@ -28,10 +30,10 @@ pub async fn put(
     precondition: &Precondition,
 ) -> Result<Written, Error> {
     actor.may_write()?;
-    let case = present::<Case>(write, transition.approval.as_str())
+    let case = seen::<Case>(write, transition.approval.as_str())
         .await
         .map_err(|error| dangling(error, &transition))?;
-    actor.may_write_for(&[&case.value.approval.authority])?;
+    actor.may_write_for(&[&case.approval.authority])?;
     match write.current::<Transition>(transition.id.as_str()).await? {
         Presence::Retired => Err(Refusal::Retired(transition.thing_ref()).into()),
         Presence::Present(before) if before.value == transition => Ok(written(Effect::Unchanged, &before)),
@@ -41,11 +43,11 @@ pub async fn put(
                 return Err(Refusal::Fixed(differences(&before.value, &transition)).into());
             }
             precondition.allows(before.since)?;
-            place(write, &case.value, Some(&before), transition).await
+            place(write, &case, Some(&before), transition).await
         }
         Presence::Absent => {
             check_references(write, &transition).await?;
-            place(write, &case.value, None, transition).await
+            place(write, &case, None, transition).await
         }
     }
 }
@@ -63,8 +65,8 @@ pub fn needs(transition: &Transition) -> Needs {
 /// # Errors
 ///
 /// [`Error::Unknown`] or [`Error::Retired`] if it is not on record.
-pub async fn case(write: &mut Write, approval: &ApprovalId) -> Result<Case, Error> {
-    Ok(present::<Case>(write, approval.as_str()).await?.value)
+pub async fn case(write: &mut Write, approval: &ApprovalId) -> Result<Arc<Case>, Error> {
+    seen::<Case>(write, approval.as_str()).await
 }
 
 /// A case that a transition names in its body, and not in its path, is a reference like any other.
@@ -111,7 +113,7 @@ pub async fn retract(
     precondition: &Precondition,
 ) -> Result<Written, Error> {
     actor.may_write()?;
-    present::<Case>(write, approval.as_str()).await?;
+    case(write, approval).await?;
     let before = present::<Transition>(write, id.as_str()).await?;
     if before.value.approval != *approval {
         return Err(Error::Unknown(ThingRef::new(Kind::Transition, id.as_str())));
@@ -128,10 +130,10 @@ async fn place(
 ) -> Result<Written, Error> {
     let workflow = workflow_of(write, &case.approval.authority).await?;
     let timeline = write.timeline(&case.approval.id).await?;
-    let known = timeline.accepted().iter().find(|accepted| accepted.transition.id == transition.id);
+    let known = timeline.steps().iter().find(|step| step.id == transition.id);
     let next = Acceptance { revision: write.next_revision(), ordinal: next_ordinal(write) };
-    let acceptance = known.map_or(next, |accepted| accepted.acceptance);
-    timeline.with(&workflow, Accepted { transition: transition.clone(), acceptance })?;
+    let acceptance = known.map_or(next, |step| step.acceptance);
+    timeline.with(&workflow, Step::of(&transition, acceptance))?;
     let (action, effect) = match before {
         None => (Action::Created, Effect::Created),
         Some(_) => (Action::Updated, Effect::Updated),

@@ -15,18 +15,31 @@ pub struct Acceptance {
     pub ordinal: i64,
 }
 
-/// A transition and when it was accepted.
+/// What of an accepted transition the stages of its case depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
+pub struct Step {
     /// The transition.
-    pub transition: Transition,
+    pub id: TransitionId,
+    /// The stage entered.
+    pub to: StageId,
+    /// The date by which it is ordered.
+    pub date: Date,
+    /// Whether the register takes it back.
+    pub retracted: bool,
     /// When it was accepted.
     pub acceptance: Acceptance,
 }
 
-impl Accepted {
+impl Step {
+    /// The step that a transition is, accepted at a place in the record.
+    #[must_use]
+    pub fn of(transition: &Transition, acceptance: Acceptance) -> Self {
+        let Transition { id, to, effective_on, retracted, .. } = transition;
+        Self { id: id.clone(), to: to.clone(), date: effective_on.date, retracted: *retracted, acceptance }
+    }
+
     fn order(&self) -> (Date, Acceptance) {
-        (self.transition.effective_on.date, self.acceptance)
+        (self.date, self.acceptance)
     }
 }
 
@@ -49,60 +62,56 @@ impl Span {
     }
 }
 
-/// Every transition of one case, in order of effective date, ties by acceptance.
+/// Every step of one case, in order of effective date, ties by acceptance.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    accepted: Vec<Accepted>,
+    steps: Vec<Step>,
 }
 
 impl Timeline {
-    /// The timeline of a case's transitions, in whatever order they come.
+    /// The timeline of a case's steps, in whatever order they come.
     #[must_use]
-    pub fn new(mut accepted: Vec<Accepted>) -> Self {
-        accepted.sort_by_key(Accepted::order);
-        Self { accepted }
+    pub fn new(mut steps: Vec<Step>) -> Self {
+        steps.sort_by_key(Step::order);
+        Self { steps }
     }
 
-    /// The transitions in order, the retracted ones among them.
+    /// The steps in order, the retracted ones among them.
     #[must_use]
-    pub fn accepted(&self) -> &[Accepted] {
-        &self.accepted
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
-    fn standing(&self) -> impl DoubleEndedIterator<Item = &Accepted> {
-        self.accepted.iter().filter(|accepted| !accepted.transition.retracted)
+    fn standing(&self) -> impl DoubleEndedIterator<Item = &Step> {
+        self.steps.iter().filter(|step| !step.retracted)
     }
 
-    /// The timeline with one transition put in, or put back in another state.
+    /// The timeline with one step put in, or put back in another state.
     ///
     /// # Errors
     ///
     /// [`IllegalMove`] if the step from the one before it, or from it to the one after it, is no move
     /// of the workflow; for a retraction, if the two it stood between do not follow each other.
-    pub fn with(&self, workflow: &Workflow, changed: Accepted) -> Result<Self, IllegalMove> {
-        let id = changed.transition.id.clone();
-        let mut accepted: Vec<Accepted> =
-            self.accepted.iter().filter(|other| other.transition.id != id).cloned().collect();
-        accepted.push(changed);
-        let timeline = Self::new(accepted);
+    pub fn with(&self, workflow: &Workflow, changed: Step) -> Result<Self, IllegalMove> {
+        let id = changed.id.clone();
+        let mut steps: Vec<Step> = self.steps.iter().filter(|other| other.id != id).cloned().collect();
+        steps.push(changed);
+        let timeline = Self::new(steps);
         timeline.check_around(workflow, &id)?;
         Ok(timeline)
     }
 
     fn check_around(&self, workflow: &Workflow, id: &TransitionId) -> Result<(), IllegalMove> {
-        let Some(changed) = self.accepted.iter().find(|accepted| accepted.transition.id == *id) else {
-            return Ok(());
-        };
+        let Some(changed) = self.steps.iter().find(|step| step.id == *id) else { return Ok(()) };
         let before = self
             .standing()
             .rfind(|other| other.order() < changed.order())
-            .map_or(&workflow.initial, |other| &other.transition.to);
-        let after =
-            self.standing().find(|other| other.order() > changed.order()).map(|other| &other.transition.to);
-        if changed.transition.retracted {
+            .map_or(&workflow.initial, |other| &other.to);
+        let after = self.standing().find(|other| other.order() > changed.order()).map(|other| &other.to);
+        if changed.retracted {
             return after.map_or(Ok(()), |after| step(workflow, before, after, None));
         }
-        step(workflow, before, &changed.transition.to, after)
+        step(workflow, before, &changed.to, after)
     }
 
     /// Checks every step against a workflow, for a case that comes under another one.
@@ -112,25 +121,24 @@ impl Timeline {
     /// The first [`IllegalMove`].
     pub fn check(&self, workflow: &Workflow) -> Result<(), IllegalMove> {
         let mut before = &workflow.initial;
-        for accepted in self.standing() {
-            step(workflow, before, &accepted.transition.to, None)?;
-            before = &accepted.transition.to;
+        for taken in self.standing() {
+            step(workflow, before, &taken.to, None)?;
+            before = &taken.to;
         }
         Ok(())
     }
 
-    /// The stages the transitions make, from the beginning of time to its end, without gaps.
+    /// The stages the steps make, from the beginning of time to its end, without gaps.
     #[must_use]
     pub fn spans(&self, workflow: &Workflow) -> Vec<Span> {
         let mut spans = vec![Span { stage: workflow.initial.clone(), from: None, until: None }];
-        for accepted in self.standing() {
-            let date = accepted.transition.effective_on.date;
+        for step in self.standing() {
             if let Some(last) = spans.last_mut() {
-                last.until = Some(date);
+                last.until = Some(step.date);
             }
-            spans.push(Span { stage: accepted.transition.to.clone(), from: Some(date), until: None });
+            spans.push(Span { stage: step.to.clone(), from: Some(step.date), until: None });
         }
-        // Of several transitions on one day the last accepted one stays; the others are never in effect.
+        // Of several steps on one day the last accepted one stays; the others are never in effect.
         spans.retain(|span| span.from.is_none() || span.from != span.until);
         spans
     }
@@ -166,33 +174,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::citation::{Attribution, Citation};
-    use crate::domain::id::ApprovalId;
-    use crate::domain::time::{Dated, Precision};
     use crate::domain::workflow::tests::workflow;
 
     fn day(day: u8) -> Date {
         Date::try_from(format!("2026-01-{day:02}").as_str()).unwrap()
     }
 
-    fn step_to(to: &str, on: u8, ordinal: i64) -> Accepted {
-        Accepted {
-            transition: Transition {
-                id: TransitionId::try_from(format!("t{ordinal}").as_str()).unwrap(),
-                approval: ApprovalId::try_from("a").unwrap(),
-                to: StageId::try_from(to).unwrap(),
-                effective_on: Dated { date: day(on), precision: Precision::Day },
-                retracted: false,
-                citations: vec![Citation::new(None, Attribution::OwnRecord).unwrap()],
-                note: None,
-            },
+    fn step_to(to: &str, on: u8, ordinal: i64) -> Step {
+        Step {
+            id: TransitionId::try_from(format!("t{ordinal}").as_str()).unwrap(),
+            to: StageId::try_from(to).unwrap(),
+            date: day(on),
+            retracted: false,
             acceptance: Acceptance { revision: 1, ordinal },
         }
     }
 
-    fn retracted(mut accepted: Accepted, retracted: bool) -> Accepted {
-        accepted.transition.retracted = retracted;
-        accepted
+    fn retracted(step: Step, retracted: bool) -> Step {
+        Step { retracted, ..step }
     }
 
     /// From `asked` to `granted` and back by way of `paused`, and from `granted` to the end.
@@ -257,7 +256,7 @@ mod tests {
         assert!(timeline.with(&cycle(), middle).is_err());
         let timeline = timeline.with(&cycle(), last).unwrap();
         assert_eq!(stages(&timeline), ["asked", "granted 2026-01-10", "paused 2026-01-20"]);
-        assert_eq!(timeline.accepted().len(), 3, "a retracted transition stays on record");
+        assert_eq!(timeline.steps().len(), 3, "a retracted step stays on record");
     }
 
     #[test]
@@ -316,12 +315,12 @@ mod tests {
         proptest::collection::vec((0..4_usize, 1..=9_u8, earlier), 0..20)
     }
 
-    fn changed(timeline: &Timeline, (to, on, earlier): (usize, u8, Option<usize>), ordinal: i64) -> Accepted {
-        let accepted = timeline.accepted();
+    fn changed(timeline: &Timeline, (to, on, earlier): (usize, u8, Option<usize>), ordinal: i64) -> Step {
+        let steps = timeline.steps();
         match earlier {
-            Some(earlier) if !accepted.is_empty() => {
-                let old = accepted[earlier % accepted.len()].clone();
-                let flipped = !old.transition.retracted;
+            Some(earlier) if !steps.is_empty() => {
+                let old = steps[earlier % steps.len()].clone();
+                let flipped = !old.retracted;
                 retracted(old, flipped)
             }
             _ => step_to(STAGES[to], on, ordinal),
@@ -329,26 +328,23 @@ mod tests {
     }
 
     /// What stands after a change, worked out anew from all that was accepted.
-    fn naive(timeline: &Timeline, changed: &Accepted) -> Vec<Accepted> {
-        let mut all = timeline.accepted().to_vec();
-        all.retain(|other| other.transition.id != changed.transition.id);
+    fn naive(timeline: &Timeline, changed: &Step) -> Vec<Step> {
+        let mut all = timeline.steps().to_vec();
+        all.retain(|other| other.id != changed.id);
         all.push(changed.clone());
-        all.retain(|accepted| !accepted.transition.retracted);
-        all.sort_by_key(|accepted| (accepted.transition.effective_on.date, accepted.acceptance));
+        all.retain(|step| !step.retracted);
+        all.sort_by_key(|step| (step.date, step.acceptance));
         all
     }
 
-    fn naive_is_legal(workflow: &Workflow, standing: &[Accepted]) -> bool {
-        let entered = standing.iter().map(|accepted| &accepted.transition.to);
+    fn naive_is_legal(workflow: &Workflow, standing: &[Step]) -> bool {
+        let entered = standing.iter().map(|step| &step.to);
         let left = std::iter::once(&workflow.initial).chain(entered.clone());
         left.zip(entered).all(|(from, to)| workflow.allows(from, to))
     }
 
-    fn naive_stage<'a>(workflow: &'a Workflow, standing: &'a [Accepted], date: Date) -> &'a StageId {
-        standing
-            .iter()
-            .rfind(|accepted| accepted.transition.effective_on.date <= date)
-            .map_or(&workflow.initial, |accepted| &accepted.transition.to)
+    fn naive_stage<'a>(workflow: &'a Workflow, standing: &'a [Step], date: Date) -> &'a StageId {
+        standing.iter().rfind(|step| step.date <= date).map_or(&workflow.initial, |step| &step.to)
     }
 
     proptest! {
@@ -379,7 +375,7 @@ mod tests {
                 timeline = timeline.with(&workflow, changed).unwrap_or(timeline);
             }
             let spans = timeline.spans(&workflow);
-            let standing: Vec<Accepted> = timeline.standing().cloned().collect();
+            let standing: Vec<Step> = timeline.standing().cloned().collect();
             for date in (1..=10).map(day) {
                 let covering: Vec<&Span> = spans.iter().filter(|span| span.covers(date)).collect();
                 prop_assert_eq!(covering.len(), 1);

@@ -168,7 +168,7 @@ impl Engine {
     pub(super) async fn begin_on(&self, connection: &mut Connection) -> Result<HeadRow, Error> {
         match self {
             Self::Sqlite { .. } => {
-                connection.fetch_one(Statement::new("BEGIN IMMEDIATE; ").append(&head::find())).await
+                connection.fetch_one(Statement::new("BEGIN IMMEDIATE; ").append(head::find())).await
             }
             Self::Postgres { .. } => {
                 within(GREETING, connection.execute(Statement::new("BEGIN"))).await?;

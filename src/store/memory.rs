@@ -2,23 +2,25 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::error::Error;
-use super::pending::{Pending, Side};
+use super::pending::Pending;
 use super::replies::Reply;
 use super::spans::SpanRow;
 use super::table::{Filed, Presence, Stored, Version};
 use crate::domain::thing::{Kind, ThingRef};
-use crate::domain::timeline::Acceptance;
+use crate::domain::timeline::{Acceptance, Step};
+use crate::domain::transition::Transition;
 
 /// A company, a chip and an authority.
 pub(super) type Parties = (String, String, String);
 
 /// A version as it is stored, which is read once however often it is asked for.
+#[derive(Clone)]
 pub(super) struct Known {
     pub(super) filed: Filed,
-    value: OnceLock<Box<dyn Any + Send + Sync>>,
+    value: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 impl From<Filed> for Known {
@@ -28,16 +30,27 @@ impl From<Filed> for Known {
 }
 
 impl Known {
+    /// A version of a thing, and its document.
+    pub(super) fn new<T: Stored>(thing: &T, since: i64) -> Self {
+        let filed = Filed { id: thing.id().to_owned(), since, document: thing.write().to_string() };
+        Self { filed, value: OnceLock::from(Arc::new(thing.clone()) as Arc<dyn Any + Send + Sync>) }
+    }
+
     /// The thing the document stands for.
-    pub(super) fn version<T: Stored>(&self) -> Result<Version<T>, Error> {
-        let read = self.value.get().and_then(|value| value.downcast_ref::<T>());
+    pub(super) fn thing<T: Stored>(&self) -> Result<Arc<T>, Error> {
+        let read = self.value.get().and_then(|value| Arc::clone(value).downcast::<T>().ok());
         if let Some(value) = read {
-            return Ok(Version { since: self.filed.since, value: value.clone() });
+            return Ok(value);
         }
-        let version = self.filed.version::<T>()?;
+        let value = Arc::new(self.filed.version::<T>()?.value);
         // Whoever was first has read the same.
-        let _ = self.value.set(Box::new(version.value.clone()));
-        Ok(version)
+        let _ = self.value.set(Arc::clone(&value) as Arc<dyn Any + Send + Sync>);
+        Ok(value)
+    }
+
+    /// The version of the thing.
+    pub(super) fn version<T: Stored>(&self) -> Result<Version<T>, Error> {
+        Ok(Version { since: self.filed.since, value: T::clone(&*self.thing::<T>()?) })
     }
 }
 
@@ -45,9 +58,11 @@ impl Known {
 /// changes is known from then on, so that what is not here has not been changed by the batch.
 #[derive(Default)]
 pub(super) struct Memory {
-    pub(super) things: HashMap<ThingRef, Presence<Known>>,
-    /// The transitions of cases, in no order.
-    pub(super) timelines: HashMap<String, Vec<(Known, Acceptance)>>,
+    things: HashMap<ThingRef, Presence<Known>>,
+    /// Those of them that are seldom asked for again.
+    passing: Vec<ThingRef>,
+    /// The steps of cases, in no order.
+    pub(super) timelines: HashMap<String, Vec<Step>>,
     /// The spans of cases.
     pub(super) spans: HashMap<String, Vec<SpanRow>>,
     /// The open reports that name a stage.
@@ -56,50 +71,61 @@ pub(super) struct Memory {
     pub(super) replies: HashMap<(String, String), Option<Reply>>,
 }
 
-/// The most things and cases of which something is known.
-const MOST: usize = 1024;
+/// The most things and cases of which something is known from batch to batch: a few MiB.
+const MOST: usize = 8192;
 
 impl Memory {
     /// What is still known to the next batch if nobody has written in between. Kept replies are no register
     /// data: they can come without a revision.
     pub(super) fn kept(mut self) -> Self {
         self.replies.clear();
+        for thing in self.passing.drain(..) {
+            self.things.remove(&thing);
+        }
         let known = self.things.len() + self.timelines.len() + self.spans.len() + self.reports.len();
         if known > MOST { Self::default() } else { self }
     }
 
+    /// What is known of a thing.
+    pub(super) fn thing(&self, thing: &ThingRef) -> Option<&Presence<Known>> {
+        self.things.get(thing)
+    }
+
+    /// Takes note of a thing.
+    pub(super) fn remember(&mut self, thing: ThingRef, presence: Presence<Known>) {
+        if matches!(thing.kind, Kind::Transition | Kind::Movement) {
+            self.passing.push(thing.clone());
+        }
+        self.things.insert(thing, presence);
+    }
+
     /// Takes over a change that a revision has made, at its place there. `false` if queries over sets are
     /// answered from what the database has, which therefore has to have it.
-    pub(super) fn learn(&mut self, pending: Pending, acceptance: Acceptance) -> bool {
+    pub(super) fn learn(&mut self, pending: Pending, acceptance: Acceptance) -> Result<bool, Error> {
         let learnt = match pending.thing.kind {
-            Kind::Transition => self.learn_transition(&pending, acceptance),
+            Kind::Transition => self.learn_transition(&pending, acceptance)?,
             Kind::Report => {
                 self.reports.clear();
                 false
             }
             _ => true,
         };
-        let presence = pending.after.map_or(Presence::Retired, |after| {
-            let Side { since, document, .. } = after;
-            Presence::Present(Filed { id: pending.thing.id.clone(), since, document }.into())
-        });
-        self.things.insert(pending.thing, presence);
-        learnt
+        let presence = pending.after.map_or(Presence::Retired, |after| Presence::Present(after.known));
+        self.remember(pending.thing, presence);
+        Ok(learnt)
     }
 
-    fn learn_transition(&mut self, pending: &Pending, acceptance: Acceptance) -> bool {
-        let side = pending.after.as_ref().or(pending.before.as_ref());
-        let case = side.and_then(|side| side.references.iter().find(|to| to.kind == Kind::Approval));
-        let Some(timeline) = case.and_then(|case| self.timelines.get_mut(&case.id)) else { return false };
-        let id = &pending.thing.id;
-        let place = timeline.iter().position(|(known, _)| known.filed.id == *id);
-        let filed = pending.after.as_ref().map(|after| after.filed(id));
-        match (place.and_then(|place| timeline.get_mut(place)), filed) {
+    fn learn_transition(&mut self, pending: &Pending, acceptance: Acceptance) -> Result<bool, Error> {
+        let Some(side) = pending.after.as_ref().or(pending.before.as_ref()) else { return Ok(false) };
+        let transition = side.known.thing::<Transition>()?;
+        let Some(timeline) = self.timelines.get_mut(transition.approval.as_str()) else { return Ok(false) };
+        let known = timeline.iter_mut().find(|step| step.id == transition.id);
+        match (known, &pending.after) {
             // When it was accepted stays what it was.
-            (Some(known), Some(filed)) => known.0 = filed.into(),
-            (None, Some(filed)) => timeline.push((filed.into(), acceptance)),
-            (_, None) => timeline.retain(|(known, _)| known.filed.id != *id),
+            (Some(known), Some(_)) => *known = Step::of(&transition, known.acceptance),
+            (None, Some(_)) => timeline.push(Step::of(&transition, acceptance)),
+            (_, None) => timeline.retain(|step| step.id != transition.id),
         }
-        true
+        Ok(true)
     }
 }

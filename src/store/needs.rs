@@ -1,19 +1,19 @@
 //! What commands are known to read before they run, read for all commands of a batch at once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
 
 use super::error::Error;
 use super::memory::Parties;
-use super::replies::Reply;
+use super::packed::{List, Lists};
 use super::statement::{Cell, Statement};
 use super::table::{Filed, Presence, Table, table};
-use super::transitions::{ACCEPTED, AcceptedRow};
+use super::transitions::{STEPS, StepOf};
 use super::write::Write;
 use crate::domain::id::ApprovalId;
 use crate::domain::thing::{Kind, ThingRef};
-use crate::domain::vocabulary::Vocabulary as _;
 
-/// The most keys of one statement.
+/// The most keys of one list.
 const MOST_KEYS: usize = 256;
 
 /// What a command is known to read. To leave something out costs time, and nothing else.
@@ -27,163 +27,194 @@ pub struct Needs {
     pub reply: Option<(String, String)>,
 }
 
-#[derive(sqlx::FromRow)]
-struct VersionRow {
-    id: Option<String>,
-    since: Option<i64>,
-    document: Option<String>,
-}
-
-#[derive(sqlx::FromRow)]
-struct ReportRow {
-    company: String,
-    chip: String,
-    authority: String,
-    #[sqlx(flatten)]
-    report: VersionRow,
-}
-
-#[derive(sqlx::FromRow)]
-struct ReplyRow {
-    actor: String,
-    idempotency_key: String,
-    #[sqlx(flatten)]
-    reply: Reply,
+/// What nothing is known of, as much as one statement reads.
+#[derive(Default)]
+struct Unknown<'n> {
+    things: BTreeMap<Kind, Vec<&'n str>>,
+    cases: Vec<&'n str>,
+    replies: Vec<&'n (String, String)>,
 }
 
 impl Write {
     /// Reads what commands need and nothing is known of.
     pub(super) async fn foresee(&mut self, needs: &[&Needs]) -> Result<(), Error> {
-        for kind in Kind::ALL {
-            let named = needs.iter().flat_map(|needs| &needs.things).filter(|thing| thing.kind == *kind);
-            let unknown = named.filter(|thing| !self.memory.things.contains_key(*thing));
-            let ids: HashSet<&str> = unknown.map(|thing| thing.id.as_str()).collect();
-            for some in padded(ids) {
-                self.foresee_things(*kind, &some).await?;
+        loop {
+            let unknown = self.unknown(needs);
+            if unknown.is_empty() {
+                return Ok(());
+            }
+            let mut lists = unknown.lists().read(self.connection()).await?;
+            let mut next = || lists.next().ok_or_else(|| Error::Unfit("a list did not come".to_owned()));
+            for (kind, ids) in &unknown.things {
+                self.know_things(*kind, ids, &next()?)?;
+            }
+            if !unknown.cases.is_empty() {
+                self.know_timelines(&unknown.cases, &next()?).await?;
+                self.know_spans(&unknown.cases, &next()?)?;
+                self.know_reports(&next()?, &next()?)?;
+            }
+            if !unknown.replies.is_empty() {
+                self.know_replies(&unknown.replies, &next()?).await?;
+            }
+        }
+    }
+
+    fn unknown<'n>(&self, needs: &[&'n Needs]) -> Unknown<'n> {
+        let mut things: BTreeMap<Kind, HashSet<&str>> = BTreeMap::new();
+        for thing in needs.iter().flat_map(|needs| &needs.things) {
+            if self.memory.thing(thing).is_none() {
+                things.entry(thing.kind).or_default().insert(&thing.id);
             }
         }
         let cases = needs.iter().flat_map(|needs| &needs.cases).map(ApprovalId::as_str);
-        let unknown = cases.filter(|case| !self.memory.timelines.contains_key(*case));
-        for some in padded(unknown.collect()) {
-            self.foresee_timelines(&some).await?;
-            self.foresee_spans(&some).await?;
-            self.foresee_reports(&some).await?;
+        let replies = needs.iter().filter_map(|needs| needs.reply.as_ref());
+        Unknown {
+            things: things.into_iter().map(|(kind, ids)| (kind, some(ids))).collect(),
+            cases: some(cases.filter(|case| !self.memory.timelines.contains_key(*case))),
+            replies: some(replies.filter(|key| !self.memory.replies.contains_key(*key))),
         }
-        let keys: HashSet<&(String, String)> =
-            needs.iter().filter_map(|needs| needs.reply.as_ref()).collect();
-        for some in padded(keys) {
-            self.foresee_replies(&some).await?;
-        }
-        Ok(())
     }
 
-    async fn foresee_things(&mut self, kind: Kind, ids: &[&str]) -> Result<(), Error> {
-        let Table { name, identity, .. } = *table(kind);
-        let statement = Statement::new("SELECT i.id, t.since, t.document FROM ").push(identity);
-        let statement = statement.push(" i LEFT JOIN ").push(name);
-        let statement = statement.push(" t ON t.id = i.id AND t.until IS NULL WHERE i.id IN (");
-        let statement = statement.bind_all(ids.iter().copied()).push(")");
-        let rows: Vec<VersionRow> = self.connection().fetch_all(statement).await?;
+    fn know_things(&mut self, kind: Kind, ids: &[&str], list: &List) -> Result<(), Error> {
         for id in ids {
-            self.memory.things.insert(ThingRef::new(kind, *id), Presence::Absent);
+            self.memory.remember(ThingRef::new(kind, *id), Presence::Absent);
         }
-        for row in rows {
-            let Some(id) = &row.id else { continue };
-            let thing = ThingRef::new(kind, id.as_str());
-            let presence = row.filed().map_or(Presence::Retired, |filed| Presence::Present(filed.into()));
-            self.memory.things.insert(thing, presence);
+        for item in list.items() {
+            let [id, since, document] = item?;
+            let presence = match since {
+                "" => Presence::Retired,
+                since => Presence::Present(filed(id, since, document)?.into()),
+            };
+            self.memory.remember(ThingRef::new(kind, id), presence);
         }
         Ok(())
     }
 
-    async fn foresee_timelines(&mut self, cases: &[&str]) -> Result<(), Error> {
-        let statement = Statement::new(ACCEPTED).push("IN (").bind_all(cases.iter().copied());
-        let rows: Vec<AcceptedRow> =
-            self.connection().fetch_all(statement.push(") AND t.until IS NULL")).await?;
+    async fn know_timelines(&mut self, cases: &[&str], list: &List) -> Result<(), Error> {
+        let rows = list.items().map(|item| StepOf::read(item?)).collect::<Result<Vec<_>, _>>()?;
         for case in cases {
             self.memory.timelines.insert((*case).to_owned(), Vec::new());
         }
-        for row in rows {
-            let timeline = self.memory.timelines.entry(row.approval.clone()).or_default();
-            let (filed, acceptance) = row.accepted();
-            timeline.push((filed.into(), acceptance));
+        for StepOf { case, step } in self.in_order(rows).await? {
+            self.memory.timelines.entry(case).or_default().push(step);
         }
         Ok(())
     }
 
-    async fn foresee_spans(&mut self, cases: &[&str]) -> Result<(), Error> {
-        let statement = Statement::new(
-            "SELECT approval, valid_from, valid_to, stage FROM stage_span WHERE until IS NULL AND approval IN (",
-        );
-        let statement = statement.bind_all(cases.iter().copied()).push(")");
-        let rows: Vec<(String, String, Option<String>, String)> =
-            self.connection().fetch_all(statement).await?;
+    fn know_spans(&mut self, cases: &[&str], list: &List) -> Result<(), Error> {
         for case in cases {
             self.memory.spans.insert((*case).to_owned(), Vec::new());
         }
-        for (case, from, to, stage) in rows {
-            self.memory.spans.entry(case).or_default().push((from, to, stage));
+        for item in list.items() {
+            let [case, from, to, stage] = item?;
+            let to = Some(to.to_owned()).filter(|to| !to.is_empty());
+            let spans = self.memory.spans.entry(case.to_owned()).or_default();
+            spans.push((from.to_owned(), to, stage.to_owned()));
         }
         Ok(())
     }
 
-    async fn foresee_reports(&mut self, cases: &[&str]) -> Result<(), Error> {
-        let statement = Statement::new(
-            "SELECT DISTINCT a.company, a.chip, a.authority, r.id, r.since, r.document FROM approval a
-             LEFT JOIN report r ON r.company = a.company AND r.chip = a.chip AND r.authority = a.authority
+    fn know_reports(&mut self, parties: &List, reports: &List) -> Result<(), Error> {
+        for item in parties.items() {
+            self.memory.reports.insert(owned(item?), Vec::new());
+        }
+        let mut found: Vec<(Parties, Filed)> = Vec::new();
+        for item in reports.items() {
+            let [company, chip, authority, id, since, document] = item?;
+            found.push((owned([company, chip, authority]), filed(id, since, document)?));
+        }
+        found.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+        // Cases of the same company, chip and authority each bring the same reports.
+        found.dedup();
+        for (parties, report) in found {
+            self.memory.reports.entry(parties).or_default().push(report);
+        }
+        Ok(())
+    }
+
+    /// Takes note of the keys that no reply is kept for; those few that come again are looked up one by one.
+    async fn know_replies(&mut self, keys: &[&(String, String)], list: &List) -> Result<(), Error> {
+        let used = list.items().collect::<Result<HashSet<[&str; 2]>, Error>>()?;
+        for (actor, key) in keys {
+            if used.contains(&[actor.as_str(), key.as_str()]) {
+                self.kept_reply(actor, key).await?;
+            } else {
+                self.memory.replies.insert((actor.clone(), key.clone()), None);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Unknown<'_> {
+    fn is_empty(&self) -> bool {
+        self.things.is_empty() && self.cases.is_empty() && self.replies.is_empty()
+    }
+
+    /// Keys come in lists of one length, a power of two, the last key standing in for those that are missing: so
+    /// there are few texts of statements, all of which an engine keeps prepared.
+    fn length(&self) -> usize {
+        let lengths = self.things.values().map(Vec::len).chain([self.cases.len(), self.replies.len()]);
+        lengths.max().unwrap_or_default().next_power_of_two()
+    }
+
+    fn lists(&self) -> Lists {
+        let (length, mut lists) = (self.length(), Lists::default());
+        for (kind, ids) in &self.things {
+            let Table { name, identity, .. } = *table(*kind);
+            let from = Statement::new("").push(identity).push(" i LEFT JOIN ").push(name);
+            let from = from.push(" t ON t.id = i.id AND t.until IS NULL WHERE i.id IN (");
+            let columns = ["i.id", "COALESCE(CAST(t.since AS TEXT), '')", "COALESCE(t.document, '')"];
+            lists.add(&columns, padded(from, ids, length));
+        }
+        if !self.cases.is_empty() {
+            self.add_cases(length, &mut lists);
+        }
+        if !self.replies.is_empty() {
+            let rows = (0..length).filter_map(|index| self.replies.get(index).or(self.replies.last()));
+            let rows = rows.map(|(actor, key)| vec![actor.as_str().into(), key.as_str().into()]);
+            let keys: Vec<Vec<Cell>> = rows.collect();
+            let from = Statement::new("").bind_keys(&keys).push(" JOIN reply t ON t.status > 0");
+            lists.add(&["t.actor", "t.idempotency_key"], from.matching(&["actor", "idempotency_key"]));
+        }
+        lists
+    }
+
+    fn add_cases(&self, length: usize, lists: &mut Lists) {
+        let from = Statement::new(STEPS.from).push("t.until IS NULL AND t.approval IN (");
+        lists.add(&STEPS.columns, padded(from, &self.cases, length));
+        let columns = ["t.approval", "t.valid_from", "COALESCE(t.valid_to, '')", "t.stage"];
+        let from = Statement::new("stage_span t WHERE t.until IS NULL AND t.approval IN (");
+        lists.add(&columns, padded(from, &self.cases, length));
+        let columns = ["a.company", "a.chip", "a.authority"];
+        let from = Statement::new("approval a WHERE a.until IS NULL AND a.id IN (");
+        lists.add(&columns, padded(from, &self.cases, length));
+        let columns = ["a.company", "a.chip", "a.authority", "r.id", "CAST(r.since AS TEXT)", "r.document"];
+        let from = Statement::new(
+            "approval a JOIN report r ON r.company = a.company AND r.chip = a.chip AND r.authority = a.authority
                  AND r.until IS NULL AND r.status = 'open' AND r.stage IS NOT NULL
              WHERE a.until IS NULL AND a.id IN (",
         );
-        let statement = statement.bind_all(cases.iter().copied()).push(") ORDER BY r.id");
-        let rows: Vec<ReportRow> = self.connection().fetch_all(statement).await?;
-        let mut found: Vec<(Parties, Option<Filed>)> = Vec::with_capacity(rows.len());
-        found
-            .extend(rows.into_iter().map(|row| ((row.company, row.chip, row.authority), row.report.filed())));
-        for (parties, _) in &found {
-            self.memory.reports.insert(parties.clone(), Vec::new());
-        }
-        for (parties, report) in found {
-            self.memory.reports.entry(parties).or_default().extend(report);
-        }
-        Ok(())
-    }
-
-    async fn foresee_replies(&mut self, keys: &[&(String, String)]) -> Result<(), Error> {
-        let rows: Vec<Vec<Cell>> =
-            keys.iter().map(|(actor, key)| vec![actor.as_str().into(), key.as_str().into()]).collect();
-        let statement = Statement::new(
-            "SELECT DISTINCT t.actor, t.idempotency_key, t.request_digest, t.status, t.headers, t.body FROM ",
-        );
-        let statement = statement.bind_keys(&rows).push(" JOIN reply t ON t.status > 0");
-        let rows: Vec<ReplyRow> =
-            self.connection().fetch_all(statement.matching(&["actor", "idempotency_key"])).await?;
-        for key in keys {
-            self.memory.replies.insert((*key).clone(), None);
-        }
-        for row in rows {
-            self.memory.replies.insert((row.actor, row.idempotency_key), Some(row.reply));
-        }
-        Ok(())
+        lists.add(&columns, padded(from, &self.cases, length));
     }
 }
 
-impl VersionRow {
-    /// The version, if there is one that holds.
-    fn filed(self) -> Option<Filed> {
-        Some(Filed { id: self.id?, since: self.since?, document: self.document? })
-    }
+/// As many different keys as a statement takes.
+fn some<K: Eq + Hash>(keys: impl IntoIterator<Item = K>) -> Vec<K> {
+    let different: HashSet<K> = keys.into_iter().collect();
+    different.into_iter().take(MOST_KEYS).collect()
 }
 
-/// Keys in lists whose lengths are powers of two, the last key standing in for those that are missing: so
-/// there are few texts of statements, all of which an engine keeps prepared.
-fn padded<K: Copy>(keys: HashSet<K>) -> Vec<Vec<K>> {
-    let keys: Vec<K> = keys.into_iter().collect();
-    let pad = |some: &[K]| {
-        let mut some = some.to_vec();
-        if let Some(last) = some.last().copied() {
-            some.resize(some.len().next_power_of_two(), last);
-        }
-        some
-    };
-    keys.chunks(MOST_KEYS).map(pad).collect()
+fn padded(statement: Statement, keys: &[&str], length: usize) -> Statement {
+    let keys = (0..length).filter_map(|index| keys.get(index).or(keys.last()));
+    statement.bind_all(keys.copied()).push(")")
+}
+
+fn filed(id: &str, since: &str, document: &str) -> Result<Filed, Error> {
+    let since = since.parse().map_err(|cause| Error::Unfit(format!("`{id}` has no version: {cause}")))?;
+    Ok(Filed { id: id.to_owned(), since, document: document.to_owned() })
+}
+
+fn owned([company, chip, authority]: [&str; 3]) -> Parties {
+    (company.to_owned(), chip.to_owned(), authority.to_owned())
 }

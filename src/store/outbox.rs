@@ -220,7 +220,7 @@ pub(super) fn close_all(
 
 /// Inserts rows, as many at a time as a statement takes.
 pub(super) fn insert_all(insert: &Statement, rows: Vec<Vec<Cell>>, tail: &Statement) -> Vec<Statement> {
-    let insert = |some| insert.clone().bind_rows(some).append(tail);
+    let insert = |some| insert.clone().bind_rows(some).append(tail.clone());
     chunks(rows).into_iter().map(insert).collect()
 }
 

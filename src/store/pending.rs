@@ -1,5 +1,6 @@
 //! What is to become of one thing in the revision being made.
 
+use super::memory::Known;
 use super::statement::Cell;
 use super::table::{Filed, Part, Stored};
 use crate::domain::record::Action;
@@ -19,18 +20,17 @@ pub(super) struct Pending {
 
 /// One side of a change: everything the store keeps of a thing.
 pub(super) struct Side {
-    pub(super) since: i64,
-    pub(super) document: String,
+    pub(super) known: Known,
     cells: Vec<Cell>,
     pub(super) references: Vec<ThingRef>,
     pub(super) parts: Vec<Part>,
 }
 
 impl Side {
-    pub(super) fn new<T: Stored>(thing: &T, since: i64) -> Self {
+    /// What a version is, or is to be.
+    pub(super) fn new<T: Stored>(thing: &T, known: Known) -> Self {
         Self {
-            since,
-            document: thing.write().to_string(),
+            known,
             cells: thing.cells().0,
             references: thing.references().into_iter().map(|reference| reference.to).collect(),
             parts: thing.parts(),
@@ -38,13 +38,14 @@ impl Side {
     }
 
     /// The document as it is stored.
-    pub(super) fn filed(&self, id: &str) -> Filed {
-        Filed { id: id.to_owned(), since: self.since, document: self.document.clone() }
+    pub(super) fn document(&self) -> &str {
+        &self.known.filed.document
     }
 
     /// The values of a version's row, without the revisions between which it holds.
-    pub(super) fn row(&self, id: &str) -> Vec<Cell> {
-        let mut row = vec![id.into(), self.document.as_str().into()];
+    pub(super) fn row(&self) -> Vec<Cell> {
+        let Filed { id, document, .. } = &self.known.filed;
+        let mut row = vec![id.as_str().into(), document.as_str().into()];
         row.extend(self.cells.iter().cloned());
         row
     }

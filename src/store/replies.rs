@@ -32,7 +32,10 @@ impl Write {
         let statement = Statement::new(
             "SELECT request_digest, status, headers, body FROM reply WHERE actor = $1 AND idempotency_key = $2",
         );
-        self.queried().await?.fetch_optional(statement.with(actor).with(key)).await
+        let statement = statement.with(actor).with(key);
+        let reply: Option<Reply> = self.queried().await?.fetch_optional(statement).await?;
+        self.memory.replies.insert(of, reply.clone());
+        Ok(reply)
     }
 
     /// Keeps an answer.

@@ -20,8 +20,8 @@ impl Write {
             ordinal,
             thing: pending.thing.clone(),
             action: pending.action,
-            before: pending.before.as_ref().map(|side| side.document.clone()),
-            after: pending.after.as_ref().map(|side| side.document.clone()),
+            before: pending.before.as_ref().map(|side| side.document().to_owned()),
+            after: pending.after.as_ref().map(|side| side.document().to_owned()),
         };
         (1..).zip(&self.pending).map(change).collect()
     }
@@ -36,7 +36,7 @@ impl Write {
                 Some(_) => outbox.close(*kind, id, revision),
             }
             if let Some(after) = &pending.after {
-                outbox.open(*kind, after.row(id), revision);
+                outbox.open(*kind, after.row(), revision);
             }
             pending.dirty = false;
         }

@@ -123,17 +123,10 @@ impl Statement {
         self
     }
 
-    /// Adds text without parameters of its own.
-    pub(super) fn append(mut self, tail: &Self) -> Self {
-        self.text.to_mut().push_str(&tail.text);
-        self
-    }
-
-    /// This statement and then another, as one text: its parameters count on.
-    fn then(mut self, next: Self) -> Self {
+    /// Adds another statement: its parameters count on.
+    pub(super) fn append(mut self, next: Self) -> Self {
         let before = self.cells.len();
         let text = self.text.to_mut();
-        text.push_str("; ");
         let mut pieces = next.text.split('$');
         text.push_str(pieces.next().unwrap_or_default());
         for piece in pieces {
@@ -145,6 +138,11 @@ impl Statement {
         }
         self.cells.extend(next.cells);
         self
+    }
+
+    /// This statement and then another, as one text.
+    fn then(self, next: Self) -> Self {
+        self.push("; ").append(next)
     }
 
     /// The text with parameters that go by their order instead of by number, if each comes once and in order.

@@ -127,6 +127,15 @@ impl<T> Presence<T> {
         }
     }
 
+    /// The same presence, only looked at.
+    pub(super) fn as_ref(&self) -> Presence<&T> {
+        match self {
+            Self::Absent => Presence::Absent,
+            Self::Retired => Presence::Retired,
+            Self::Present(thing) => Presence::Present(thing),
+        }
+    }
+
     /// The same presence of something else.
     pub fn map<U>(self, become_: impl FnOnce(T) -> U) -> Presence<U> {
         match self {

@@ -1,16 +1,16 @@
 //! Transitions in their table.
 
-use std::collections::BTreeMap;
-
 use super::error::Error;
-use super::memory::Known;
+use super::packed::{List, Lists};
 use super::read::Read;
 use super::statement::Statement;
 use super::table::{At, Cells, Filed, Stored, Table, Version, holds};
 use super::write::Write;
-use crate::domain::id::{ApprovalId, AuthorityId, StageId};
+use crate::domain::fault::Fault;
+use crate::domain::id::{ApprovalId, AuthorityId, StageId, TransitionId};
 use crate::domain::thing::{Kind, ThingRef};
-use crate::domain::timeline::{Acceptance, Accepted, Timeline};
+use crate::domain::time::Date;
+use crate::domain::timeline::{Acceptance, Step, Timeline};
 use crate::domain::transition::Transition;
 use crate::domain::vocabulary::Vocabulary as _;
 
@@ -31,27 +31,69 @@ impl Stored for Transition {
     }
 }
 
-/// A transition, its case, and when it was accepted.
+/// A transition and when it was accepted.
 #[derive(sqlx::FromRow)]
-pub(super) struct AcceptedRow {
-    pub(super) approval: String,
+struct AcceptedRow {
     #[sqlx(flatten)]
     filed: Filed,
     revision: i64,
     ordinal: i64,
 }
 
-impl AcceptedRow {
-    pub(super) fn accepted(self) -> (Filed, Acceptance) {
-        (self.filed, Acceptance { revision: self.revision, ordinal: self.ordinal })
-    }
-}
-
 /// When a transition was accepted is written in the change that brought it on record. SQLite would look at
 /// every change of a transition first; a `CROSS JOIN` keeps it to the order written.
-pub(super) const ACCEPTED: &str = "SELECT t.approval, t.id, t.since, t.document, c.revision, c.ordinal
+const ACCEPTED: &str = "SELECT t.id, t.since, t.document, c.revision, c.ordinal
     FROM transition t CROSS JOIN transition_identity i CROSS JOIN change c
-    WHERE i.id = t.id AND c.kind = 'transition' AND c.id = t.id AND c.revision = i.created AND t.approval ";
+    WHERE i.id = t.id AND c.kind = 'transition' AND c.id = t.id AND c.revision = i.created AND ";
+
+/// A list of the steps of cases.
+pub(super) struct Steps {
+    /// What is read of each step, as text.
+    pub(super) columns: [&'static str; 6],
+    /// From where, up to further conditions.
+    pub(super) from: &'static str,
+}
+
+/// The steps of cases, as far as the transitions themselves say. Which of several of one revision was accepted
+/// first says the record of changes, which is asked only where it matters.
+pub(super) const STEPS: Steps = Steps {
+    columns: [
+        "t.approval",
+        "t.id",
+        "t.stage",
+        "t.effective_on",
+        "CASE WHEN t.retracted THEN 'retracted' ELSE '' END",
+        "CAST(i.created AS TEXT)",
+    ],
+    from: "transition t CROSS JOIN transition_identity i WHERE i.id = t.id AND ",
+};
+
+/// A step and its case.
+pub(super) struct StepOf {
+    pub(super) case: String,
+    pub(super) step: Step,
+}
+
+impl StepOf {
+    pub(super) fn read([case, id, to, date, retracted, created]: [&str; 6]) -> Result<Self, Error> {
+        let damaged = |fault: Fault| Error::Unfit(format!("transition `{id}` is damaged: {fault}"));
+        let revision = created.parse();
+        let revision =
+            revision.map_err(|cause| Error::Unfit(format!("transition `{id}` has no beginning: {cause}")))?;
+        let step = Step {
+            id: TransitionId::try_from(id).map_err(damaged)?,
+            to: StageId::try_from(to).map_err(damaged)?,
+            date: Date::try_from(date).map_err(damaged)?,
+            retracted: !retracted.is_empty(),
+            acceptance: Acceptance { revision, ordinal: 0 },
+        };
+        Ok(Self { case: case.to_owned(), step })
+    }
+
+    fn moment(&self) -> (&str, Date, i64) {
+        (&self.case, self.step.date, self.step.acceptance.revision)
+    }
+}
 
 impl Read {
     /// A case's transitions and when each was accepted, in order of effective date, ties by acceptance.
@@ -63,12 +105,12 @@ impl Read {
         &mut self,
         approval: &ApprovalId,
     ) -> Result<Vec<(Version<Transition>, Acceptance)>, Error> {
-        let statement = Statement::new(ACCEPTED).push("= ").bind(approval.as_str()).push(" AND ");
+        let statement = Statement::new(ACCEPTED).push("t.approval = ").bind(approval.as_str()).push(" AND ");
         let statement = holds(statement, "t", self.at);
         let statement = statement.push(" ORDER BY t.effective_on, c.revision, c.ordinal");
         let rows: Vec<AcceptedRow> = self.connection.fetch_all(statement).await?;
-        let accepted = rows.into_iter().map(AcceptedRow::accepted);
-        accepted.map(|(filed, acceptance)| Ok((filed.version()?, acceptance))).collect()
+        let acceptance = |row: &AcceptedRow| Acceptance { revision: row.revision, ordinal: row.ordinal };
+        rows.into_iter().map(|row| Ok((row.filed.version()?, acceptance(&row)))).collect()
     }
 }
 
@@ -77,54 +119,58 @@ impl Write {
     ///
     /// # Errors
     ///
-    /// [`Error::Database`], or [`Error::Damaged`] if a document is.
+    /// [`Error::Database`], or [`Error::Unfit`] if a row is damaged.
     pub async fn timeline(&mut self, approval: &ApprovalId) -> Result<Timeline, Error> {
-        let mut pending = self.pending_transitions(approval)?;
-        let mut accepted = Vec::new();
-        for (known, acceptance) in self.recorded_transitions(approval.as_str()).await? {
-            let transition = match pending.remove(&known.filed.id) {
-                Some((changed, _)) => changed,
-                None => known.version::<Transition>()?.value,
-            };
-            accepted.push(Accepted { transition, acceptance: *acceptance });
+        let mut steps = self.recorded_steps(approval).await?.to_vec();
+        let revision = self.next_revision();
+        let changed = (1..).zip(&self.pending).filter(|(_, pending)| pending.thing.kind == Kind::Transition);
+        for (ordinal, pending) in changed {
+            let Some(after) = &pending.after else { continue };
+            let transition = after.known.thing::<Transition>()?;
+            if transition.approval != *approval {
+                continue;
+            }
+            match steps.iter_mut().find(|step| step.id == transition.id) {
+                Some(known) => *known = Step::of(&transition, known.acceptance),
+                // When a new one is accepted is known already: in this revision, at its place among the changes.
+                None => steps.push(Step::of(&transition, Acceptance { revision, ordinal })),
+            }
         }
-        let created = pending.into_values();
-        accepted.extend(created.map(|(transition, acceptance)| Accepted { transition, acceptance }));
-        Ok(Timeline::new(accepted))
+        Ok(Timeline::new(steps))
     }
 
-    /// The transitions of a case that the changes made so far bring or alter, by id. When a new one is
-    /// accepted is known already: in this revision, at its place among the changes.
-    fn pending_transitions(
-        &self,
-        approval: &ApprovalId,
-    ) -> Result<BTreeMap<String, (Transition, Acceptance)>, Error> {
-        let case = ThingRef::new(Kind::Approval, approval.as_str());
-        let mut transitions = BTreeMap::new();
-        for (ordinal, pending) in (1..).zip(&self.pending) {
-            let of_case = pending.thing.kind == Kind::Transition
-                && pending.after.as_ref().is_some_and(|after| after.references.contains(&case));
-            let Some(after) = pending.after.as_ref().filter(|_| of_case) else { continue };
-            let id = pending.thing.id.clone();
-            let filed = Filed { id: id.clone(), since: after.since, document: after.document.clone() };
-            let acceptance = Acceptance { revision: self.next_revision(), ordinal };
-            transitions.insert(id, (filed.version()?.value, acceptance));
-        }
-        Ok(transitions)
-    }
-
-    /// The transitions of a case as the last revision left them, and when each was accepted.
-    async fn recorded_transitions(&mut self, approval: &str) -> Result<&[(Known, Acceptance)], Error> {
-        if !self.memory.timelines.contains_key(approval) {
+    /// The steps of a case as the last revision left them.
+    async fn recorded_steps(&mut self, approval: &ApprovalId) -> Result<&[Step], Error> {
+        let case = approval.as_str();
+        if !self.memory.timelines.contains_key(case) {
             // What this command has flushed is no part of the last revision, and what it has closed still is.
             let at = At { revision: self.head.revision, newest: false };
-            let statement = Statement::new(ACCEPTED).push("= ").bind(approval).push(" AND ");
-            let rows: Vec<AcceptedRow> = self.connection().fetch_all(holds(statement, "t", at)).await?;
-            let accepted = rows.into_iter().map(AcceptedRow::accepted);
-            let accepted = accepted.map(|(filed, acceptance)| (filed.into(), acceptance)).collect();
-            self.memory.timelines.insert(approval.to_owned(), accepted);
+            let from = Statement::new(STEPS.from).push("t.approval = ").bind(case).push(" AND ");
+            let mut lists = Lists::default();
+            lists.add(&STEPS.columns, holds(from, "t", at));
+            let list = lists.read(self.connection()).await?.next();
+            let rows = list.iter().flat_map(List::items).map(|item| StepOf::read(item?));
+            let rows = rows.collect::<Result<Vec<_>, _>>()?;
+            let steps = self.in_order(rows).await?.into_iter().map(|row| row.step).collect();
+            self.memory.timelines.insert(case.to_owned(), steps);
         }
-        Ok(self.memory.timelines.get(approval).map_or(&[], Vec::as_slice))
+        Ok(self.memory.timelines.get(case).map_or(&[], Vec::as_slice))
+    }
+
+    /// The same steps, those of one case, day and revision with their places in that revision.
+    pub(super) async fn in_order(&mut self, mut rows: Vec<StepOf>) -> Result<Vec<StepOf>, Error> {
+        rows.sort_by(|one, other| one.moment().cmp(&other.moment()));
+        let ties = rows.chunk_by_mut(|one, other| one.moment() == other.moment());
+        for tied in ties.filter(|tied| tied.len() > 1) {
+            for row in tied {
+                let statement = Statement::new(
+                    "SELECT ordinal FROM change WHERE kind = 'transition' AND id = $1 AND revision = $2",
+                );
+                let statement = statement.with(row.step.id.as_str()).with(row.step.acceptance.revision);
+                row.step.acceptance.ordinal = self.connection().fetch_one::<(i64,)>(statement).await?.0;
+            }
+        }
+        Ok(rows)
     }
 
     /// Which of these stages of an authority's workflow are used: cases there have been at them, or reports

@@ -15,7 +15,7 @@ use crate::domain::movement::Movement;
 use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::thing::{Kind, ThingRef};
-use crate::domain::timeline::{Accepted, Timeline};
+use crate::domain::timeline::{Step, Timeline};
 use crate::domain::transition::Transition;
 use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::Workflow;
@@ -287,10 +287,8 @@ impl Read {
             return Ok(());
         };
         let accepted = self.transitions(&case.value.approval.id).await?;
-        let accepted = accepted
-            .into_iter()
-            .map(|(version, acceptance)| Accepted { transition: version.value, acceptance });
-        let mut wanted: Vec<Vec<Cell>> = Timeline::new(accepted.collect())
+        let steps = accepted.iter().map(|(version, acceptance)| Step::of(&version.value, *acceptance));
+        let mut wanted: Vec<Vec<Cell>> = Timeline::new(steps.collect())
             .spans(&workflow.value)
             .iter()
             .map(|span| super::spans::cells(&case.value.approval.id, span))

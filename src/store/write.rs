@@ -14,7 +14,7 @@ use super::sending::send_record;
 use super::spans::NewSpans;
 use super::statement::{Connection, Statement};
 use super::sums::Ledger;
-use super::table::{At, Filed, Presence, Stored, Version};
+use super::table::{At, Stored, Version};
 use crate::domain::record::{Action, Revision};
 use crate::domain::text::{Name, Reason};
 use crate::domain::thing::{Kind, ThingRef};
@@ -95,6 +95,11 @@ impl Write {
         &mut self.read.connection
     }
 
+    /// The register as the database has it: right for what the batch has not touched.
+    pub(super) fn untouched(&mut self) -> &mut Read {
+        &mut self.read
+    }
+
     /// The connection, once the rows of the revisions made are written.
     pub(super) async fn queried(&mut self) -> Result<&mut Connection, Error> {
         self.settle().await?;
@@ -164,63 +169,6 @@ impl Write {
         self.index.get(thing).and_then(|index| self.pending.get(*index))
     }
 
-    /// A thing as it stands with the changes made so far.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`], or [`Error::Damaged`] if its document is.
-    pub async fn current<T: Stored>(&mut self, id: &str) -> Result<Presence<Version<T>>, Error> {
-        let thing = ThingRef::new(T::KIND, id);
-        let Some(pending) = self.pending(&thing) else { return self.recorded(thing).await };
-        let Some(after) = &pending.after else { return Ok(Presence::Retired) };
-        let filed = Filed { id: id.to_owned(), since: after.since, document: after.document.clone() };
-        Ok(Presence::Present(filed.version()?))
-    }
-
-    /// A thing as the last revision left it.
-    async fn recorded<T: Stored>(&mut self, thing: ThingRef) -> Result<Presence<Version<T>>, Error> {
-        if !self.memory.things.contains_key(&thing) {
-            let presence = self.read.filed::<T>(&thing.id).await?.map(Known::from);
-            self.memory.things.insert(thing.clone(), presence);
-        }
-        Ok(match self.memory.things.get(&thing) {
-            Some(Presence::Present(known)) => Presence::Present(known.version()?),
-            Some(Presence::Retired) => Presence::Retired,
-            Some(Presence::Absent) | None => Presence::Absent,
-        })
-    }
-
-    /// Which of these things are not on record, with the changes made so far.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`].
-    pub async fn missing(&mut self, things: &[ThingRef]) -> Result<Vec<ThingRef>, Error> {
-        let mut missing = Vec::new();
-        let mut open: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
-        for thing in things {
-            match self.pending(thing) {
-                Some(pending) if pending.after.is_none() => missing.push(thing.clone()),
-                Some(_) => {}
-                None if self.memory.things.contains_key(thing) => {
-                    let presence = self.memory.things.get(thing);
-                    missing.extend(
-                        presence
-                            .filter(|presence| !matches!(presence, Presence::Present(_)))
-                            .map(|_| thing.clone()),
-                    );
-                }
-                None => open.entry(thing.kind).or_default().push(&thing.id),
-            }
-        }
-        for (kind, ids) in open {
-            let known = self.read.known(kind, &ids).await?;
-            let unknown = ids.into_iter().filter(|id| !known.iter().any(|known| known == id));
-            missing.extend(unknown.map(|id| ThingRef::new(kind, id)));
-        }
-        Ok(missing)
-    }
-
     /// Puts a thing on record, or in the place of its version `before`.
     ///
     /// `touches` are things that a change of this one concerns although it does not name them.
@@ -231,14 +179,14 @@ impl Write {
         action: Action,
         touches: Vec<ThingRef>,
     ) {
-        let before = before.map(|version| Side::new(&version.value, version.since));
-        let (thing, side) = (after.thing_ref(), Side::new(after, self.next_revision()));
-        self.enter(Pending::new(thing, before, Some(side), action, touches));
+        let before = before.map(|version| self.side(version));
+        let side = Side::new(after, Known::new(after, self.next_revision()));
+        self.enter(Pending::new(after.thing_ref(), before, Some(side), action, touches));
     }
 
     /// Takes a thing off the record.
     pub fn retire<T: Stored>(&mut self, before: &Version<T>, touches: Vec<ThingRef>) {
-        let side = Side::new(&before.value, before.since);
+        let side = self.side(before);
         self.enter(Pending::new(before.value.thing_ref(), Some(side), None, Action::Retired, touches));
     }
 
@@ -328,7 +276,7 @@ impl Write {
         (head.revision, head.digest, head.recorded_at, head.due_at) =
             (revision.number, revision.digest, revision.recorded_at, self.due_at);
         self.read.at.revision = revision.number;
-        if !self.learn() {
+        if !self.learn()? {
             self.settle().await?;
         }
         self.forget();
@@ -336,15 +284,15 @@ impl Write {
     }
 
     /// Takes what the revision has changed into memory. `false` if the database has to have it, too.
-    fn learn(&mut self) -> bool {
+    fn learn(&mut self) -> Result<bool, Error> {
         let revision = self.read.head.revision;
         let mut learnt = true;
         for (ordinal, pending) in (1..).zip(self.pending.drain(..)) {
-            learnt &= self.memory.learn(pending, Acceptance { revision, ordinal });
+            learnt &= self.memory.learn(pending, Acceptance { revision, ordinal })?;
         }
         let spans = std::mem::take(&mut self.spans).into_iter();
         self.memory.spans.extend(spans.map(|(case, spans)| (case, spans.rows)));
-        learnt
+        Ok(learnt)
     }
 
     /// Begins a command that will be taken back, whatever it writes and whether or not that is register data.

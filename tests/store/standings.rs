@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use greenlight::app::{Error, Register, Wanted};
+use greenlight::app::{self, Error, Precondition, Register, Wanted};
 use greenlight::clock::Clock;
+use greenlight::domain::actor::Actor;
 use greenlight::domain::approval::{Approval, Case};
 use greenlight::domain::authority::Authority;
 use greenlight::domain::id::StageId;
 use greenlight::domain::refusal::Refusal;
 use greenlight::domain::time::Date;
+use greenlight::domain::transition::Transition;
 use greenlight::domain::workflow::{Move, Workflow};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::support::things::{approval, authority, found, newest, noon, of, post, put, transition, workflow};
+use crate::support::things::{
+    approval, authority, found, maker, newest, noon, of, post, put, transition, workflow,
+};
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
@@ -23,6 +27,7 @@ on_each_engine!(
     of_a_transition_only_the_retraction_changes,
     a_case_moved_to_another_authority_keeps_its_history,
     a_case_does_not_move_to_an_authority_that_does_not_know_its_ways,
+    steps_of_one_day_and_revision_keep_the_order_in_which_they_were_accepted,
 );
 
 const TODAY: &str = "2026-01-15";
@@ -214,4 +219,36 @@ async fn a_case_does_not_move_to_an_authority_that_does_not_know_its_ways(databa
     let mut read = register.read(Wanted::Newest).await.unwrap();
     let case = read.thing::<Case>("case").await.unwrap().present().unwrap().value;
     assert_eq!(case.standing.stage.as_str(), "paused", "the stage a case begins in there");
+}
+
+async fn steps_of_one_day_and_revision_keep_the_order_in_which_they_were_accepted(database: Database) {
+    let clock = Clock::standing(noon("2026-01-30"));
+    let register = database.open(&clock).await;
+    found(&register).await;
+    let stages: Vec<StageId> = workflow("flow").stages.into_iter().map(|stage| stage.id).collect();
+    let pairs = stages.iter().flat_map(|from| stages.iter().map(move |to| (from, to)));
+    let moves =
+        pairs.filter(|(from, to)| from != to).map(|(from, to)| Move { from: from.clone(), to: to.clone() });
+    put(&register, Workflow { moves: moves.collect(), ..workflow("flow") }).await.unwrap();
+    let first = transition("first", "case", "granted", "2026-01-20");
+    let steps = [first.clone(), transition("second", "case", "paused", "2026-01-20")];
+    let both = register.write(move |write| {
+        Box::pin(async move {
+            for step in steps {
+                app::transitions::put(write, &Actor::Operator, step, &Precondition::Import).await.unwrap();
+            }
+            write.record(&maker()).await
+        })
+    });
+    both.await.unwrap().unwrap();
+    // The row of the first one is written after that of the second one.
+    for retracted in [true, false] {
+        post(&register, Transition { retracted, ..first.clone() }).await.unwrap();
+    }
+    // Somebody who knows of nothing yet sees the case paused, not granted, before it is used.
+    let other = database.open(&clock).await;
+    post(&other, transition("third", "case", "used", "2026-01-22")).await.unwrap();
+    let standing = other.read(Wanted::Newest).await.unwrap().standing_on(&of("case"), of("2026-01-21")).await;
+    assert_eq!(standing.unwrap().unwrap().stage, of("paused"));
+    assert_eq!(other.store().verify().await.unwrap().faults, [""; 0]);
 }

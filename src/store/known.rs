@@ -1,0 +1,90 @@
+//! Things as they stand inside a write: with the changes made so far, and else as the last revision left them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::error::Error;
+use super::memory::Known;
+use super::pending::Side;
+use super::table::{Presence, Stored, Version};
+use super::write::Write;
+use crate::domain::thing::{Kind, ThingRef};
+
+impl Write {
+    /// A thing as it stands with the changes made so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`], or [`Error::Damaged`] if its document is.
+    pub async fn current<T: Stored>(&mut self, id: &str) -> Result<Presence<Version<T>>, Error> {
+        Ok(match self.standing::<T>(id).await? {
+            Presence::Present(known) => Presence::Present(known.version()?),
+            Presence::Retired => Presence::Retired,
+            Presence::Absent => Presence::Absent,
+        })
+    }
+
+    /// The same of a thing that is only looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`], or [`Error::Damaged`] if its document is.
+    pub async fn seen<T: Stored>(&mut self, id: &str) -> Result<Presence<Arc<T>>, Error> {
+        Ok(match self.standing::<T>(id).await? {
+            Presence::Present(known) => Presence::Present(known.thing()?),
+            Presence::Retired => Presence::Retired,
+            Presence::Absent => Presence::Absent,
+        })
+    }
+
+    /// What is known of a thing with the changes made so far, or else what the last revision left.
+    async fn standing<T: Stored>(&mut self, id: &str) -> Result<Presence<&Known>, Error> {
+        let thing = ThingRef::new(T::KIND, id);
+        if self.pending(&thing).is_none() && self.memory.thing(&thing).is_none() {
+            let presence = self.untouched().filed::<T>(id).await?.map(Known::from);
+            self.memory.remember(thing.clone(), presence);
+        }
+        if let Some(pending) = self.pending(&thing) {
+            return Ok(pending
+                .after
+                .as_ref()
+                .map_or(Presence::Retired, |after| Presence::Present(&after.known)));
+        }
+        Ok(self.memory.thing(&thing).map_or(Presence::Absent, Presence::as_ref))
+    }
+
+    /// Which of these things are not on record, with the changes made so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn missing(&mut self, things: &[ThingRef]) -> Result<Vec<ThingRef>, Error> {
+        let mut missing = Vec::new();
+        let mut open: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
+        for thing in things {
+            match self.pending(thing) {
+                Some(pending) if pending.after.is_none() => missing.push(thing.clone()),
+                Some(_) => {}
+                None => match self.memory.thing(thing) {
+                    Some(Presence::Present(_)) => {}
+                    Some(_) => missing.push(thing.clone()),
+                    None => open.entry(thing.kind).or_default().push(&thing.id),
+                },
+            }
+        }
+        for (kind, ids) in open {
+            let known = self.untouched().known(kind, &ids).await?;
+            let unknown = ids.into_iter().filter(|id| !known.iter().any(|known| known == id));
+            missing.extend(unknown.map(|id| ThingRef::new(kind, id)));
+        }
+        Ok(missing)
+    }
+
+    /// A version on record as one side of a change, with its document as it is stored.
+    pub(super) fn side<T: Stored>(&self, version: &Version<T>) -> Side {
+        let known = self.memory.thing(&version.value.thing_ref()).map(Presence::as_ref);
+        let known = known.and_then(Presence::present).filter(|known| known.filed.since == version.since);
+        let known = known.cloned().unwrap_or_else(|| Known::new(&version.value, version.since));
+        Side::new(&version.value, known)
+    }
+}
