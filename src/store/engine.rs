@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteCo
 use super::error::{Error, within};
 use super::glance::GLANCES;
 use super::head::{self, HeadRow};
-use super::log::{KEPT, Log};
+use super::log::{COPIED, KEPT, Log};
 use super::statement::{Connection, Statement};
 use crate::domain::time::Moment;
 
@@ -84,7 +84,8 @@ impl Engine {
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .statement_cache_capacity(PREPARED)
-            .pragma("journal_size_limit", KEPT);
+            .pragma("journal_size_limit", KEPT)
+            .pragma("wal_autocheckpoint", COPIED);
         let mut first = writer.connect().await?;
         check_sqlite(&mut first).await?;
         migrate_sqlite(&mut first).await?;

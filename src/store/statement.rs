@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite};
+use tokio::task::JoinHandle;
 
 use super::column::Stamp;
 use super::error::{Error, within};
@@ -32,6 +33,8 @@ pub(super) struct Connection {
 enum To {
     Sqlite(Box<dyn DerefMut<Target = SqliteConnection> + Send>),
     Postgres(Box<dyn DerefMut<Target = PgConnection> + Send>),
+    /// It is at work on statements that nobody waits for yet, unless that has failed.
+    Away(Option<JoinHandle<(Connection, Result<(), Error>)>>),
 }
 
 /// A row that can be read from either engine.
@@ -208,6 +211,7 @@ macro_rules! on_each {
     ($connection:expr, $statement:expr, |$query:ident, $on:ident| $run:expr, $make:ident $(, $row:ty)?) => {{
         // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
         $connection.statements += 1;
+        $connection.back().await?;
         match &mut $connection.to {
             To::Sqlite($on) => {
                 let text = $statement.unnumbered().unwrap_or_else(|| $statement.text.into_owned());
@@ -225,6 +229,7 @@ macro_rules! on_each {
                 let $query = bound!(sqlx::$make::<Postgres $(, $row)?>(text), $statement.cells);
                 within(SILENCE, $run).await?
             }
+            To::Away(_) => return Err(lost()),
         }
     }};
 }
@@ -263,6 +268,7 @@ impl Connection {
     /// Runs statements one after another. On SQLite few of them go as one text: each way to its thread and back
     /// takes longer than most of them. Many would be texts that are seldom the same, and prepared in vain.
     pub(super) async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<(), Error> {
+        self.back().await?;
         let cells: usize = statements.iter().map(|statement| statement.cells.len()).sum();
         if matches!(self.to, To::Sqlite(_)) && cells <= TOGETHER {
             let further = u64::try_from(statements.len()).unwrap_or_default().saturating_sub(1);
@@ -276,6 +282,29 @@ impl Connection {
             self.execute(statement).await?;
         }
         Ok(())
+    }
+
+    /// Begins to run statements without waiting for them: whatever is asked of the connection next does, and
+    /// fails if they do.
+    pub(super) fn send_all(&mut self, statements: Vec<Statement>) {
+        let to = std::mem::replace(&mut self.to, To::Away(None));
+        let mut away = Self { to, lease: None, statements: 0 };
+        self.to = To::Away(Some(tokio::spawn(async move {
+            let outcome = away.execute_all(statements).await;
+            (away, outcome)
+        })));
+    }
+
+    /// Waits for what the connection is at work on.
+    async fn back(&mut self) -> Result<(), Error> {
+        let To::Away(work) = &mut self.to else { return Ok(()) };
+        let (away, outcome) = work.take().ok_or_else(lost)?.await.map_err(|cause| {
+            tracing::error!(%cause, "statements came to no end");
+            lost()
+        })?;
+        self.to = away.to;
+        self.statements += away.statements;
+        outcome
     }
 
     /// Every row of a query.
@@ -292,6 +321,10 @@ impl Connection {
     pub(super) async fn fetch_one<R: Row>(&mut self, statement: Statement) -> Result<R, Error> {
         Ok(on_each!(self, statement, |query, on| query.fetch_one(on), query_as, R))
     }
+}
+
+fn lost() -> Error {
+    Error::Unfit("the connection was lost".to_owned())
 }
 
 #[cfg(test)]

@@ -124,6 +124,12 @@ impl Write {
         std::mem::take(&mut self.outbox).write(self.connection()).await
     }
 
+    /// Begins to write the rows of the revisions made so far, while further commands run.
+    pub(super) fn send_off(&mut self) {
+        let statements = self.unsettled();
+        self.connection().send_all(statements);
+    }
+
     /// What writes the rows of the revisions made so far.
     pub(super) fn unsettled(&mut self) -> Vec<Statement> {
         std::mem::take(&mut self.outbox).statements()

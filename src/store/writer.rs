@@ -51,6 +51,8 @@ impl Newest {
 
 /// The most commands in one commit.
 const BATCH: usize = 256;
+/// From so many commands on, the rows of one half are on their way while those of the other half run.
+const HALVED: usize = 16;
 /// How many commands can wait before callers have to.
 const QUEUE: usize = 4096;
 /// How long a batch tries to get its turn among other processes.
@@ -318,9 +320,13 @@ impl Work {
         }
         let needs: Vec<&Needs> = jobs.iter().map(|job| job.needs()).collect();
         write.foresee(&needs).await?;
-        for job in jobs {
+        let count = jobs.len();
+        for (done, job) in (1..).zip(jobs) {
             job.run(&mut write).await?;
             write.undo().await?;
+            if count >= HALVED && done == count / 2 {
+                write.send_off();
+            }
         }
         let mut last = write.unsettled();
         let (mut connection, head, memory) = write.into_parts();
