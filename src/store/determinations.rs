@@ -65,7 +65,7 @@ impl Read {
         if let Some(before) = before {
             statement = statement.push(" AND t.id < ").bind(before);
         }
-        self.connection.fetch_all(statement.push(" ORDER BY t.id DESC LIMIT ").bind(limit)).await
+        self.connection.fetch_all(statement.push(" ORDER BY t.id DESC").limit(limit)).await
     }
 
     /// How many receipts there are.

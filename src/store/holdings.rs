@@ -137,8 +137,8 @@ impl Read {
             statement = statement.push(" AND (t.company, t.chip) > (").bind(after.key.as_str());
             statement = statement.push(", ").bind(after.id.as_str()).push(")");
         }
-        let statement = statement.push(" GROUP BY t.company, t.chip ORDER BY t.company, t.chip LIMIT ");
-        let mut items: Vec<PairTotals> = self.connection.fetch_all(statement.bind(limit + 1)).await?;
+        let statement = statement.push(" GROUP BY t.company, t.chip ORDER BY t.company, t.chip");
+        let mut items: Vec<PairTotals> = self.connection.fetch_all(statement.limit(limit + 1)).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);

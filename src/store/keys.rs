@@ -82,7 +82,7 @@ impl Read {
     /// [`Error::Database`].
     pub async fn keys(&mut self, after: &str, limit: i64) -> Result<Vec<Key>, Error> {
         let statement = Statement::new(KEY).push(" WHERE id > ").bind(after);
-        let statement = statement.push(" ORDER BY id LIMIT ").bind(limit);
+        let statement = statement.push(" ORDER BY id").limit(limit);
         let rows: Vec<KeyRow> = self.connection.fetch_all(statement).await?;
         rows.into_iter().map(|row| <(Key, SecretDigest)>::try_from(row).map(|(key, _)| key)).collect()
     }

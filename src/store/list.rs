@@ -328,8 +328,7 @@ pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
     if query.sort.key.expression != Expression::Id {
         statement = query.sort.key.add_to(statement).push(order).push(", ");
     }
-    let statement = statement.push("t.id").push(order);
-    statement.push(" LIMIT ").bind(query.limit + 1)
+    statement.push("t.id").push(order).limit(query.limit + 1)
 }
 
 const NO_STANDING: &str =

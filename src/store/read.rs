@@ -144,8 +144,7 @@ impl Read {
             .push(" AND r.direct = ")
             .bind(true)
             .push(" AND ");
-        let statement =
-            holds(statement, "r", self.at).push(" ORDER BY r.from_kind, r.from_id LIMIT ").bind(limit);
+        let statement = holds(statement, "r", self.at).push(" ORDER BY r.from_kind, r.from_id").limit(limit);
         let rows: Vec<(String, String)> = self.connection.fetch_all(statement).await?;
         Ok(rows
             .into_iter()

@@ -189,7 +189,7 @@ impl Read {
             statement =
                 statement.push(" AND r.actor IN (").bind_all(actors.iter().map(String::as_str)).push(")");
         }
-        let statement = statement.push(" ORDER BY r.number DESC LIMIT ").bind(limit);
+        let statement = statement.push(" ORDER BY r.number DESC").limit(limit);
         let rows: Vec<RevisionRow> = self.connection.fetch_all(statement).await?;
         rows.into_iter().map(Revision::try_from).collect()
     }
@@ -292,7 +292,7 @@ impl Read {
         let statement = statement.push(" AND c.id = ").bind(thing.id.as_str()).push(" AND c.revision <= ");
         let statement =
             statement.bind(below.map_or(self.at.revision, |below| self.at.revision.min(below - 1)));
-        let statement = statement.push(" ORDER BY c.revision DESC LIMIT ").bind(limit);
+        let statement = statement.push(" ORDER BY c.revision DESC").limit(limit);
         let rows: Vec<ChangeRow> = self.connection.fetch_all(statement).await?;
         rows.into_iter().map(Change::try_from).collect()
     }

@@ -126,6 +126,12 @@ impl Statement {
         self
     }
 
+    /// Adds that no more than so many rows are wanted. SQLite plans a statement anew each time that a bare
+    /// parameter in this place is bound, which takes longer than to find most pages.
+    pub(super) fn limit(self, rows: i64) -> Self {
+        self.push(" LIMIT CAST(").bind(rows).push(" AS BIGINT)")
+    }
+
     /// Adds another statement: its parameters count on.
     pub(super) fn append(mut self, next: Self) -> Self {
         let before = self.cells.len();
