@@ -359,7 +359,6 @@ pub async fn whole(
         standing: Standing { stage: case.stage.clone(), since: case.since, disputed: case.disputed },
     };
     let cases: Vec<Case> = dossier.cases().map(case).collect();
-    let (transitions, reports) =
-        (read.timeline_of(company, chip).await?, read.reports_about(company, chip).await?);
+    let (transitions, reports) = read.history_of(company, chip).await?;
     Ok(Whole { answers, cases, transitions, reports, conditions })
 }

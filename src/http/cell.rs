@@ -14,6 +14,7 @@ use super::refusals::{problem, store_problem};
 use super::resources::{JSON, shown_example, time_params};
 use super::schema::{Field, count, list, named, required, shown};
 use crate::app::board::{self, Occasion, Whole};
+use crate::app::{Error, Read};
 use crate::domain::approval::Approval;
 use crate::domain::chip::Chip;
 use crate::domain::company::Company;
@@ -87,13 +88,13 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let mut read = read_at(&call, None).await?;
     let occasion = occasion(&call, &read, None)?;
     let revision = read.at().revision;
-    let failed = |error| store_problem(&error);
-    let presence = read.filed::<Company>(company.as_str()).await.map_err(failed)?;
-    absent(presence, ThingRef::new(Kind::Company, company.as_str()))?;
-    let presence = read.filed::<Chip>(chip.as_str()).await.map_err(failed)?;
-    absent(presence, ThingRef::new(Kind::Chip, chip.as_str()))?;
-    let whole =
-        board::whole(&mut read, &company, &chip, occasion).await.map_err(|error| problem(&error, ""))?;
+    let whole = match board::whole(&mut read, &company, &chip, occasion).await {
+        Err(error @ Error::Unknown(_)) => {
+            check_both(&mut read, &company, &chip).await?;
+            return Err(problem(&error, ""));
+        }
+        whole => whole.map_err(|error| problem(&error, ""))?,
+    };
     drop(read);
     let mut document = written(&company, &chip, whole);
     let etag = weak([Value::Object(document.clone()).to_string().as_str()]);
@@ -101,6 +102,16 @@ async fn show(call: Call) -> Result<Response, Problem> {
     document.insert("valid_at".to_owned(), told(occasion));
     Ok(Shown { etag, media_type: JSON, body: Value::Object(document).to_string(), revision }
         .answer(&call.headers))
+}
+
+/// Says which of the two is not on record, and whether it was once.
+async fn check_both(read: &mut Read, company: &CompanyId, chip: &ChipId) -> Result<(), Problem> {
+    let failed = |error| store_problem(&error);
+    let presence = read.filed::<Company>(company.as_str()).await.map_err(failed)?;
+    absent(presence, ThingRef::new(Kind::Company, company.as_str()))?;
+    let presence = read.filed::<Chip>(chip.as_str()).await.map_err(failed)?;
+    absent(presence, ThingRef::new(Kind::Chip, chip.as_str()))?;
+    Ok(())
 }
 
 fn told(occasion: Occasion) -> Value {

@@ -1,5 +1,6 @@
 //! Lists: filtered, sorted and paged by key, at any revision.
 
+use super::bundle::{FIELD, damaged};
 use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
@@ -246,26 +247,36 @@ pub struct Page {
     pub next: Option<Position>,
 }
 
-#[derive(sqlx::FromRow)]
-struct ItemRow {
-    #[sqlx(flatten)]
+/// An item as one text, of a query for its columns.
+const ITEM: &str = "SELECT q.id || '\u{1f}' || q.since || '\u{1f}' || q.sort_text || '\u{1f}' || COALESCE(q.stage, '')
+    || '\u{1f}' || COALESCE(q.stage_since, '') || '\u{1f}' || q.disputed || '\u{1f}' || q.document AS item FROM (";
+
+struct Item<'t> {
     filed: Filed,
-    sort_text: String,
-    stage: Option<String>,
-    stage_since: Option<String>,
-    disputed: i64,
+    sort_text: &'t str,
+    stage: &'t str,
+    stage_since: &'t str,
+    disputed: bool,
 }
 
-impl ItemRow {
+impl<'t> Item<'t> {
+    fn read(text: &'t str) -> Option<Self> {
+        let fields: Vec<&str> = text.split(FIELD).collect();
+        let [id, since, sort_text, stage, stage_since, disputed, document] = *fields else { return None };
+        let filed = Filed { id: id.to_owned(), since: since.parse().ok()?, document: document.to_owned() };
+        Some(Self { filed, sort_text, stage, stage_since, disputed: disputed == "1" })
+    }
+
     fn found<T: Stored>(self) -> Result<Found, Error> {
         let damaged = |fault: Fault| {
             Error::Unfit(format!("{} `{}` has a damaged stage: {fault}", T::TABLE.name, self.filed.id))
         };
-        let standing = match self.stage.as_deref().map(StageId::try_from).transpose().map_err(damaged)? {
+        let given = |text: &'t str| Some(text).filter(|text| !text.is_empty());
+        let standing = match given(self.stage).map(StageId::try_from).transpose().map_err(damaged)? {
             None => None,
             Some(stage) => {
-                let since = self.stage_since.as_deref().map(Date::try_from).transpose().map_err(damaged)?;
-                Some(Standing { stage, since, disputed: self.disputed == 1 })
+                let since = given(self.stage_since).map(Date::try_from).transpose().map_err(damaged)?;
+                Some(Standing { stage, since, disputed: self.disputed })
             }
         };
         Ok(Found { filed: self.filed, standing })
@@ -284,13 +295,16 @@ impl Read {
         let statement =
             query.sort.key.add_to(statement).push(" AS TEXT) AS sort_text, ").push(standing).push(" FROM ");
         let statement = ordered(narrowed::<T>(statement, self.at, query), query);
-        let mut rows: Vec<ItemRow> = self.connection.fetch_all(statement).await?;
+        let statement = Statement::new(ITEM).append(statement).push(") q");
+        let [items] = self.bundled([statement]).await?;
+        let items: Option<Vec<Item<'_>>> = items.iter().map(Item::read).collect();
+        let mut items = items.ok_or_else(damaged)?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let last = rows.last().filter(|_| more);
-        let next = last.map(|row| Position { key: row.sort_text.clone(), id: row.filed.id.clone() });
-        let items = rows.into_iter().map(ItemRow::found::<T>).collect::<Result<_, _>>()?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more);
+        let next = last.map(|item| Position { key: item.sort_text.to_owned(), id: item.filed.id.clone() });
+        let items = items.into_iter().map(Item::found::<T>).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
     }
 

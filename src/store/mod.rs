@@ -6,6 +6,7 @@
 mod approvals;
 mod authorities;
 mod backup;
+mod bundle;
 mod chips;
 mod column;
 mod companies;

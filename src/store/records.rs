@@ -1,5 +1,6 @@
 //! Loading what judgements need, in a number of statements that does not depend on how many pairs are asked about.
 
+use super::bundle::{self, FIELD, FILED, Items};
 use super::error::Error;
 use super::list::{Clause, Listing as _};
 use super::read::Read;
@@ -9,8 +10,6 @@ use crate::domain::approval::{Approval, Case};
 use crate::domain::authority::Authority;
 use crate::domain::chip::Chip;
 use crate::domain::citation::Citation;
-use crate::domain::company::Company;
-use crate::domain::condition::Condition;
 use crate::domain::fault::Fault;
 use crate::domain::id::{ApprovalId, ChipId, CompanyId, SourceId, StageId};
 use crate::domain::records::{CaseOn, Records};
@@ -35,14 +34,13 @@ pub struct Extent {
     pub present: bool,
 }
 
-#[derive(sqlx::FromRow)]
-struct CaseRow {
-    #[sqlx(flatten)]
+/// A case, where it stands, and the transition that says so.
+struct CaseRow<'t> {
     filed: Filed,
-    stage: String,
-    stage_since: Option<String>,
-    disputed: i64,
-    evidence: Option<String>,
+    stage: &'t str,
+    stage_since: Option<&'t str>,
+    disputed: bool,
+    evidence: Option<&'t str>,
 }
 
 impl Read {
@@ -57,26 +55,38 @@ impl Read {
         if extent.companies.is_empty() {
             return Ok(records);
         }
-        for workflow in self.all::<Workflow>().await? {
-            records.insert_workflow(workflow);
+        let [workflows, authorities, companies, chips, cases, superseded, conditions] = self
+            .bundled([
+                self.all::<Workflow>(),
+                self.all::<Authority>(),
+                self.companies_of(extent),
+                self.chips_of(extent),
+                self.cases_on(extent),
+                self.superseded(extent),
+                self.conditions_of(extent),
+            ])
+            .await?;
+        for workflow in things(&workflows) {
+            records.insert_workflow(workflow?);
         }
-        for authority in self.all::<Authority>().await? {
-            records.insert_authority(authority);
+        for authority in things(&authorities) {
+            records.insert_authority(authority?);
         }
-        for company in self.companies_of(extent).await? {
-            records.insert_company(company);
+        for company in things(&companies) {
+            records.insert_company(company?);
         }
-        for chip in self.chips_of(extent).await? {
-            records.insert_chip(chip);
+        for chip in things(&chips) {
+            records.insert_chip(chip?);
         }
-        for case in self.cases_on(extent).await? {
-            records.insert_case(case);
+        for case in cases.iter() {
+            records.insert_case(CaseRow::read(case).ok_or_else(bundle::damaged)?.case()?);
         }
-        for approval in self.superseded(extent).await? {
-            records.insert_superseded(approval);
+        for approval in superseded.iter() {
+            let id = ApprovalId::try_from(approval);
+            records.insert_superseded(id.map_err(|fault| damaged("approval", approval, &fault))?);
         }
-        for condition in self.conditions_of(extent).await? {
-            records.insert_condition(condition);
+        for condition in things(&conditions) {
+            records.insert_condition(condition?);
         }
         for holding in self.holdings(&extent.companies, &[], extent.valid_at.date()).await? {
             records.insert_holding(holding);
@@ -88,39 +98,37 @@ impl Read {
         Ok(records)
     }
 
-    async fn things_of<T: Stored>(&mut self, statement: Statement) -> Result<Vec<T>, Error> {
-        let rows: Vec<Filed> = self.connection.fetch_all(statement).await?;
-        rows.iter().map(|filed| Ok(filed.version()?.value)).collect()
+    fn all<T: Stored>(&self) -> Statement {
+        holds(select(FILED).push(T::TABLE.name).push(" t WHERE "), "t", self.at)
     }
 
-    async fn all<T: Stored>(&mut self) -> Result<Vec<T>, Error> {
-        let statement = Statement::new("SELECT t.id, t.since, t.document FROM ").push(T::TABLE.name);
-        let statement = holds(statement.push(" t WHERE "), "t", self.at);
-        self.things_of(statement).await
-    }
-
-    async fn companies_of(&mut self, extent: &Extent) -> Result<Vec<Company>, Error> {
-        let statement = Statement::new("SELECT t.id, t.since, t.document FROM company t WHERE t.id IN (");
+    fn companies_of(&self, extent: &Extent) -> Statement {
+        let statement = select(FILED).push("company t WHERE t.id IN (");
         let statement = statement.bind_all(extent.companies.iter().map(CompanyId::as_str)).push(") AND ");
-        self.things_of(holds(statement, "t", self.at)).await
+        holds(statement, "t", self.at)
     }
 
     /// The chips asked about, and those that the companies hold: a share counts all of them.
-    async fn chips_of(&mut self, extent: &Extent) -> Result<Vec<Chip>, Error> {
+    fn chips_of(&self, extent: &Extent) -> Statement {
         if extent.chips.is_empty() {
-            return self.all().await;
+            return self.all::<Chip>();
         }
-        let statement = Statement::new("SELECT t.id, t.since, t.document FROM chip t WHERE (t.id IN (");
+        let statement = select(FILED).push("chip t WHERE (t.id IN (");
         let statement = statement.bind_all(extent.chips.iter().map(ChipId::as_str));
         let statement = statement.push(") OR t.id IN (SELECT h.chip FROM holding h WHERE h.company IN (");
         let statement = statement.bind_all(extent.companies.iter().map(CompanyId::as_str)).push("))) AND ");
-        self.things_of(holds(statement, "t", self.at)).await
+        holds(statement, "t", self.at)
     }
 
     /// The cases, with the transition that entered the stage each is at: of those of one day the last accepted.
-    async fn cases_on(&mut self, extent: &Extent) -> Result<Vec<CaseOn>, Error> {
+    fn cases_on(&self, extent: &Extent) -> Statement {
         let on = (!extent.present).then(|| extent.valid_at.date());
-        let statement = Statement::new("SELECT t.id, t.since, t.document, ").push(Case::STANDING);
+        let statement = Statement::new(
+            "SELECT q.id || '\u{1f}' || q.since || '\u{1f}' || q.stage || '\u{1f}' || COALESCE(q.stage_since, '')
+                 || '\u{1f}' || q.disputed || '\u{1f}' || COALESCE(q.evidence, '') || '\u{1f}' || q.document AS item
+             FROM (SELECT t.id, t.since, t.document, ",
+        );
+        let statement = statement.push(Case::STANDING);
         let statement = statement.push(
             ", (SELECT x.document FROM transition x JOIN transition_identity i ON i.id = x.id
                LEFT JOIN change c ON c.kind = 'transition' AND c.id = x.id AND c.revision = i.created
@@ -132,28 +140,22 @@ impl Read {
             statement.push(" ORDER BY i.created DESC, c.ordinal DESC, x.id DESC LIMIT 1) AS evidence FROM ");
         let Clause(statement) = Case::source(Clause(statement), self.at, on);
         let statement = about(statement.push(" WHERE "), "t", extent).push(" AND ");
-        let rows: Vec<CaseRow> = self.connection.fetch_all(holds(statement, "t", self.at)).await?;
-        rows.iter().map(CaseRow::case).collect()
+        holds(statement, "t", self.at).push(") q")
     }
 
     /// The cases that others take the place of, which may be those of another company or chip.
-    async fn superseded(&mut self, extent: &Extent) -> Result<Vec<ApprovalId>, Error> {
+    fn superseded(&self, extent: &Extent) -> Statement {
         let statement = Statement::new(
-            "SELECT DISTINCT t.supersedes FROM approval t WHERE t.supersedes IN (SELECT a.id FROM approval a WHERE ",
+            "SELECT DISTINCT t.supersedes AS item FROM approval t
+             WHERE t.supersedes IN (SELECT a.id FROM approval a WHERE ",
         );
         let statement = holds(about(statement, "a", extent).push(" AND "), "a", self.at).push(") AND ");
-        let rows: Vec<(String,)> = self.connection.fetch_all(holds(statement, "t", self.at)).await?;
-        let named = |(id,): &(String,)| {
-            ApprovalId::try_from(id.as_str()).map_err(|fault| damaged("approval", id, &fault))
-        };
-        rows.iter().map(named).collect()
+        holds(statement, "t", self.at)
     }
 
     /// The conditions whose scope leaves room for any of the questions.
-    async fn conditions_of(&mut self, extent: &Extent) -> Result<Vec<Condition>, Error> {
-        let cases = Statement::new(
-            "SELECT t.id, t.since, t.document FROM condition t WHERE t.approval IN (SELECT a.id FROM approval a WHERE ",
-        );
+    fn conditions_of(&self, extent: &Extent) -> Statement {
+        let cases = select(FILED).push("condition t WHERE t.approval IN (SELECT a.id FROM approval a WHERE ");
         let cases = holds(about(cases, "a", extent).push(" AND "), "a", self.at).push(") AND ");
         let mut statement = holds(cases, "t", self.at);
         let companies: Vec<&str> = extent.companies.iter().map(CompanyId::as_str).collect();
@@ -162,9 +164,8 @@ impl Read {
         let of_chips: &[_] = if chips.is_empty() { &[None] } else { &[None, Some(&chips)] };
         for company in [None, Some(&companies)] {
             for chip in of_chips.iter().copied() {
-                statement = statement.push(
-                    " UNION ALL SELECT t.id, t.since, t.document FROM condition t WHERE t.approval IS NULL",
-                );
+                statement = statement.push(" UNION ALL SELECT ").push(FILED);
+                statement = statement.push(" FROM condition t WHERE t.approval IS NULL");
                 statement = naming(statement, " AND t.company", company);
                 if !chips.is_empty() {
                     statement = naming(statement, " AND t.chip", chip);
@@ -172,41 +173,34 @@ impl Read {
                 statement = holds(statement.push(" AND "), "t", self.at);
             }
         }
-        self.things_of(statement).await
+        statement
     }
 
-    /// The transitions of the cases of a company and a chip, in order of effective date, ties by acceptance.
+    /// The transitions of the cases of a company and a chip, in order of effective date, ties by acceptance;
+    /// and the reports about the two, the newest first.
     ///
     /// # Errors
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if a document is.
-    pub async fn timeline_of(
+    pub async fn history_of(
         &mut self,
         company: &CompanyId,
         chip: &ChipId,
-    ) -> Result<Vec<Transition>, Error> {
-        let statement = Statement::new(
-            "SELECT t.id, t.since, t.document
-             FROM approval a CROSS JOIN transition t CROSS JOIN transition_identity i CROSS JOIN change c
+    ) -> Result<(Vec<Transition>, Vec<Report>), Error> {
+        let statement = select(FILED).push(
+            "approval a CROSS JOIN transition t CROSS JOIN transition_identity i CROSS JOIN change c
              WHERE t.approval = a.id AND i.id = t.id AND c.kind = 'transition' AND c.id = t.id
                  AND c.revision = i.created AND a.company = ",
         );
         let statement =
             statement.bind(company.as_str()).push(" AND a.chip = ").bind(chip.as_str()).push(" AND ");
         let statement = holds(holds(statement, "a", self.at).push(" AND "), "t", self.at);
-        self.things_of(statement.push(" ORDER BY t.effective_on, c.revision, c.ordinal")).await
-    }
-
-    /// The reports about a company and a chip, the newest first.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`], or [`Error::Damaged`] if a document is.
-    pub async fn reports_about(&mut self, company: &CompanyId, chip: &ChipId) -> Result<Vec<Report>, Error> {
-        let statement = Statement::new("SELECT t.id, t.since, t.document FROM report t WHERE t.company = ");
-        let statement =
-            statement.bind(company.as_str()).push(" AND t.chip = ").bind(chip.as_str()).push(" AND ");
-        self.things_of(holds(statement, "t", self.at).push(" ORDER BY t.on_date DESC, t.id DESC")).await
+        let timeline = statement.push(" ORDER BY t.effective_on, c.revision, c.ordinal");
+        let statement = select(FILED).push("report t WHERE t.company = ").bind(company.as_str());
+        let statement = statement.push(" AND t.chip = ").bind(chip.as_str()).push(" AND ");
+        let reports = holds(statement, "t", self.at).push(" ORDER BY t.on_date DESC, t.id DESC");
+        let [timeline, reports] = self.bundled([timeline, reports]).await?;
+        Ok((things(&timeline).collect::<Result<_, _>>()?, things(&reports).collect::<Result<_, _>>()?))
     }
 
     async fn fresh_sources(&mut self, cited: &[SourceId], at: Moment) -> Result<Vec<SourceId>, Error> {
@@ -223,6 +217,16 @@ impl Read {
         }
         Ok(fresh)
     }
+}
+
+/// The beginning of a query for one column.
+fn select(column: &'static str) -> Statement {
+    Statement::new("SELECT ").push(column).push(" FROM ")
+}
+
+/// The things that a query for [`FILED`] found.
+fn things<T: Stored>(found: &Items) -> impl Iterator<Item = Result<T, Error>> {
+    found.filed().map(|filed| Ok(filed?.version()?.value))
 }
 
 /// Narrows to rows that name one of these in a column, or nothing there.
@@ -249,21 +253,30 @@ fn damaged(table: &str, id: &str, fault: &Fault) -> Error {
     Error::Unfit(format!("{table} `{id}` is damaged: {fault}"))
 }
 
-impl CaseRow {
+impl<'t> CaseRow<'t> {
+    fn read(item: &'t str) -> Option<Self> {
+        let fields: Vec<&str> = item.split(FIELD).collect();
+        let [id, since, stage, stage_since, disputed, evidence, document] = *fields else { return None };
+        let given = |text: &'t str| Some(text).filter(|text| !text.is_empty());
+        let filed = Filed { id: id.to_owned(), since: since.parse().ok()?, document: document.to_owned() };
+        let (stage_since, evidence) = (given(stage_since), given(evidence));
+        Some(Self { filed, stage, stage_since, disputed: disputed == "1", evidence })
+    }
+
     fn case(&self) -> Result<CaseOn, Error> {
         let fault = |fault: Fault| damaged("approval", &self.filed.id, &fault);
         let Case { approval, .. } = self.filed.version::<Case>()?.value;
         Ok(CaseOn {
-            stage: StageId::try_from(self.stage.as_str()).map_err(fault)?,
-            since: self.stage_since.as_deref().map(Date::try_from).transpose().map_err(fault)?,
-            disputed: self.disputed == 1,
+            stage: StageId::try_from(self.stage).map_err(fault)?,
+            since: self.stage_since.map(Date::try_from).transpose().map_err(fault)?,
+            disputed: self.disputed,
             evidence: self.evidence(&approval)?,
             approval,
         })
     }
 
     fn evidence(&self, approval: &Approval) -> Result<Vec<Citation>, Error> {
-        let Some(document) = &self.evidence else { return Ok(Vec::new()) };
+        let Some(document) = self.evidence else { return Ok(Vec::new()) };
         let transition: Transition = thing(document).map_err(|faults| {
             Error::Unfit(format!("a transition of `{}` is damaged: {faults}", approval.id))
         })?;

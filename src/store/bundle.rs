@@ -1,0 +1,108 @@
+//! Bundles: what several queries find, brought by one statement as one text for each.
+//!
+//! On SQLite each way to the connection's thread and back, and each row on it, takes longer than most of what
+//! is found there.
+
+use std::ops::Range;
+
+use sqlx::{ColumnIndex, Decode, FromRow, Type};
+
+use super::error::Error;
+use super::read::Read;
+use super::statement::Statement;
+use super::table::Filed;
+
+/// What stands between fields and between items: neither JSON nor any text on record holds control
+/// characters as they are.
+pub(super) const FIELD: char = '\u{1f}';
+const ITEM: char = '\u{1e}';
+
+/// The columns of [`Filed`] as one item of a bundle.
+pub(super) const FILED: &str = "t.id || '\u{1f}' || t.since || '\u{1f}' || t.document AS item";
+
+/// What a query found: its items in one text.
+#[derive(Clone, Debug)]
+pub(super) struct Items(String);
+
+impl Items {
+    /// The items, in the order of the query.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.places().map(|(_, item)| item)
+    }
+
+    /// The same, each with its place in the text.
+    pub(super) fn places(&self) -> impl Iterator<Item = (Range<usize>, &str)> {
+        let mut start = 0;
+        let items = self.0.split(ITEM).map(move |item| {
+            let place = start..start + item.len();
+            start = place.end + ITEM.len_utf8();
+            (place, item)
+        });
+        // No item is empty, but there may be none.
+        items.filter(|(_, item)| !item.is_empty())
+    }
+
+    /// The documents, of a query for [`FILED`].
+    pub(super) fn filed(&self) -> impl Iterator<Item = Result<Filed, Error>> {
+        let filed = |item: &str| {
+            let (id, rest) = item.split_once(FIELD)?;
+            let (since, document) = rest.split_once(FIELD)?;
+            Some(Filed { id: id.to_owned(), since: since.parse().ok()?, document: document.to_owned() })
+        };
+        self.iter().map(move |item| filed(item).ok_or_else(damaged))
+    }
+}
+
+impl From<Option<String>> for Items {
+    fn from(text: Option<String>) -> Self {
+        Self(text.unwrap_or_default())
+    }
+}
+
+/// What a bundle does not hold together.
+pub(super) fn damaged() -> Error {
+    Error::Unfit("what the register holds came in pieces that do not fit".to_owned())
+}
+
+/// A query, whose one column is called `item`, as one that finds all items in one text. The rows stay in its
+/// order on their way there.
+pub(super) fn gathered(query: Statement) -> Statement {
+    Statement::new("SELECT string_agg(p.item, '\u{1e}') FROM (").append(query).push(") p")
+}
+
+impl Statement {
+    /// Adds queries that find one value each, as columns.
+    pub(super) fn columns(self, queries: impl IntoIterator<Item = Self>) -> Self {
+        let add = |statement: Self, (index, query): (usize, Self)| {
+            statement.push(if index > 0 { ", (" } else { "(" }).append(query).push(") AS found")
+        };
+        queries.into_iter().enumerate().fold(self, add)
+    }
+}
+
+/// The texts in the columns of a row, from one on.
+pub(super) struct Texts<const FROM: usize>(pub(super) Vec<Option<String>>);
+
+impl<'r, R, const FROM: usize> FromRow<'r, R> for Texts<FROM>
+where
+    R: sqlx::Row,
+    usize: ColumnIndex<R>,
+    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        (FROM..row.len()).map(|column| row.try_get(column)).collect::<sqlx::Result<_>>().map(Self)
+    }
+}
+
+impl Read {
+    /// What some queries find, each of which selects one column of the name `item`.
+    pub(super) async fn bundled<const N: usize>(
+        &mut self,
+        queries: [Statement; N],
+    ) -> Result<[Items; N], Error> {
+        let statement = Statement::new("SELECT ").columns(queries.map(gathered));
+        let Texts::<0>(texts) = self.connection.fetch_one(statement).await?;
+        let items: Vec<Items> = texts.into_iter().map(Items::from).collect();
+        items.try_into().map_err(|_other| damaged())
+    }
+}
