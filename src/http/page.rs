@@ -81,18 +81,23 @@ pub(crate) fn cut<T>(found: &mut Vec<T>, limit: i64) -> bool {
 /// The answer that a page of documents is. Its tag follows from them and from their number alone.
 pub(crate) fn answer(
     call: &Call,
-    items: &[String],
+    items: &[impl AsRef<str>],
     (total, next): (Option<i64>, Option<&str>),
     revision: i64,
 ) -> Response {
     let counted = total.map(|total| total.to_string());
-    let etag = weak(items.iter().map(String::as_str).chain(counted.as_deref()));
+    let etag = weak(items.iter().map(AsRef::as_ref).chain(counted.as_deref()));
     let body = body(items, total, next, revision);
     Shown { etag, media_type: JSON, body, revision }.answer(&call.headers)
 }
 
 /// A page of documents that are JSON texts already.
-pub(crate) fn body(items: &[String], total: Option<i64>, next: Option<&str>, revision: i64) -> String {
+pub(crate) fn body(
+    items: &[impl AsRef<str>],
+    total: Option<i64>,
+    next: Option<&str>,
+    revision: i64,
+) -> String {
     body_of("items", items, (total, next), revision, &[])
 }
 

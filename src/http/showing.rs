@@ -1,6 +1,8 @@
 //! Showing things: one, or a page of a list, at any revision, with what the service works out for them.
 //!
-//! What is asked for most, the present, is found at a glance: by one statement, without a transaction.
+//! What is asked for most is found at a glance: by one statement, without a transaction.
+
+use std::borrow::Cow;
 
 use axum::response::Response;
 use serde_json::Value;
@@ -14,7 +16,7 @@ use super::reading::{absent, filters, read_at, sort};
 use super::refusals::store_problem;
 use super::resources::JSON;
 use super::{chips, workflows};
-use crate::app::{At, Filed, Head, Listed, Listing, Page, Query, StoreError, Stored, Wanted};
+use crate::app::{At, Filed, Head, Leaf, Listed, Listing, Page, Position, Query, StoreError, Stored, Wanted};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::id::{ApprovalId, ThingId};
 use crate::domain::thing::{Kind, ThingRef};
@@ -47,13 +49,13 @@ pub(crate) fn compute(kind: Kind, document: &mut Value, on: Date) -> Option<&'st
 }
 
 /// The same for a document that is text.
-fn computed(kind: Kind, document: String, on: Date) -> (String, Option<&'static str>) {
+fn computed(kind: Kind, document: Cow<'_, str>, on: Date) -> (Cow<'_, str>, Option<&'static str>) {
     if kind != Kind::Chip {
         return (document, None);
     }
     let Ok(mut value) = serde_json::from_str(&document) else { return (document, None) };
     let mark = compute(kind, &mut value, on);
-    (value.to_string(), mark)
+    (value.to_string().into(), mark)
 }
 
 /// The day for which to say where cases stand, if it is not what the record says itself: one that was
@@ -68,9 +70,22 @@ fn overdue(call: &Call, head: &Head) -> Option<Date> {
     head.due_at.is_some_and(|due| due <= now).then(|| now.date())
 }
 
-/// Whether a call may be answered at a glance: at the newest revision, for the register's present.
-fn at_a_glance(call: &Call) -> Result<bool, Problem> {
-    Ok(call.params.wanted()? == Wanted::Newest && call.params.valid_on()?.is_none())
+/// The revision at which a call may be answered at a glance, if it may: one that is known by its number or is
+/// the newest, for the register's present.
+fn at_a_glance(call: &Call) -> Result<Option<At>, Problem> {
+    if call.params.valid_on()?.is_some() {
+        return Ok(None);
+    }
+    Ok(match call.params.wanted()? {
+        Wanted::Newest => Some(At::NEWEST),
+        Wanted::Revision(revision) => Some(At { revision, newest: false }),
+        Wanted::KnownAt(_) => None,
+    })
+}
+
+/// The revision that a glance shows.
+fn shown(at: At, head: &Head) -> i64 {
+    if at.newest { head.revision } else { at.revision }
 }
 
 /// What came of a glance. If it failed, or the record does not say how things are today, a whole read does
@@ -85,13 +100,6 @@ fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Option<(Hea
     }
 }
 
-/// A page, with what is said of the whole list.
-struct Seen {
-    page: Page,
-    total: Option<i64>,
-    revision: i64,
-}
-
 /// Shows a page of a list.
 pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
     let cursor = Cursor::read(&call.path, &call.params)?;
@@ -103,31 +111,48 @@ pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
         limit: call.params.limit()?,
         after: cursor.as_ref().map(|cursor| cursor.position.clone()),
     };
-    let seen = match glance_list::<R>(&call, cursor.as_ref(), &query).await? {
-        Some(seen) => seen,
-        None => read_list::<R>(&call, cursor.as_ref(), &mut query).await?,
-    };
-    let Seen { page, total, revision } = seen;
-    let on = query.on;
-    let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
-    let shown = |listed| computed(R::KIND, document(listed), today).0;
-    let items: Vec<String> = page.items.into_iter().map(shown).collect();
-    let next = page.next.map(|position| Cursor { revision, on, position }.write(&call.path, &call.params));
-    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
+    if cursor.is_none()
+        && let Some((leaf, revision)) = glance_list::<R>(&call, &query).await?
+    {
+        let documents = leaf.documents().map(Cow::Borrowed);
+        return page::<R>(&call, documents, (None, leaf.next()), (revision, None));
+    }
+    // What is seldom needed is large, and would be moved about with every request.
+    let seen = Box::pin(read_list::<R>(&call, cursor.as_ref(), &mut query)).await?;
+    let Seen { page: Page { items, next }, total, revision } = seen;
+    let documents = items.into_iter().map(|listed| Cow::Owned(document(listed)));
+    page::<R>(&call, documents, (total, next.as_ref()), (revision, query.on))
 }
 
-/// The first page of a list of the present, which one statement finds.
-async fn glance_list<R: Listing>(
+/// The answer that documents are, with what the service works out for each.
+fn page<'d, R: Listing>(
     call: &Call,
-    cursor: Option<&Cursor>,
-    query: &Query,
-) -> Result<Option<Seen>, Problem> {
-    if cursor.is_some() || !at_a_glance(call)? || call.params.flag("count")? {
+    documents: impl Iterator<Item = Cow<'d, str>>,
+    (total, next): (Option<i64>, Option<&Position>),
+    (revision, on): (i64, Option<Date>),
+) -> Result<Response, Problem> {
+    let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
+    let items: Vec<Cow<'_, str>> = documents.map(|document| computed(R::KIND, document, today).0).collect();
+    let next = next
+        .map(|position| Cursor { revision, on, position: position.clone() }.write(&call.path, &call.params));
+    Ok(page_answer(call, &items, (total, next.as_deref()), revision))
+}
+
+/// The first page of a list of the present or of a revision, which one statement finds.
+async fn glance_list<R: Listing>(call: &Call, query: &Query) -> Result<Option<(Leaf, i64)>, Problem> {
+    let Some(at) = at_a_glance(call)? else { return Ok(None) };
+    if call.params.flag("count")? || !(at.newest || query.sort.key.at_any_revision) {
         return Ok(None);
     }
-    let glance = call.app.register.store().glance_list::<R>(query).await;
-    let seen = |(head, page): (Head, Page)| Seen { page, total: None, revision: head.revision };
-    Ok(glanced(call, glance).map(seen))
+    let glance = call.app.register.store().glance_list::<R>(query, at).await;
+    Ok(glanced(call, glance).map(|(head, leaf)| (leaf, shown(at, &head))))
+}
+
+/// A page as a whole read finds it, with what is said of the whole list.
+struct Seen {
+    page: Page,
+    total: Option<i64>,
+    revision: i64,
 }
 
 /// Any page of any list.
@@ -169,21 +194,26 @@ fn document(listed: Listed) -> String {
 /// Shows one thing.
 pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
     if R::KIND == Kind::Workflow && workflows::wants_diagram(&call.headers) {
-        return workflows::diagram(call).await;
+        return Box::pin(workflows::diagram(call)).await;
     }
     let id: ThingId = call.path("id")?;
-    if at_a_glance(&call)? {
-        let glance = call.app.register.store().glance::<R>(id.as_str()).await;
+    if let Some(at) = at_a_glance(&call)? {
+        let glance = call.app.register.store().glance::<R>(id.as_str(), at).await;
         if let Some((head, Some(filed))) = glanced(&call, glance) {
-            return version(&call, R::KIND, filed, &head, head.revision);
+            return version(&call, R::KIND, filed, &head, shown(at, &head));
         }
     }
-    let mut read = read_at(&call, None).await?;
+    Box::pin(read_one::<R>(&call, &id)).await
+}
+
+/// Shows one thing as a whole read finds it.
+async fn read_one<R: Stored>(call: &Call, id: &ThingId) -> Result<Response, Problem> {
+    let mut read = read_at(call, None).await?;
     let presence = read.filed::<R>(id.as_str()).await.map_err(|error| store_problem(&error))?;
     let filed = absent(presence, ThingRef::new(R::KIND, id.as_str()))?;
     let revision = read.at().revision;
-    let on = day(&call, read.at(), read.head())?.filter(|_| R::KIND == Kind::Approval);
-    let Some(on) = on else { return version(&call, R::KIND, filed, read.head(), revision) };
+    let on = day(call, read.at(), read.head())?.filter(|_| R::KIND == Kind::Approval);
+    let Some(on) = on else { return version(call, R::KIND, filed, read.head(), revision) };
     let standing = match ApprovalId::try_from(id.as_str()) {
         Ok(id) => read.standing_on(&id, on).await.map_err(|error| store_problem(&error))?,
         Err(_) => None,
@@ -195,7 +225,7 @@ pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
 /// A version as it is on record, with what the service works out for it.
 fn version(call: &Call, kind: Kind, filed: Filed, head: &Head, revision: i64) -> Result<Response, Problem> {
     let today = call.params.valid_on()?.unwrap_or_else(|| call.app.register.now().date());
-    let (body, mark) = computed(kind, filed.document, today);
+    let (body, mark) = computed(kind, filed.document.into(), today);
     let etag = marked(&head.epoch, filed.since, mark);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(Shown { etag, media_type: JSON, body: body.into_owned(), revision }.answer(&call.headers))
 }

@@ -42,6 +42,11 @@ impl Items {
         items.filter(|(_, item)| !item.is_empty())
     }
 
+    /// What is at a place in the text.
+    pub(super) fn text(&self, place: &Range<usize>) -> Option<&str> {
+        self.0.get(place.clone())
+    }
+
     /// The documents, of a query for [`FILED`].
     pub(super) fn filed(&self) -> impl Iterator<Item = Result<Filed, Error>> {
         let filed = |item: &str| {

@@ -8,14 +8,14 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteConnection, SqlitePool};
 
+use super::crossing::CROSSINGS;
 use super::error::{Error, within};
-use super::glance::GLANCES;
 use super::head::{self, HeadRow};
 use super::log::{COPIED, KEPT, Log};
 use super::statement::{Connection, Statement};
 use crate::domain::time::Moment;
 
-/// How many reads can go on at once, beside glances.
+/// How many reads can go on at once, beside crossings.
 const READERS: u32 = 8;
 /// How long a read waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -91,7 +91,7 @@ impl Engine {
         migrate_sqlite(&mut first).await?;
         head::begin(&mut Connection::sqlite(Box::new(first)), now).await?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(READERS + GLANCES)
+            .max_connections(READERS + CROSSINGS)
             .acquire_timeout(PATIENCE)
             // A file of our own does not hang up.
             .test_before_acquire(false)
@@ -115,7 +115,7 @@ impl Engine {
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
         head::begin(&mut Connection::postgres(Box::new(first)), now).await?;
         let readers = PgPoolOptions::new()
-            .max_connections(READERS + GLANCES)
+            .max_connections(READERS + CROSSINGS)
             .acquire_timeout(GREETING)
             // A request that is cancelled while it begins leaves its connection inside a transaction.
             .after_release(|connection, _| {

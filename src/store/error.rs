@@ -61,6 +61,9 @@ pub enum Error {
     /// The database has not answered for too long.
     #[error("the database does not answer")]
     Silent,
+    /// The statement that asked for this and for more failed.
+    #[error("a statement that was shared failed: {0}")]
+    Shared(String),
     /// The batch that held the write failed, and may or may not have been kept.
     #[error("the write was interrupted: {0}")]
     Interrupted(String),

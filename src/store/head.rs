@@ -9,6 +9,8 @@ use crate::wire::values::hexadecimal;
 
 /// The columns of the head row.
 pub(super) const HEAD_COLUMNS: &str = "epoch, revision, digest, recorded_at, due_at, copied";
+/// How many they are.
+pub(super) const HEAD_WIDTH: usize = 6;
 /// Where it is.
 pub(super) const FROM_HEAD: &str = " FROM head WHERE one = 1";
 /// The statement that finds the head row.

@@ -11,6 +11,7 @@ mod chips;
 mod column;
 mod companies;
 mod conditions;
+mod crossing;
 mod determinations;
 mod due;
 mod ear;
@@ -56,6 +57,7 @@ pub use determinations::{RECEIPT_FILTERS, Receipt};
 pub use ear::Ear;
 pub use engine::Address;
 pub use error::Error;
+pub use glance::Leaf;
 pub use head::Head;
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
 pub use keys::SecretDigest;
@@ -73,15 +75,15 @@ pub use write::{Maker, Write};
 pub use writer::{BoxFuture, Newest, Tick};
 
 use crate::clock::Clock;
+use crossing::Crossings;
 use engine::Engine;
-use glance::AtHand;
 use writer::Writer;
 
 /// An open register.
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<Engine>,
-    at_hand: Arc<AtHand>,
+    crossings: Arc<Crossings>,
     writer: Writer,
     clock: Clock,
     address: Address,
@@ -99,7 +101,8 @@ impl Store {
         let engine = Arc::new(Engine::open(&address, clock.now()).await?);
         let head = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?.head().clone();
         let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, Newest::of(&head));
-        Ok(Self { engine, at_hand: Arc::new(AtHand::new()), writer, clock, address })
+        let crossings = Arc::new(Crossings::new(Arc::clone(&engine)));
+        Ok(Self { engine, crossings, writer, clock, address })
     }
 
     /// Reads one state of the register.
@@ -206,10 +209,16 @@ impl Store {
         self.writer.statements()
     }
 
+    /// How many statements glances have taken since the register was opened.
+    #[must_use]
+    pub fn crossings(&self) -> u64 {
+        self.crossings.count()
+    }
+
     /// Finishes the commands in the queue and lets go of every connection.
     pub async fn close(&self) {
         self.writer.stop().await;
-        self.at_hand.let_go();
+        self.crossings.let_go();
         self.engine.close().await;
     }
 }

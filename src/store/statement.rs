@@ -83,7 +83,7 @@ cells! {
 }
 
 /// A statement and the values bound to it. Its text is put together from literals only.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
     text: Cow<'static, str>,
     cells: Vec<Cell>,
@@ -93,6 +93,11 @@ impl Statement {
     /// A statement that begins, or is whole, with this text.
     pub(super) fn new(text: &'static str) -> Self {
         Self { text: Cow::Borrowed(text), cells: Vec::new() }
+    }
+
+    /// Its text.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Adds text.

@@ -208,3 +208,8 @@ pub struct At {
     /// Whether it is the newest, whose versions have no end.
     pub newest: bool,
 }
+
+impl At {
+    /// The newest revision, whichever that is.
+    pub const NEWEST: Self = Self { revision: i64::MAX, newest: true };
+}

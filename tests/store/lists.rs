@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use greenlight::app::{Filter, Listing, Position, Query, Read, Register, Sort, Takes, Wanted};
+use greenlight::app::{
+    At, Filter, Listing, Position, Query, Read, Register, Sort, StoreError, Takes, Wanted,
+};
 use greenlight::clock::Clock;
 use greenlight::domain::approval::{Approval, Case};
 use greenlight::domain::authority::Authority;
@@ -283,43 +285,55 @@ async fn text_is_ordered_by_its_bytes(database: Database) {
 }
 
 async fn a_glance_shows_what_a_whole_read_shows(database: Database) {
-    let (register, _) = opened(&database).await;
-    check_glances::<Company>(&register).await;
-    check_glances::<Chip>(&register).await;
-    check_glances::<Authority>(&register).await;
-    check_glances::<Workflow>(&register).await;
-    check_glances::<Source>(&register).await;
-    check_glances::<Case>(&register).await;
-    check_glances::<Report>(&register).await;
-    check_glances::<Condition>(&register).await;
-    check_glances::<Movement>(&register).await;
+    let (register, whole) = opened(&database).await;
+    for wanted in [Wanted::Newest, Wanted::Revision(whole), Wanted::Revision(whole + 2)] {
+        check_glances::<Company>(&register, wanted).await;
+        check_glances::<Chip>(&register, wanted).await;
+        check_glances::<Authority>(&register, wanted).await;
+        check_glances::<Workflow>(&register, wanted).await;
+        check_glances::<Source>(&register, wanted).await;
+        check_glances::<Case>(&register, wanted).await;
+        check_glances::<Report>(&register, wanted).await;
+        check_glances::<Condition>(&register, wanted).await;
+        check_glances::<Movement>(&register, wanted).await;
+    }
     put(&register, company("glanced-at")).await.unwrap();
-    let (head, found) = register.store().glance::<Company>("glanced-at").await.unwrap();
-    assert_eq!((head.revision, found.unwrap().since), (newest(&register).await, newest(&register).await));
+    let there = newest(&register).await;
+    let (head, found) = register.store().glance::<Company>("glanced-at", At::NEWEST).await.unwrap();
+    assert_eq!((head.revision, found.unwrap().since), (there, there));
     retire::<Company>(&register, "glanced-at").await.unwrap();
     for gone in ["glanced-at", "never-there"] {
-        let (head, found) = register.store().glance::<Company>(gone).await.unwrap();
+        let (head, found) = register.store().glance::<Company>(gone, At::NEWEST).await.unwrap();
         assert_eq!((head.revision, found), (newest(&register).await, None));
     }
+    let at = |revision| At { revision, newest: false };
+    let (_, found) = register.store().glance::<Company>("glanced-at", at(there)).await.unwrap();
+    assert_eq!(found.unwrap().since, there);
+    let early = register.store().glance::<Company>("glanced-at", at(there + 2)).await;
+    assert!(matches!(early, Err(StoreError::Future { newest }) if newest == there + 1), "{early:?}");
 }
 
 /// Compares every page in every order, and every thing on it, with what a read in a transaction finds.
-async fn check_glances<T: Listing>(register: &Register) {
-    let mut read = register.read(Wanted::Newest).await.unwrap();
-    for (key, descending) in (0..T::SORTS.len()).flat_map(|key| [(key, false), (key, true)]) {
+async fn check_glances<T: Listing>(register: &Register, wanted: Wanted) {
+    let mut read = register.read(wanted).await.unwrap();
+    let at = if wanted == Wanted::Newest { At::NEWEST } else { read.at() };
+    assert_eq!(at.newest, wanted == Wanted::Newest);
+    let keys = (0..T::SORTS.len()).filter(|key| at.newest || T::SORTS[*key].at_any_revision);
+    for (key, descending) in keys.flat_map(|key| [(key, false), (key, true)]) {
         let mut query = Query { limit: 7, sort: sort::<T>(key, descending), ..everything::<T>(None) };
         loop {
             let whole = read.list::<T>(&query).await.unwrap();
-            let (head, page) = register.store().glance_list::<T>(&query).await.unwrap();
-            assert_eq!((head.revision, &head.epoch), (read.at().revision, &read.head().epoch));
-            assert_eq!(page.next, whole.next);
-            assert_eq!(page.items.len(), whole.items.len());
-            for (glanced, found) in page.items.iter().zip(&whole.items) {
-                assert_eq!(glanced.filed, found.filed);
-                let (_, one) = register.store().glance::<T>(&found.filed.id).await.unwrap();
+            let (head, leaf) = register.store().glance_list::<T>(&query, at).await.unwrap();
+            assert_eq!((head.revision, &head.epoch), (read.head().revision, &read.head().epoch));
+            assert_eq!(leaf.next(), whole.next.as_ref());
+            let documents: Vec<&str> = leaf.documents().collect();
+            let found: Vec<&str> = whole.items.iter().map(|found| &*found.filed.document).collect();
+            assert_eq!(documents, found);
+            for found in &whole.items {
+                let (_, one) = register.store().glance::<T>(&found.filed.id, at).await.unwrap();
                 assert_eq!(one.as_ref(), Some(&found.filed));
             }
-            let Some(next) = page.next else { break };
+            let Some(next) = whole.next else { break };
             query.after = Some(next);
         }
     }

@@ -8,6 +8,7 @@ mod support;
 mod answers;
 mod batches;
 mod board;
+mod crossings;
 mod limits;
 mod lists;
 mod log;

@@ -1,0 +1,208 @@
+//! Crossings: ways to the engine and back, which those who ask at the same time share.
+//!
+//! A way there and back takes longer than most of what is asked for. So whoever asks while a statement of the
+//! same form is under way waits with the others who do, and the next one asks for all of them. It begins after
+//! they have asked, so that each sees what was acknowledged by then. Who asks alone waits for nobody.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::bundle::Texts;
+use super::engine::Engine;
+use super::error::Error;
+use super::head::{FROM_HEAD, HEAD_COLUMNS, HEAD_WIDTH, Head, HeadRow};
+use super::statement::{Connection, Statement};
+
+/// How many crossings there are at once at most.
+pub(super) const CROSSINGS: u32 = 4;
+/// How much one statement asks for at most. Where so many wait, they wait for none that is under way.
+const MOST: usize = 8;
+
+/// The newest revision, and what was asked for.
+type Told = (Head, Option<String>);
+/// Whom to tell.
+type Asker = oneshot::Sender<Result<Told, Error>>;
+
+/// Those who wait, by the form of what they ask for, and the connections kept at hand for them: a pool tests
+/// each as it is given out and as it is taken back, and either takes longer than most statements.
+pub(super) struct Crossings {
+    engine: Arc<Engine>,
+    queues: Mutex<HashMap<String, Queue>>,
+    connections: Mutex<Vec<Connection>>,
+    places: Semaphore,
+    count: AtomicU64,
+}
+
+/// Those who ask for something of one form, and how many carriers see to them.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Asked>,
+    carriers: u32,
+}
+
+/// What is asked for, and by whom.
+struct Asked {
+    statement: Statement,
+    by: Vec<Asker>,
+}
+
+impl Crossings {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        let places = Semaphore::new(CROSSINGS as usize);
+        let (queues, connections, count) = Default::default();
+        Self { engine, queues, connections, places, count }
+    }
+
+    fn queues(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
+        // Nothing here can panic half way.
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The head, and the one text that a statement comes to, at a moment that comes after the call.
+    pub(super) async fn ask(self: &Arc<Self>, statement: Statement) -> Result<Told, Error> {
+        let (asker, told) = oneshot::channel();
+        if let Some(carrier) = self.line_up(statement, asker) {
+            // Whoever asks may go away, and leaves behind those who have joined.
+            tokio::spawn(carrier.carry());
+        }
+        told.await.map_err(|_gone| Error::Closed)?
+    }
+
+    /// How many there have been.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Lets somebody wait with the others, and tells who is to see to them, if nobody does yet.
+    fn line_up(self: &Arc<Self>, statement: Statement, asker: Asker) -> Option<Carrier> {
+        let form = statement.text();
+        let mut queues = self.queues();
+        if !queues.contains_key(form) {
+            queues.insert(form.to_owned(), Queue::default());
+        }
+        let queue = queues.get_mut(form)?;
+        if let Some(same) = queue.waiting.iter_mut().find(|asked| asked.statement == statement) {
+            same.by.push(asker);
+            return None;
+        }
+        let full = (queue.waiting.len() + 1).is_multiple_of(MOST);
+        let wanted = queue.carriers == 0 || (full && queue.carriers < CROSSINGS);
+        let carrier = wanted.then(|| {
+            queue.carriers += 1;
+            Carrier { crossings: Arc::clone(self), form: form.to_owned(), done: false }
+        });
+        queue.waiting.push_back(Asked { statement, by: vec![asker] });
+        carrier
+    }
+
+    /// What is found by one statement for all that is asked. A connection on which it failed goes back to the
+    /// pool, which looks whether it is still good.
+    async fn fetch(&self, asked: Vec<Statement>) -> Result<(Head, Vec<Option<String>>), Error> {
+        let kept = self.connections().pop();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.engine.lent().await?,
+        };
+        let statement =
+            Statement::new("SELECT ").push(HEAD_COLUMNS).push(", ").columns(asked).push(FROM_HEAD);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let Found { head, shown: Texts(shown) } = connection.fetch_one(statement).await?;
+        let mut connections = self.connections();
+        if !self.places.is_closed() {
+            connections.push(connection);
+        }
+        drop(connections);
+        Ok((head.try_into()?, shown))
+    }
+
+    /// Gives every connection back to its pool, for good.
+    pub(super) fn let_go(&self) {
+        self.places.close();
+        self.connections().clear();
+    }
+}
+
+/// Sees to those who ask for something of one form, until nobody waits.
+struct Carrier {
+    crossings: Arc<Crossings>,
+    form: String,
+    done: bool,
+}
+
+impl Carrier {
+    async fn carry(mut self) {
+        let crossings = Arc::clone(&self.crossings);
+        loop {
+            // Whoever asks before there is a place comes along.
+            let place = crossings.places.acquire().await;
+            let Some(asked) = self.next() else { return };
+            let (statements, askers): (Vec<_>, Vec<_>) =
+                asked.into_iter().map(|asked| (asked.statement, asked.by)).unzip();
+            let found = crossings.fetch(statements).await;
+            drop(place);
+            tell(askers, found);
+        }
+    }
+
+    /// What is asked for next. How much that is is a power of two, so that few texts are prepared.
+    fn next(&mut self) -> Option<Vec<Asked>> {
+        let mut queues = self.crossings.queues();
+        let Some(queue) = queues.get_mut(&self.form) else {
+            self.done = true;
+            return None;
+        };
+        if let Some(size) = queue.waiting.len().min(MOST).checked_ilog2() {
+            return Some(queue.waiting.drain(..1 << size).collect());
+        }
+        queue.carriers = queue.carriers.saturating_sub(1);
+        if queue.carriers == 0 {
+            queues.remove(&self.form);
+        }
+        self.done = true;
+        None
+    }
+}
+
+impl Drop for Carrier {
+    /// Whoever waits for one that broke off learns of it, and the next one begins anew.
+    fn drop(&mut self) {
+        if !self.done {
+            self.crossings.queues().remove(&self.form);
+        }
+    }
+}
+
+/// Tells those who asked what was found for each. Some may have gone away.
+fn tell(askers: Vec<Vec<Asker>>, found: Result<(Head, Vec<Option<String>>), Error>) {
+    match found {
+        Ok((head, shown)) => {
+            for (askers, shown) in askers.into_iter().zip(shown) {
+                for asker in askers {
+                    drop(asker.send(Ok((head.clone(), shown.clone()))));
+                }
+            }
+        }
+        Err(error) => {
+            let failed = error.to_string();
+            for asker in askers.into_iter().flatten() {
+                drop(asker.send(Err(Error::Shared(failed.clone()))));
+            }
+        }
+    }
+}
+
+/// The head, and a text for each who asked.
+#[derive(sqlx::FromRow)]
+struct Found {
+    #[sqlx(flatten)]
+    head: HeadRow,
+    #[sqlx(flatten)]
+    shown: Texts<HEAD_WIDTH>,
+}
