@@ -103,9 +103,23 @@ pub(crate) fn request(method: &str, path: &str, fields: &[(&str, &str)], body: &
 
 /// Asks the same of a service over many connections for a while.
 pub(crate) async fn poll(service: &Service, request: &[u8], connections: usize, span: Duration) -> Round {
-    let makers = (0..connections).map(|_| {
-        let request = request.to_vec();
-        move || request.clone()
+    poll_each(service, &[request.to_vec()], connections, span).await
+}
+
+/// Asks all of these of a service in turn, each connection beginning with another one.
+pub(crate) async fn poll_each(
+    service: &Service,
+    requests: &[Vec<u8>],
+    connections: usize,
+    span: Duration,
+) -> Round {
+    let requests: Arc<[Vec<u8>]> = requests.into();
+    let makers = (0..connections).map(|first| {
+        let (requests, mut next) = (Arc::clone(&requests), first * requests.len() / connections);
+        move || {
+            next += 1;
+            requests[next % requests.len()].clone()
+        }
     });
     load(service, makers.collect(), span).await
 }

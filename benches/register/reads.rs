@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::Plan;
 use crate::baseline;
 use crate::child::Service;
-use crate::client::{Connection, get, poll};
+use crate::client::{Connection, get, poll, poll_each};
 use crate::data;
 use crate::figures::{Round, Table};
 use crate::writes;
@@ -69,9 +69,28 @@ pub(crate) async fn measure(plan: Plan, folder: &Path, register: &Path, secret: 
         let pairs = rounds(plan, (&services.plain, &plain), (&services.bare, &bare), CONNECTIONS).await;
         table.line(&format!("{work}, plain axum and sqlx"), &pairs);
     }
+    of_many(plan, &services, &key, table).await;
     old_and_whole(plan, &services, &key, table).await;
     under_updates(plan, &services.ours, secret, table).await;
     table.note("most memory of the service that was polled, MiB", 0, std::iter::once(services.ours.memory()));
+}
+
+/// What is not asked for twice at a time: at a service that keeps nothing, every connection asks for another.
+async fn of_many(plan: Plan, services: &Services, key: &[(&str, &str)], table: &mut Table) {
+    let list = |chip: usize| get(&format!("/v1/approvals?chip=chip-{chip}&limit=50"), key);
+    let one = |index: usize| get(&format!("/v1/approvals/{}", data::approval(plan.size, index).0), key);
+    let lists: Vec<_> = (0..plan.size.chips).map(list).collect();
+    let ones: Vec<_> = (0..plan.size.approvals).map(one).collect();
+    for (work, ours, bare) in
+        [("lists of 50 approvals", lists, get("/0", &[])), ("approvals", ones, get("/1", &[]))]
+    {
+        let mut pairs = Vec::new();
+        for _ in 0..plan.rounds {
+            let mine = poll_each(&services.uncached, &ours, CONNECTIONS, plan.span).await;
+            pairs.push((mine, poll(&services.bare, &bare, CONNECTIONS, plan.span).await));
+        }
+        table.line(&format!("{work}, each another one, nothing kept"), &pairs);
+    }
 }
 
 /// What is seldom kept: a list as it was long ago, and a cell of the board with everything it rests on.
