@@ -139,15 +139,18 @@ impl Engine {
     }
 
     /// A connection for reading, inside a transaction that sees one state of the register.
+    ///
+    /// What waits for a connection of a pool takes 29 kB, and would be moved about with every request that may
+    /// have to: it has its place only while it is needed.
     pub(super) async fn reader(&self) -> Result<Connection, Error> {
         Ok(match self {
             Self::Sqlite { readers, log, .. } => {
                 // Whoever waits for a connection does not read yet.
-                let connection = Connection::sqlite(readers.begin().await?);
+                let connection = Connection::sqlite(Box::pin(readers.begin()).await?);
                 connection.lent(log.lease())
             }
             Self::Postgres { readers, .. } => {
-                let begin = readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                let begin = Box::pin(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
                 Connection::postgres(within(GREETING * 2, begin).await?)
             }
         })
@@ -156,9 +159,9 @@ impl Engine {
     /// A connection for statements each of which sees one state of the register by itself.
     pub(super) async fn lent(&self) -> Result<Connection, Error> {
         Ok(match self {
-            Self::Sqlite { readers, .. } => Connection::sqlite(readers.acquire().await?),
+            Self::Sqlite { readers, .. } => Connection::sqlite(Box::pin(readers.acquire()).await?),
             Self::Postgres { readers, .. } => {
-                Connection::postgres(within(GREETING, readers.acquire()).await?)
+                Connection::postgres(within(GREETING, Box::pin(readers.acquire())).await?)
             }
         })
     }
