@@ -4,12 +4,13 @@
 //! is found there.
 
 use std::ops::Range;
+use std::vec::IntoIter;
 
 use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
 use super::error::Error;
 use super::read::Read;
-use super::statement::Statement;
+use super::statement::{Connection, Statement};
 use super::table::Filed;
 
 /// What stands between fields and between items: neither JSON nor any text on record holds control
@@ -47,6 +48,14 @@ impl Items {
         self.0.get(place.clone())
     }
 
+    /// The items, each in as many fields as it has.
+    pub(super) fn fields<const N: usize>(&self) -> impl Iterator<Item = Result<[&str; N], Error>> {
+        self.iter().map(|item| {
+            let fields: Vec<&str> = item.split(FIELD).collect();
+            fields.try_into().map_err(|_other| damaged())
+        })
+    }
+
     /// The documents, of a query for [`FILED`].
     pub(super) fn filed(&self) -> impl Iterator<Item = Result<Filed, Error>> {
         let filed = |item: &str| {
@@ -67,6 +76,15 @@ impl From<Option<String>> for Items {
 /// What a bundle does not hold together.
 pub(super) fn damaged() -> Error {
     Error::Unfit("what the register holds came in pieces that do not fit".to_owned())
+}
+
+/// A query for items of these columns, none of which may be null, and where they come from.
+pub(super) fn items_of(columns: &[&'static str], from: Statement) -> Statement {
+    let add = |query: Statement, (index, column): (usize, &&'static str)| {
+        query.push(if index > 0 { " || '\u{1f}' || " } else { "" }).push(column)
+    };
+    let query = columns.iter().enumerate().fold(Statement::new("SELECT "), add);
+    query.push(" AS item FROM ").append(from)
 }
 
 /// A query, whose one column is called `item`, as one that finds all items in one text. The rows stay in its
@@ -99,15 +117,36 @@ where
     }
 }
 
+impl Connection {
+    /// What some queries find, each of which selects one column of the name `item`.
+    pub(super) async fn bundled(&mut self, queries: Vec<Statement>) -> Result<IntoIter<Items>, Error> {
+        let statement = Statement::new("SELECT ").columns(queries.into_iter().map(gathered));
+        let Texts::<0>(texts) = self.fetch_one(statement).await?;
+        Ok(texts.into_iter().map(Items::from).collect::<Vec<_>>().into_iter())
+    }
+}
+
 impl Read {
     /// What some queries find, each of which selects one column of the name `item`.
     pub(super) async fn bundled<const N: usize>(
         &mut self,
         queries: [Statement; N],
     ) -> Result<[Items; N], Error> {
-        let statement = Statement::new("SELECT ").columns(queries.map(gathered));
-        let Texts::<0>(texts) = self.connection.fetch_one(statement).await?;
-        let items: Vec<Items> = texts.into_iter().map(Items::from).collect();
+        let items: Vec<Items> = self.connection.bundled(queries.into()).await?.collect();
         items.try_into().map_err(|_other| damaged())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_come_in_as_many_pieces_as_they_have_fields() {
+        let items = Items("a\u{1f}\u{1f}{}\u{1e}b\u{1f}1\u{1f}".to_owned());
+        let fields: Vec<[&str; 3]> = items.fields().collect::<Result<_, _>>().unwrap();
+        assert_eq!(fields, [["a", "", "{}"], ["b", "1", ""]]);
+        assert!(items.fields::<2>().next().unwrap().is_err(), "a field too many is no part of the last one");
+        assert_eq!(Items(String::new()).fields::<1>().count(), 0);
     }
 }

@@ -29,7 +29,6 @@ mod memory;
 mod movements;
 mod needs;
 mod outbox;
-mod packed;
 mod pending;
 mod read;
 mod record;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
 
+use super::bundle::{Items, damaged, items_of};
 use super::error::Error;
 use super::memory::Parties;
-use super::packed::{List, Lists};
 use super::statement::{Cell, Statement};
 use super::table::{Filed, Presence, Table, table};
 use super::transitions::{STEPS, StepOf};
@@ -43,8 +43,8 @@ impl Write {
             if unknown.is_empty() {
                 return Ok(());
             }
-            let mut lists = unknown.lists().read(self.connection()).await?;
-            let mut next = || lists.next().ok_or_else(|| Error::Unfit("a list did not come".to_owned()));
+            let mut lists = self.connection().bundled(unknown.queries()).await?;
+            let mut next = || lists.next().ok_or_else(damaged);
             for (kind, ids) in &unknown.things {
                 self.know_things(*kind, ids, &next()?)?;
             }
@@ -75,11 +75,11 @@ impl Write {
         }
     }
 
-    fn know_things(&mut self, kind: Kind, ids: &[&str], list: &List) -> Result<(), Error> {
+    fn know_things(&mut self, kind: Kind, ids: &[&str], list: &Items) -> Result<(), Error> {
         for id in ids {
             self.memory.remember(ThingRef::new(kind, *id), Presence::Absent);
         }
-        for item in list.items() {
+        for item in list.fields() {
             let [id, since, document] = item?;
             let presence = match since {
                 "" => Presence::Retired,
@@ -90,8 +90,8 @@ impl Write {
         Ok(())
     }
 
-    async fn know_timelines(&mut self, cases: &[&str], list: &List) -> Result<(), Error> {
-        let rows = list.items().map(|item| StepOf::read(item?)).collect::<Result<Vec<_>, _>>()?;
+    async fn know_timelines(&mut self, cases: &[&str], list: &Items) -> Result<(), Error> {
+        let rows = list.fields().map(|item| StepOf::read(item?)).collect::<Result<Vec<_>, _>>()?;
         for case in cases {
             self.memory.timelines.insert((*case).to_owned(), Vec::new());
         }
@@ -101,11 +101,11 @@ impl Write {
         Ok(())
     }
 
-    fn know_spans(&mut self, cases: &[&str], list: &List) -> Result<(), Error> {
+    fn know_spans(&mut self, cases: &[&str], list: &Items) -> Result<(), Error> {
         for case in cases {
             self.memory.spans.insert((*case).to_owned(), Vec::new());
         }
-        for item in list.items() {
+        for item in list.fields() {
             let [case, from, to, stage] = item?;
             let to = Some(to.to_owned()).filter(|to| !to.is_empty());
             let spans = self.memory.spans.entry(case.to_owned()).or_default();
@@ -114,12 +114,12 @@ impl Write {
         Ok(())
     }
 
-    fn know_reports(&mut self, parties: &List, reports: &List) -> Result<(), Error> {
-        for item in parties.items() {
+    fn know_reports(&mut self, parties: &Items, reports: &Items) -> Result<(), Error> {
+        for item in parties.fields() {
             self.memory.reports.insert(owned(item?), Vec::new());
         }
         let mut found: Vec<(Parties, Filed)> = Vec::new();
-        for item in reports.items() {
+        for item in reports.fields() {
             let [company, chip, authority, id, since, document] = item?;
             found.push((owned([company, chip, authority]), filed(id, since, document)?));
         }
@@ -133,8 +133,8 @@ impl Write {
     }
 
     /// Takes note of the keys that no reply is kept for; those few that come again are looked up one by one.
-    async fn know_replies(&mut self, keys: &[&(String, String)], list: &List) -> Result<(), Error> {
-        let used = list.items().collect::<Result<HashSet<[&str; 2]>, Error>>()?;
+    async fn know_replies(&mut self, keys: &[&(String, String)], list: &Items) -> Result<(), Error> {
+        let used = list.fields().collect::<Result<HashSet<[&str; 2]>, Error>>()?;
         for (actor, key) in keys {
             if used.contains(&[actor.as_str(), key.as_str()]) {
                 self.kept_reply(actor, key).await?;
@@ -158,44 +158,47 @@ impl Unknown<'_> {
         lengths.max().unwrap_or_default().next_power_of_two()
     }
 
-    fn lists(&self) -> Lists {
-        let (length, mut lists) = (self.length(), Lists::default());
+    fn queries(&self) -> Vec<Statement> {
+        let (length, mut queries) = (self.length(), Vec::new());
         for (kind, ids) in &self.things {
             let Table { name, identity, .. } = *table(*kind);
             let from = Statement::new("").push(identity).push(" i LEFT JOIN ").push(name);
             let from = from.push(" t ON t.id = i.id AND t.until IS NULL WHERE i.id IN (");
             let columns = ["i.id", "COALESCE(CAST(t.since AS TEXT), '')", "COALESCE(t.document, '')"];
-            lists.add(&columns, padded(from, ids, length));
+            queries.push(items_of(&columns, padded(from, ids, length)));
         }
         if !self.cases.is_empty() {
-            self.add_cases(length, &mut lists);
+            self.add_cases(length, &mut queries);
         }
         if !self.replies.is_empty() {
             let rows = (0..length).filter_map(|index| self.replies.get(index).or(self.replies.last()));
             let rows = rows.map(|(actor, key)| vec![actor.as_str().into(), key.as_str().into()]);
             let keys: Vec<Vec<Cell>> = rows.collect();
             let from = Statement::new("").bind_keys(&keys).push(" JOIN reply t ON t.status > 0");
-            lists.add(&["t.actor", "t.idempotency_key"], from.matching(&["actor", "idempotency_key"]));
+            queries.push(items_of(
+                &["t.actor", "t.idempotency_key"],
+                from.matching(&["actor", "idempotency_key"]),
+            ));
         }
-        lists
+        queries
     }
 
-    fn add_cases(&self, length: usize, lists: &mut Lists) {
+    fn add_cases(&self, length: usize, queries: &mut Vec<Statement>) {
         let from = Statement::new(STEPS.from).push("t.until IS NULL AND t.approval IN (");
-        lists.add(&STEPS.columns, padded(from, &self.cases, length));
+        queries.push(items_of(&STEPS.columns, padded(from, &self.cases, length)));
         let columns = ["t.approval", "t.valid_from", "COALESCE(t.valid_to, '')", "t.stage"];
         let from = Statement::new("stage_span t WHERE t.until IS NULL AND t.approval IN (");
-        lists.add(&columns, padded(from, &self.cases, length));
+        queries.push(items_of(&columns, padded(from, &self.cases, length)));
         let columns = ["a.company", "a.chip", "a.authority"];
         let from = Statement::new("approval a WHERE a.until IS NULL AND a.id IN (");
-        lists.add(&columns, padded(from, &self.cases, length));
+        queries.push(items_of(&columns, padded(from, &self.cases, length)));
         let columns = ["a.company", "a.chip", "a.authority", "r.id", "CAST(r.since AS TEXT)", "r.document"];
         let from = Statement::new(
             "approval a JOIN report r ON r.company = a.company AND r.chip = a.chip AND r.authority = a.authority
                  AND r.until IS NULL AND r.status = 'open' AND r.stage IS NOT NULL
              WHERE a.until IS NULL AND a.id IN (",
         );
-        lists.add(&columns, padded(from, &self.cases, length));
+        queries.push(items_of(&columns, padded(from, &self.cases, length)));
     }
 }
 

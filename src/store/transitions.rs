@@ -1,7 +1,7 @@
 //! Transitions in their table.
 
+use super::bundle::{Items, items_of};
 use super::error::Error;
-use super::packed::{List, Lists};
 use super::read::Read;
 use super::statement::Statement;
 use super::table::{At, Cells, Filed, Stored, Table, Version, holds};
@@ -146,10 +146,9 @@ impl Write {
             // What this command has flushed is no part of the last revision, and what it has closed still is.
             let at = At { revision: self.head.revision, newest: false };
             let from = Statement::new(STEPS.from).push("t.approval = ").bind(case).push(" AND ");
-            let mut lists = Lists::default();
-            lists.add(&STEPS.columns, holds(from, "t", at));
-            let list = lists.read(self.connection()).await?.next();
-            let rows = list.iter().flat_map(List::items).map(|item| StepOf::read(item?));
+            let query = items_of(&STEPS.columns, holds(from, "t", at));
+            let lists = self.connection().bundled(vec![query]).await?;
+            let rows = lists.as_slice().iter().flat_map(Items::fields).map(|item| StepOf::read(item?));
             let rows = rows.collect::<Result<Vec<_>, _>>()?;
             let steps = self.in_order(rows).await?.into_iter().map(|row| row.step).collect();
             self.memory.timelines.insert(case.to_owned(), steps);
