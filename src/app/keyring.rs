@@ -32,11 +32,11 @@ impl Keyring {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key with an id, if it was looked up a moment ago.
-    pub(super) fn recall(&self, id: &str) -> Option<Found> {
+    /// The key with an id, if it was looked up a moment ago, seen from `now`.
+    pub(super) fn recall(&self, id: &str, now: Instant) -> Option<Found> {
         let rings = self.rings();
         let (found, at) = rings.remembered.get(id)?;
-        (at.elapsed() < REMEMBERED).then(|| found.clone())
+        (now.saturating_duration_since(*at) < REMEMBERED).then(|| found.clone())
     }
 
     /// Remembers a key that was looked up, beginning at `asked`.
@@ -87,21 +87,23 @@ mod tests {
     #[test]
     fn a_key_is_remembered_for_a_moment() {
         let keyring = Keyring::default();
-        assert_eq!(keyring.recall("key-1"), None);
-        keyring.remember(&found(), Instant::now());
-        assert_eq!(keyring.recall("key-1"), Some(found()));
-        let long_ago = Instant::now().checked_sub(REMEMBERED).unwrap();
-        keyring.remember(&found(), long_ago);
-        assert_eq!(keyring.recall("key-1"), None);
+        let now = Instant::now();
+        assert_eq!(keyring.recall("key-1", now), None);
+        keyring.remember(&found(), now);
+        assert_eq!(keyring.recall("key-1", now), Some(found()));
+        let just = REMEMBERED.saturating_sub(Duration::from_nanos(1));
+        assert_eq!(keyring.recall("key-1", now + just), Some(found()));
+        assert_eq!(keyring.recall("key-1", now + REMEMBERED), None);
     }
 
     #[test]
     fn a_key_that_is_distrusted_is_forgotten_even_by_look_ups_under_way() {
         let keyring = Keyring::default();
-        keyring.remember(&found(), Instant::now());
+        let now = Instant::now();
+        keyring.remember(&found(), now);
         keyring.distrust(&found().0.id);
-        assert_eq!(keyring.recall("key-1"), None);
-        keyring.remember(&found(), Instant::now());
-        assert_eq!(keyring.recall("key-1"), None);
+        assert_eq!(keyring.recall("key-1", now), None);
+        keyring.remember(&found(), now);
+        assert_eq!(keyring.recall("key-1", now), None);
     }
 }

@@ -152,7 +152,7 @@ fn digest(secret: &str) -> SecretDigest {
 ///
 /// [`store::Error`] if the register cannot be read.
 pub async fn holder(register: &Register, secret: &str) -> Result<Option<Arc<Key>>, store::Error> {
-    if let Some(key) = recalled(register, secret) {
+    if let Some(key) = recalled(register, secret, Instant::now(), register.now()) {
         return Ok(Some(key));
     }
     let Some(id) = named(secret) else { return Ok(None) };
@@ -160,11 +160,12 @@ pub async fn holder(register: &Register, secret: &str) -> Result<Option<Arc<Key>
     Ok(found.map(|(key, _)| key).filter(|key| key.works_at(register.now())))
 }
 
-/// The key that a secret opens, if it was looked up a moment ago and still works.
+/// The key that a secret opens, if it was looked up a moment ago and still works: both clocks are read by
+/// whoever asks, which may need them for more than this.
 #[must_use]
-pub fn recalled(register: &Register, secret: &str) -> Option<Arc<Key>> {
-    let (key, kept) = register.keyring().recall(named(secret)?)?;
-    (fits(&kept, secret) && key.works_at(register.now())).then_some(key)
+pub fn recalled(register: &Register, secret: &str, at: Instant, now: Moment) -> Option<Arc<Key>> {
+    let (key, kept) = register.keyring().recall(named(secret)?, at)?;
+    (fits(&kept, secret) && key.works_at(now)).then_some(key)
 }
 
 /// The id of the key that a secret names.

@@ -20,6 +20,7 @@ use super::door::Coding;
 use super::observe::{Tally, last_touch};
 use super::problem::{Code, Problem};
 use super::workflows::wants_diagram;
+use crate::domain::time::Moment;
 
 /// How many answers are made at once at most, those for the same request one after the other.
 const TURNS: usize = 256;
@@ -297,8 +298,13 @@ pub(crate) async fn compressed(mut response: Response) -> Response {
 impl App {
     /// The newest revision, if nothing is overdue that would change answers without making another.
     pub(crate) fn lasting(&self) -> Option<i64> {
+        self.lasting_at(self.register.now())
+    }
+
+    /// The newest revision, if nothing is overdue at a moment.
+    pub(crate) fn lasting_at(&self, now: Moment) -> Option<i64> {
         let newest = self.register.store().newest();
-        let overdue = newest.due_at.is_some_and(|due| due <= self.register.now());
+        let overdue = newest.due_at.is_some_and(|due| due <= now);
         (!overdue).then_some(newest.revision)
     }
 }

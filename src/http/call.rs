@@ -1,6 +1,7 @@
 //! A call: everything a request says, checked against the operation it is for.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -18,6 +19,7 @@ use crate::app;
 use crate::domain::actor::{Actor, Key};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::Name;
+use crate::domain::time::Moment;
 use crate::wire::json::{Unreadable, parse};
 
 /// The id of a request, made or taken over by the outermost layer.
@@ -205,23 +207,23 @@ impl App {
         let unknown = || Problem::new(Code::Unauthenticated, "the key is unknown, expired or revoked");
         let held = app::keys::holder(&self.register, secret(value).ok_or_else(unknown)?).await;
         let key = held.map_err(|error| store_problem(&error))?.ok_or_else(unknown)?;
-        self.note_use(&key);
+        self.note_use(&key, self.register.now());
         Ok(key)
     }
 
     /// Whether somebody may read who is known without a look-up.
-    pub(crate) fn knows_reader(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn knows_reader(&self, headers: &HeaderMap, at: Instant, now: Moment) -> bool {
         let mut given = headers.get_all(header::AUTHORIZATION).iter();
         match (given.next(), given.next()) {
             (None, _) => self.options.public_read,
             (Some(_), Some(_)) => false,
             (Some(value), None) => {
-                let key =
-                    secret(value.as_bytes()).and_then(|secret| app::keys::recalled(&self.register, secret));
-                key.is_some_and(|key| {
-                    self.note_use(&key);
-                    true
-                })
+                let recalled = |secret| app::keys::recalled(&self.register, secret, at, now);
+                let key = secret(value.as_bytes()).and_then(recalled);
+                if let Some(key) = &key {
+                    self.note_use(key, now);
+                }
+                key.is_some()
             }
         }
     }

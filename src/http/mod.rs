@@ -145,13 +145,15 @@ pub(crate) struct Held {
 
 impl App {
     /// Notes that a key was used, now and then, without making the request wait for it.
-    pub(crate) fn note_use(&self, key: &Key) {
-        let now = self.register.now();
+    pub(crate) fn note_use(&self, key: &Key, now: Moment) {
         let recent =
             |moment: Option<Moment>| moment.is_some_and(|moment| now < moment.plus_seconds(NOTE_USE_EVERY));
+        if recent(key.last_used_at) {
+            return;
+        }
         {
             let Ok(mut noted) = self.noted.lock() else { return };
-            if recent(key.last_used_at) || recent(noted.get(&key.id).copied()) {
+            if recent(noted.get(&key.id).copied()) {
                 return;
             }
             noted.insert(key.id.clone(), now);

@@ -25,6 +25,7 @@ use super::conditional::set;
 use super::problem::{Code, Problem};
 use crate::app::Register;
 use crate::domain::text::Name;
+use crate::domain::time::Moment;
 
 /// The field that says under which id a request is in the log.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -145,7 +146,7 @@ impl Tally {
 /// The outermost layer but for the connection: gives the request its id, and the answer its last touch.
 pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = request_id(&app, request.headers());
+    let id = request_id(request.headers(), app.register.now());
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
@@ -170,10 +171,10 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
 }
 
 /// The id that came with the request if it is a decent one, else one of our own.
-pub(crate) fn request_id(app: &App, fields: &HeaderMap) -> Name {
+pub(crate) fn request_id(fields: &HeaderMap, now: Moment) -> Name {
     let given = fields.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let decent = given.filter(|text| text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_graphic()));
-    let own = || crate::app::fresh_id(app.register.now());
+    let own = || crate::app::fresh_id(now);
     decent.and_then(|text| Name::try_from(text).ok()).unwrap_or_else(own)
 }
 
