@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::future::poll_fn;
+use std::future::{Ready, poll_fn, ready};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use futures_util::future::Either;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
@@ -49,11 +50,11 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    fn protocol(&self) -> Builder {
+    fn protocol() -> Builder {
         let mut protocol = Builder::new();
+        // Its own deadline for heads sets a timer for each; the line has one that does not.
         protocol
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.head)
+            .header_read_timeout(None)
             .max_header_size(MOST_FIELD_BYTES + MOST_URI_BYTES)
             .max_buf_size(BUFFER);
         protocol
@@ -64,13 +65,10 @@ impl Host {
         // Answers are written whole; waiting for more to send would only delay them.
         drop(stream.set_nodelay(true));
         let talk = Arc::new(Talk::default());
-        let line = TokioIo::new(Line::new(stream, Arc::clone(&talk), self.limits.reply));
+        let line = TokioIo::new(Line::new(stream, Arc::clone(&talk), &self.limits));
         let routes = TowerToHyperService::new(self.router.clone());
-        let talking = Arc::clone(&talk);
-        let service = service_fn(|request: Request<Incoming>| {
-            Box::pin(answer(&self.app, &routes, request, (peer, Arc::clone(&talking))))
-        });
-        let mut connection = self.protocol().serve_connection(line, service);
+        let service = service_fn(|request| self.answer(request, peer, &talk, &routes));
+        let mut connection = Self::protocol().serve_connection(line, service);
         let ended = tokio::select! {
             ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
             () = self.stopping.begun() => {
@@ -86,6 +84,35 @@ impl Host {
         connection.into_parts().io.into_inner().close(last).await;
     }
 
+    /// Answers a request: at once if the answer is kept, else by the routes.
+    fn answer<'a>(
+        &'a self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        talk: &Arc<Talk>,
+        routes: &'a TowerToHyperService<Router>,
+    ) -> Answering<'a> {
+        talk.begin();
+        let talk = Arc::clone(talk);
+        // Of two lengths the protocol believes the chunks, and drops the other: somebody on the way may have
+        // believed that one, so nothing that follows is read as a request (RFC 9112, section 6.3).
+        let ambiguous = request.headers().contains_key(header::TRANSFER_ENCODING);
+        let handed = move |mut response: Response<Body>| {
+            if ambiguous {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            response.map(|body| Handed { body, talk })
+        };
+        if let Some(kept) = door::answer(&self.app, &request, peer) {
+            return Either::Left(ready(Ok(handed(kept))));
+        }
+        Either::Right(Box::pin(async move {
+            let mut request = request;
+            request.extensions_mut().insert(Peer(peer));
+            routes.call(request).await.map(handed)
+        }))
+    }
+
     /// Waits, once the service stops, until the client is not being answered or the time is up.
     async fn waited_enough(&self, talk: &Talk) {
         let bound = Instant::now() + self.limits.stop;
@@ -98,28 +125,11 @@ impl Host {
     }
 }
 
-/// Answers a request, and notes when the answer has been handed over.
-async fn answer(
-    app: &App,
-    routes: &TowerToHyperService<Router>,
-    mut request: Request<Incoming>,
-    (peer, talk): (IpAddr, Arc<Talk>),
-) -> Result<Response<Handed>, Infallible> {
-    talk.begin();
-    // Of two lengths the protocol believes the chunks, and drops the other: somebody on the way may have
-    // believed that one, so nothing that follows is read as a request (RFC 9112, section 6.3).
-    let ambiguous = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let mut response = if let Some(kept) = door::answer(app, &request, peer) {
-        kept
-    } else {
-        request.extensions_mut().insert(Peer(peer));
-        routes.call(request).await?
-    };
-    if ambiguous {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    Ok(response.map(|body| Handed { body, talk }))
-}
+/// An answer, at once or after a while.
+type Answering<'a> = Either<
+    Ready<Result<Response<Handed>, Infallible>>,
+    Pin<Box<dyn Future<Output = Result<Response<Handed>, Infallible>> + Send + 'a>>,
+>;
 
 /// A body that tells when it has been handed over.
 struct Handed {
@@ -155,7 +165,7 @@ impl Drop for Handed {
 
 /// What a client is told that broke the rules or took too long; nothing if it has gone or said nothing.
 fn refusal(error: &hyper::Error, talk: &Talk) -> Option<Problem> {
-    if error.is_timeout() {
+    if talk.late() {
         let late = || Problem::new(Code::RequestTimeout, "the head of the request did not arrive in time");
         return talk.heard().then(late);
     }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+
+use super::limits::Limits;
 
 /// The least a client must take of an answer within a deadline, in bytes: else it is given up.
 const LEAST: usize = 16 * 1024;
@@ -27,9 +29,11 @@ pub(crate) struct Talk {
     handed_over: AtomicBool,
     /// Whether the client has yet to take something.
     owed: AtomicBool,
-    /// Whether anything came since the last answer, and whether it had a first line.
+    /// Whether anything came since the last answer, whether it had a first line, and whether its head took
+    /// too long.
     heard: AtomicBool,
     heard_line: AtomicBool,
+    late: AtomicBool,
     /// The status with which the protocol itself would refuse what came.
     refused: AtomicU16,
 }
@@ -46,23 +50,35 @@ impl Talk {
         self.handed_over.store(true, Ordering::Release);
     }
 
-    /// Everything that was handed over has been sent.
-    fn sent(&self) {
-        if self.handed_over.swap(false, Ordering::AcqRel) {
+    /// Everything that was handed over has been sent; whether that was the end of an answer.
+    fn sent(&self) -> bool {
+        let ended = self.handed_over.load(Ordering::Acquire);
+        if ended {
+            self.handed_over.store(false, Ordering::Release);
             self.heard.store(false, Ordering::Release);
             self.heard_line.store(false, Ordering::Release);
             self.answering.store(false, Ordering::Release);
         }
+        ended
+    }
+
+    fn answering(&self) -> bool {
+        self.answering.load(Ordering::Acquire)
     }
 
     /// Whether a request is being answered, or part of an answer has yet to be taken.
     pub(crate) fn busy(&self) -> bool {
-        self.answering.load(Ordering::Acquire) || self.owed.load(Ordering::Acquire)
+        self.answering() || self.owed.load(Ordering::Acquire)
     }
 
     /// Whether part of a request has come.
     pub(crate) fn heard(&self) -> bool {
         !self.busy() && self.heard.load(Ordering::Acquire)
+    }
+
+    /// Whether the head of a request took too long.
+    pub(crate) fn late(&self) -> bool {
+        self.late.load(Ordering::Acquire)
     }
 
     /// The status with which the protocol refused what came, if it did.
@@ -75,7 +91,7 @@ impl Talk {
     }
 
     fn listen(&self, bytes: &[u8]) {
-        if bytes.is_empty() || self.answering.load(Ordering::Acquire) {
+        if bytes.is_empty() || self.answering() {
             return;
         }
         self.heard.store(true, Ordering::Release);
@@ -87,7 +103,7 @@ impl Talk {
     /// Keeps back the empty answer with which the protocol refuses what is no request, and notes its
     /// status: it is answered with a problem instead. While nothing is being answered nobody else writes.
     fn keeps_back(&self, bytes: &[u8]) -> bool {
-        if self.answering.load(Ordering::Acquire) {
+        if self.answering() {
             return false;
         }
         let status =
@@ -102,16 +118,24 @@ impl Talk {
 pub(crate) struct Line {
     stream: TcpStream,
     talk: Arc<Talk>,
-    deadline: Duration,
+    /// How long the head of its next request may take, and how long it may take next to nothing of an answer.
+    head: Duration,
+    reply: Duration,
+    /// When the head of the next request must have come. What runs is set again only once it has run out:
+    /// most heads come long before, and a timer for each would cost more than most answers.
+    head_by: Instant,
+    running: Option<Pin<Box<Sleep>>>,
     /// Runs while the client takes less than it is given.
     patience: Option<Pin<Box<Sleep>>>,
     taken: usize,
 }
 
 impl Line {
-    /// A line whose client is given up if it takes next to nothing of an answer within the deadline.
-    pub(crate) fn new(stream: TcpStream, talk: Arc<Talk>, deadline: Duration) -> Self {
-        Self { stream, talk, deadline, patience: None, taken: 0 }
+    /// A line whose client is given up once it is waited for too long.
+    pub(crate) fn new(stream: TcpStream, talk: Arc<Talk>, limits: &Limits) -> Self {
+        let Limits { head, reply, .. } = *limits;
+        let head_by = Instant::now() + head;
+        Self { stream, talk, head, reply, head_by, running: None, patience: None, taken: 0 }
     }
 
     /// Says a last word, and closes in such a way that it arrives: closing with something unread would
@@ -158,12 +182,28 @@ impl Line {
         outcome
     }
 
+    /// Whether the head of a request is waited for, and has taken too long.
+    fn wait_for_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.talk.answering() {
+            return Poll::Pending;
+        }
+        let running = self.running.get_or_insert_with(|| Box::pin(sleep_until(self.head_by)));
+        loop {
+            ready!(running.as_mut().poll(cx));
+            if self.head_by <= Instant::now() {
+                self.talk.late.store(true, Ordering::Release);
+                return Poll::Ready(io::Error::new(ErrorKind::TimedOut, "the client does not ask"));
+            }
+            running.as_mut().reset(self.head_by);
+        }
+    }
+
     /// Runs out of patience if the client took too little for too long.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.patience.is_none() {
             self.taken = 0;
         }
-        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(self.deadline)));
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(self.reply)));
         loop {
             ready!(patience.as_mut().poll(cx));
             if self.taken < LEAST {
@@ -173,7 +213,7 @@ impl Line {
                 ));
             }
             self.taken = 0;
-            patience.as_mut().reset(Instant::now() + self.deadline);
+            patience.as_mut().reset(Instant::now() + self.reply);
         }
     }
 }
@@ -182,7 +222,9 @@ impl AsyncRead for Line {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let line = self.get_mut();
         let before = into.filled().len();
-        ready!(Pin::new(&mut line.stream).poll_read(cx, into))?;
+        if Pin::new(&mut line.stream).poll_read(cx, into)?.is_pending() {
+            return line.wait_for_head(cx).map(Err);
+        }
         line.talk.listen(into.filled().get(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
@@ -203,6 +245,10 @@ impl AsyncWrite for Line {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // What is one piece costs less as one.
+        if let [piece] = pieces {
+            return self.poll_write(cx, piece);
+        }
         let line = self.get_mut();
         let offered = pieces.iter().map(|piece| piece.len()).sum();
         if pieces.first().is_some_and(|first| line.talk.keeps_back(first)) {
@@ -218,7 +264,13 @@ impl AsyncWrite for Line {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let line = self.get_mut();
-        line.talk.sent();
+        if line.talk.sent() {
+            line.head_by = Instant::now() + line.head;
+            // The protocol may not ask for more before more comes.
+            if let Poll::Ready(late) = line.wait_for_head(cx) {
+                return Poll::Ready(Err(late));
+            }
+        }
         Pin::new(&mut line.stream).poll_flush(cx)
     }
 

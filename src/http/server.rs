@@ -94,6 +94,6 @@ async fn accept(listener: &tokio::net::TcpListener, host: &Arc<Host>, places: &A
 async fn turn_away(host: &Host, stream: TcpStream, peer: SocketAddr) {
     tracing::debug!(%peer, "no room for a connection");
     let problem = Problem::new(Code::Overloaded, "as many connections are open as the service takes");
-    let line = Line::new(stream, Arc::new(Talk::default()), host.limits.reply);
+    let line = Line::new(stream, Arc::new(Talk::default()), &host.limits);
     line.close(Some(last_word(&problem, &(host.request_id)()))).await;
 }

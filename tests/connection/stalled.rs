@@ -1,10 +1,10 @@
 //! Clients that do not go on, and clients that there is no room for.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use greenlight::domain::condition::Condition;
 use greenlight::http::Limits;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::line::{Answer, Client, exchange};
 use crate::service::{Service, brisk, on_sqlite};
@@ -38,6 +38,34 @@ fn who_does_not_go_on_is_let_go_in_time() {
                 }
             }
         }
+    });
+}
+
+#[test]
+fn the_time_for_a_head_begins_again_with_each_answer_and_with_nothing_else() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, brisk()).await;
+        let request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+        let mut client = Client::saying(service.address, request).await;
+        assert_eq!(client.answer().await.status, 200);
+        // Longer than a head may take, though not from one answer to the next.
+        for _ in 0..6 {
+            tokio::time::sleep(brisk().head / 2).await;
+            client.say(request).await;
+            assert_eq!(client.answer().await.status, 200);
+        }
+        let began = Instant::now();
+        for byte in request.bytes() {
+            // It is told before it has said all.
+            if client.stream.write_all(&[byte]).await.is_err() || began.elapsed() > brisk().head * 2 {
+                break;
+            }
+            tokio::time::sleep(brisk().head / 20).await;
+        }
+        let answer = Answer::of(&client.rest().await.0);
+        assert_eq!((answer.status, answer.problem().as_str()), (408, "request_timeout"));
+        let took = began.elapsed();
+        assert!(took > brisk().head * 9 / 10 && took < brisk().head * 5, "it took {took:?}");
     });
 }
 
