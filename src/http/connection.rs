@@ -1,11 +1,10 @@
 //! One connection: HTTP/1.1 as far as it is that, and a problem in place of what is none.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::{Ready, poll_fn, ready};
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,6 +26,7 @@ use super::door;
 use super::limits::{Limits, MOST_FIELD_BYTES, MOST_URI_BYTES};
 use super::line::{Line, Talk};
 use super::problem::{Code, Problem};
+use super::pushing::Pushing;
 use super::stopping::Stopping;
 
 /// The most that is kept of what a client says or is told, in bytes.
@@ -65,23 +65,45 @@ impl Host {
         // Answers are written whole; waiting for more to send would only delay them.
         drop(stream.set_nodelay(true));
         let talk = Arc::new(Talk::default());
-        let line = TokioIo::new(Line::new(stream, Arc::clone(&talk), &self.limits));
+        let line = Line::new(stream, Arc::clone(&talk), &self.limits);
+        // In a place of its own, which an answer that goes on gives back: it is larger than all the rest.
+        let Some((mut line, end)) = Box::pin(self.converse(line, peer, &talk)).await else { return };
+        let last = match end {
+            End::Said(last) => last,
+            End::Pushing(pushing) => {
+                tokio::select! {
+                    // Whoever takes no more is not told so.
+                    sent = pushing.send(&mut line) => drop(sent),
+                    () = self.stopped(&talk) => return,
+                }
+                None
+            }
+        };
+        Box::pin(line.close(last)).await;
+    }
+
+    /// Speaks the protocol as long as both sides do; what is left to say, unless the service stops first.
+    async fn converse(&self, line: Line, peer: IpAddr, talk: &Arc<Talk>) -> Option<(Line, End)> {
         let routes = TowerToHyperService::new(self.router.clone());
-        let service = service_fn(|request| self.answer(request, peer, &talk, &routes));
-        let mut connection = Self::protocol().serve_connection(line, service);
+        let pushing = Mutex::new(None);
+        let service = service_fn(|request| self.answer(request, peer, talk, &routes, &pushing));
+        let mut connection = Self::protocol().serve_connection(TokioIo::new(line), service);
         let ended = tokio::select! {
             ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
             () = self.stopping.begun() => {
                 Pin::new(&mut connection).graceful_shutdown();
                 tokio::select! {
                     ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
-                    () = self.waited_enough(&talk) => return,
+                    () = self.waited_enough(talk) => return None,
                 }
             }
         };
-        let refusal = ended.err().and_then(|error| refusal(&error, &talk));
-        let last = refusal.map(|problem| last_word(&problem, &(self.request_id)()));
-        connection.into_parts().io.into_inner().close(last).await;
+        let line = connection.into_parts().io.into_inner();
+        if let Some(pushing) = pushing.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Some((line, End::Pushing(pushing)));
+        }
+        let refusal = ended.err().and_then(|error| refusal(&error, talk));
+        Some((line, End::Said(refusal.map(|problem| last_word(&problem, &(self.request_id)())))))
     }
 
     /// Answers a request: at once if the answer is kept, else by the routes.
@@ -91,6 +113,7 @@ impl Host {
         peer: IpAddr,
         talk: &Arc<Talk>,
         routes: &'a TowerToHyperService<Router>,
+        pushing: &'a Mutex<Option<Pushing>>,
     ) -> Answering<'a> {
         talk.begin();
         let talk = Arc::clone(talk);
@@ -107,10 +130,29 @@ impl Host {
             return Either::Left(ready(Ok(handed(kept))));
         }
         Either::Right(Box::pin(async move {
+            let version = request.version();
             let mut request = request;
             request.extensions_mut().insert(Peer(peer));
-            routes.call(request).await.map(handed)
+            let response = match routes.call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            match Pushing::of(response, version, || self.app.register.now()) {
+                Err(response) => Ok(handed(response)),
+                Ok(going_on) => {
+                    if let Ok(mut pushing) = pushing.lock() {
+                        *pushing = Some(going_on);
+                    }
+                    Err(Parting)
+                }
+            }
         }))
+    }
+
+    /// Waits until the service stops, and whoever is being answered has had the time there is.
+    async fn stopped(&self, talk: &Talk) {
+        self.stopping.begun().await;
+        self.waited_enough(talk).await;
     }
 
     /// Waits, once the service stops, until the client is not being answered or the time is up.
@@ -127,9 +169,20 @@ impl Host {
 
 /// An answer, at once or after a while.
 type Answering<'a> = Either<
-    Ready<Result<Response<Handed>, Infallible>>,
-    Pin<Box<dyn Future<Output = Result<Response<Handed>, Infallible>> + Send + 'a>>,
+    Ready<Result<Response<Handed>, Parting>>,
+    Pin<Box<dyn Future<Output = Result<Response<Handed>, Parting>> + Send + 'a>>,
 >;
+
+/// Leaves the protocol for an answer that goes on.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer goes on without the protocol")]
+struct Parting;
+
+/// What is left to say once the protocol has ended.
+enum End {
+    Said(Option<Vec<u8>>),
+    Pushing(Pushing),
+}
 
 /// A body that tells when it has been handed over.
 struct Handed {

@@ -198,6 +198,19 @@ impl Line {
         }
     }
 
+    /// Waits until the client hangs up or says more, which is no request any more; tells which.
+    pub(crate) fn hung_up(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut byte = [0];
+        let mut into = ReadBuf::new(&mut byte);
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut into));
+        Poll::Ready(read.is_err() || into.filled().is_empty())
+    }
+
+    /// Waits for no head any more.
+    pub(crate) fn asks_no_more(&mut self) {
+        self.running = None;
+    }
+
     /// Runs out of patience if the client took too little for too long.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.patience.is_none() {

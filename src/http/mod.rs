@@ -32,6 +32,7 @@ mod operation;
 mod page;
 mod params;
 mod problem;
+mod pushing;
 mod putting;
 mod rate;
 mod reading;

@@ -17,6 +17,7 @@ use super::conditional::set;
 use super::hub::{After, Hub};
 use super::operation::{Api, Operation};
 use super::problem::{Code, Problem};
+use super::pushing::Endless;
 use super::refusals::store_problem;
 use super::standing::Works;
 use super::stopping::Stopping;
@@ -45,7 +46,9 @@ impl Pushed {
         let Some(Self(pushed)) = response.extensions_mut().remove() else { return };
         response.headers_mut().remove(header::CONTENT_LENGTH);
         let body = pushed.lock().ok().and_then(|mut pushed| pushed.take()).filter(|_| asked_for);
-        *response.body_mut() = body.unwrap_or_default();
+        let Some(body) = body else { return };
+        *response.body_mut() = body;
+        response.extensions_mut().insert(Endless);
     }
 }
 

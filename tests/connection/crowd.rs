@@ -12,8 +12,10 @@ use greenlight::clock::Clock;
 
 /// How many files this process opens at most.
 const FILES: u64 = 12_000;
-/// The most memory a subscriber may take of the service, in bytes. Two buffers of the protocol take 16 KiB.
-const MOST: u64 = 24 * 1024;
+/// How many open their streams at once.
+const AT_ONCE: u64 = 100;
+/// The most memory a subscriber may take of the service, in bytes: not even one buffer of the protocol.
+const MOST: u64 = 8 * 1024;
 
 fn crowd(size: u64, patience: Duration) {
     rlimit::increase_nofile_limit(FILES).unwrap();
@@ -23,12 +25,14 @@ fn crowd(size: u64, patience: Duration) {
         let service = program::Service::start(&database, &["--public-read"]);
         let address = service.host.parse().unwrap();
         let first = newest(&register).await;
-        let mut streams = vec![Stream::open(address, "", "").await];
+        let more = || join_all((0..AT_ONCE).map(|_| Stream::open(address, "", "")));
+        // What it takes to let so many in at once is there from then on, and is no subscriber's.
+        let mut streams = more().await;
         let before = service.resident();
         while (streams.len() as u64) < size {
-            streams.extend(join_all((0..100).map(|_| Stream::open(address, "", ""))).await);
+            streams.extend(more().await);
         }
-        let each = (service.resident() - before) / size;
+        let each = service.resident().saturating_sub(before) / (size - AT_ONCE);
         put(&register, company("a")).await.unwrap();
         let began = Instant::now();
         let told = join_all(streams.iter_mut().map(Stream::event)).await;

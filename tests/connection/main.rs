@@ -17,6 +17,7 @@ mod following;
 mod heads;
 mod hostile;
 mod line;
+mod pushed;
 mod rates;
 mod service;
 mod stalled;
