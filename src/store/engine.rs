@@ -100,7 +100,8 @@ impl Engine {
             .test_before_acquire(false)
             .connect_lazy_with(writer.clone().read_only(true).create_if_missing(false));
         // A file that has gone is not made again, empty, behind the back of those who read it.
-        let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false).pragma("cache_size", CACHED);
+        let writer =
+            writer.busy_timeout(Duration::ZERO).create_if_missing(false).pragma("cache_size", CACHED);
         Ok(Self::Sqlite { readers, writer, log: Log::of(path) })
     }
 

@@ -12,10 +12,10 @@ use super::Store;
 use super::bundle::{FIELD, Items, damaged, gathered};
 use super::error::Error;
 use super::head::Head;
+use super::head::Newest;
 use super::list::{Listing, Position, Query, SortKey, narrowed, ordered};
 use super::statement::Statement;
 use super::table::{At, Filed, Stored, holds};
-use super::writer::Newest;
 
 /// A page of a list as a glance shows it: its documents in one text, and where it ends.
 #[derive(Clone, Debug)]

@@ -84,6 +84,31 @@ pub(super) fn epoch() -> Result<String, Error> {
     Ok(hexadecimal(&bytes))
 }
 
+/// What this process knows of the newest revision, without asking the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// Its number.
+    pub revision: i64,
+    /// The next date that changes something by passing.
+    pub due_at: Option<Moment>,
+}
+
+impl Newest {
+    pub(super) fn of(head: &Head) -> Self {
+        Self { revision: head.revision, due_at: head.due_at }
+    }
+
+    /// Takes over what is newer, and tells whether anything was. At one revision the date only moves on.
+    pub(super) fn learn(&mut self, other: Self) -> bool {
+        let date = |due_at: Option<Moment>| (due_at.is_none(), due_at);
+        let newer = (other.revision, date(other.due_at)) > (self.revision, date(self.due_at));
+        if newer {
+            *self = other;
+        }
+        newer
+    }
+}
+
 impl Write {
     /// Gives a copy of a register a new epoch, so that positions in the original are not mistaken for
     /// positions in the copy.

@@ -57,7 +57,7 @@ pub use ear::Ear;
 pub use engine::Address;
 pub use error::Error;
 pub use glance::Leaf;
-pub use head::Head;
+pub use head::{Head, Newest};
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
 pub use keys::SecretDigest;
 pub use labels::Found;
@@ -71,7 +71,7 @@ pub use table::{At, Filed, Presence, Stored, Table, Version};
 pub use touched::Touch;
 pub use verify::Findings;
 pub use write::{Maker, Write};
-pub use writer::{BoxFuture, Newest, Tick};
+pub use writer::{BoxFuture, Tick};
 
 use crate::clock::Clock;
 use crossing::Crossings;

@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout_at;
 
 use super::engine::Engine;
 use super::error::Error;
-use super::head::Head;
+use super::head::{Head, Newest};
 use super::memory::Memory;
 use super::needs::Needs;
 use super::statement::{Connection, Statement};
 use super::write::Write;
 use crate::clock::Clock;
-use crate::domain::time::Moment;
 
 /// A boxed future that may borrow.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -24,35 +24,14 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What is to be done, inside a write, once a date has passed that changes something.
 pub type Tick = Arc<dyn for<'w> Fn(&'w mut Write) -> BoxFuture<'w, Result<(), Error>> + Send + Sync>;
 
-/// What this process knows of the newest revision, without asking the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Newest {
-    /// Its number.
-    pub revision: i64,
-    /// The next date that changes something by passing.
-    pub due_at: Option<Moment>,
-}
-
-impl Newest {
-    pub(super) fn of(head: &Head) -> Self {
-        Self { revision: head.revision, due_at: head.due_at }
-    }
-
-    /// Takes over what is newer, and tells whether anything was. At one revision the date only moves on.
-    fn learn(&mut self, other: Self) -> bool {
-        let date = |due_at: Option<Moment>| (due_at.is_none(), due_at);
-        let newer = (other.revision, date(other.due_at)) > (self.revision, date(self.due_at));
-        if newer {
-            *self = other;
-        }
-        newer
-    }
-}
-
 /// The most commands in one commit.
 const BATCH: usize = 256;
 /// From so many commands on, the rows of one half are on their way while those of the other half run.
 const HALVED: usize = 16;
+/// From so many who ask at once on, a batch waits for those who have just been answered, as long as this part of
+/// the time that the last batch took. A page is written once for all commands of a batch that touch it.
+const CROWD: usize = 16;
+const COURTESY: u32 = 4;
 /// How many commands can wait before callers have to.
 const QUEUE: usize = 4096;
 /// How long a batch tries to get its turn among other processes.
@@ -152,6 +131,7 @@ impl Writer {
             connection: None,
             memory: None,
             busy_since: None,
+            crowd: (0, Duration::ZERO),
         };
         tokio::spawn(work.run(jobs, state));
         writer
@@ -234,6 +214,8 @@ struct Work {
     /// What is known of the register at the revision with this digest.
     memory: Option<([u8; 32], Memory)>,
     busy_since: Option<Instant>,
+    /// How many asked while the last batch was made, or had been answered by it, and how long it took.
+    crowd: (usize, Duration),
 }
 
 impl Work {
@@ -249,12 +231,30 @@ impl Work {
                     continue;
                 }
             }
+            Self::gather(self.crowd, &mut jobs, &mut queue).await;
+            let (count, begun) = (jobs.len(), Instant::now());
             self.batch(&mut jobs, &mut queue).await;
+            self.crowd = (count + queue.len(), begun.elapsed());
             self.tend().await;
             self.breathe(queue.is_empty()).await;
         }
         drop(self.connection.take());
         state.send_replace(State::Stopped);
+    }
+
+    /// Lets those join a batch who have just been answered, and ask again, if they are many.
+    async fn gather(
+        (crowd, took): (usize, Duration),
+        jobs: &mut Vec<Box<dyn Job>>,
+        queue: &mut mpsc::Receiver<Box<dyn Job>>,
+    ) {
+        let until = tokio::time::Instant::now() + took / COURTESY;
+        while crowd >= CROWD && jobs.len() < crowd.min(BATCH) {
+            let more = queue.recv_many(jobs, BATCH - jobs.len());
+            if timeout_at(until, more).await.unwrap_or_default() == 0 {
+                return;
+            }
+        }
     }
 
     /// Looks after what writes leave behind; what they wrote is safe already.
