@@ -241,11 +241,15 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> (App, Ro
         .fallback(service::no_such_path)
         .method_not_allowed_fallback(service::method_not_allowed)
         .with_state(app.clone())
-        .layer(CatchPanicLayer::custom(observe::panicked))
-        .layer(compression)
-        .layer(from_fn(observe::no_bare_errors))
-        .layer(from_fn_with_state(app.clone(), limits::guard))
-        .layer(from_fn_with_state(app.clone(), observe::observe));
+        // All of them as one, the outermost first: every route is boxed with each layer that is added by itself,
+        // and all those boxes are cloned for each request, once more on each level.
+        .layer((
+            from_fn_with_state(app.clone(), observe::observe),
+            from_fn_with_state(app.clone(), limits::guard),
+            from_fn(observe::no_bare_errors),
+            compression,
+            CatchPanicLayer::custom(observe::panicked),
+        ));
     (app, router)
 }
 
