@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
+use axum::extract::{FromRequest as _, FromRequestParts as _, RawPathParams, Request};
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
 
 use super::App;
@@ -49,20 +48,16 @@ pub(crate) struct Call {
     path_params: Vec<(String, String)>,
 }
 
-impl FromRequest<App> for Call {
-    type Rejection = Response;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
-        Self::read(request, app).await.map_err(Problem::into_response)
-    }
-}
-
 impl Call {
-    async fn read(request: Request, app: &App) -> Result<Self, Problem> {
+    /// What a request says to an operation.
+    pub(crate) async fn read(
+        request: Request,
+        app: &App,
+        operation: Arc<Operation>,
+    ) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let lost = |what: &str| Problem::new(Code::Internal, format!("the request came without its {what}"));
-        let operation = parts.extensions.get::<Arc<Operation>>().cloned().ok_or_else(|| lost("operation"))?;
-        let RequestId(request_id) = parts.extensions.get::<RequestId>().cloned().ok_or_else(|| lost("id"))?;
+        let lost = || Problem::new(Code::Internal, "the request came without its id");
+        let RequestId(request_id) = parts.extensions.get::<RequestId>().cloned().ok_or_else(lost)?;
         let actor = actor(app, operation.access, &parts.headers).await?;
         let path_params = RawPathParams::from_request_parts(&mut parts, app).await.map_err(|cause| {
             Problem::with_errors(

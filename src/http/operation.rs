@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Extension;
+use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
@@ -283,11 +283,16 @@ impl Api {
         self.operations.push(Arc::clone(&operation));
         let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
         let kept = operation.lasting == Lasting::Kept && reads(&operation);
-        let handler = move |call: Call| async move {
-            if kept { cache::kept(call, handler).await } else { handler(call).await }
+        let path = operation.path.clone();
+        // The operation rides in the handler: a layer that brings it would box the route once more.
+        let handler = move |State(app): State<App>, request: Request| {
+            let (operation, handler) = (Arc::clone(&operation), handler.clone());
+            async move {
+                let call = Call::read(request, &app, operation).await?;
+                if kept { cache::kept(call, handler).await } else { handler(call).await }
+            }
         };
-        let route = on(filter, handler).layer(Extension(Arc::clone(&operation)));
-        self.router = std::mem::take(&mut self.router).route(&operation.path, route);
+        self.router = std::mem::take(&mut self.router).route(&path, on(filter, handler));
     }
 
     /// The routes.
