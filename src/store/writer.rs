@@ -28,10 +28,12 @@ pub type Tick = Arc<dyn for<'w> Fn(&'w mut Write) -> BoxFuture<'w, Result<(), Er
 const BATCH: usize = 256;
 /// From so many commands on, the rows of one half are on their way while those of the other half run.
 const HALVED: usize = 16;
-/// From so many who ask at once on, a batch waits for those who have just been answered, as long as this part of
-/// the time that the last batch took. A page is written once for all commands of a batch that touch it.
+/// From so many who ask at once on, a batch waits for those who have just been answered, for this part of the time
+/// that the last batch took at most. A page is written once for all commands of a batch that touch it.
 const CROWD: usize = 16;
 const COURTESY: u32 = 4;
+/// And no longer than this, however long that was.
+const PATIENCE: Duration = Duration::from_millis(10);
 /// How many commands can wait before callers have to.
 const QUEUE: usize = 4096;
 /// How long a batch tries to get its turn among other processes.
@@ -248,7 +250,7 @@ impl Work {
         jobs: &mut Vec<Box<dyn Job>>,
         queue: &mut mpsc::Receiver<Box<dyn Job>>,
     ) {
-        let until = tokio::time::Instant::now() + took / COURTESY;
+        let until = tokio::time::Instant::now() + (took / COURTESY).min(PATIENCE);
         while crowd >= CROWD && jobs.len() < crowd.min(BATCH) {
             let more = queue.recv_many(jobs, BATCH - jobs.len());
             if timeout_at(until, more).await.unwrap_or_default() == 0 {
