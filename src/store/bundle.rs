@@ -58,12 +58,7 @@ impl Items {
 
     /// The documents, of a query for [`FILED`].
     pub(super) fn filed(&self) -> impl Iterator<Item = Result<Filed, Error>> {
-        let filed = |item: &str| {
-            let (id, rest) = item.split_once(FIELD)?;
-            let (since, document) = rest.split_once(FIELD)?;
-            Some(Filed { id: id.to_owned(), since: since.parse().ok()?, document: document.to_owned() })
-        };
-        self.iter().map(move |item| filed(item).ok_or_else(damaged))
+        self.fields().map(|item| filed(item?))
     }
 }
 
@@ -71,6 +66,12 @@ impl From<Option<String>> for Items {
     fn from(text: Option<String>) -> Self {
         Self(text.unwrap_or_default())
     }
+}
+
+/// A version, from its id, the revision that opened it, and its document.
+pub(super) fn filed([id, since, document]: [&str; 3]) -> Result<Filed, Error> {
+    let since = since.parse().map_err(|_cause| damaged())?;
+    Ok(Filed { id: id.to_owned(), since, document: document.to_owned() })
 }
 
 /// What a bundle does not hold together.

@@ -9,10 +9,9 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::Store;
-use super::bundle::{FIELD, Items, damaged, gathered};
+use super::bundle::{FIELD, Items, damaged, filed, gathered};
 use super::error::Error;
-use super::head::Head;
-use super::head::Newest;
+use super::head::{Head, Newest};
 use super::list::{Listing, Position, Query, SortKey, narrowed, ordered};
 use super::statement::Statement;
 use super::table::{At, Filed, Stored, holds};
@@ -84,12 +83,11 @@ impl Store {
         let statement = Statement::new("SELECT t.since || '\u{1f}' || t.document FROM ").push(T::TABLE.name);
         let statement = statement.push(" t WHERE t.id = ").bind(id).push(" AND ");
         let (head, shown) = self.glanced(holds(statement, "t", at), at).await?;
-        let filed = |shown: String| {
-            let (since, document) = shown.split_once(FIELD)?;
-            Some(Filed { id: id.to_owned(), since: since.parse().ok()?, document: document.to_owned() })
+        let version = |shown: String| {
+            let (since, document) = shown.split_once(FIELD).ok_or_else(damaged)?;
+            filed([id, since, document])
         };
-        let filed = shown.map(|shown| filed(shown).ok_or_else(damaged));
-        Ok((head, filed.transpose()?))
+        Ok((head, shown.map(version).transpose()?))
     }
 
     /// A page of a list at a revision, and the head. Where cases stand is what was on record.

@@ -17,11 +17,7 @@ impl Write {
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if its document is.
     pub async fn current<T: Stored>(&mut self, id: &str) -> Result<Presence<Version<T>>, Error> {
-        Ok(match self.standing::<T>(id).await? {
-            Presence::Present(known) => Presence::Present(known.version()?),
-            Presence::Retired => Presence::Retired,
-            Presence::Absent => Presence::Absent,
-        })
+        self.standing::<T>(id).await?.try_map(Known::version)
     }
 
     /// The same of a thing that is only looked at.
@@ -30,11 +26,7 @@ impl Write {
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if its document is.
     pub async fn seen<T: Stored>(&mut self, id: &str) -> Result<Presence<Arc<T>>, Error> {
-        Ok(match self.standing::<T>(id).await? {
-            Presence::Present(known) => Presence::Present(known.thing()?),
-            Presence::Retired => Presence::Retired,
-            Presence::Absent => Presence::Absent,
-        })
+        self.standing::<T>(id).await?.try_map(Known::thing)
     }
 
     /// What is known of a thing with the changes made so far, or else what the last revision left.

@@ -1,6 +1,6 @@
 //! Lists: filtered, sorted and paged by key, at any revision.
 
-use super::bundle::{FIELD, damaged};
+use super::bundle::filed;
 use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
@@ -260,11 +260,11 @@ struct Item<'t> {
 }
 
 impl<'t> Item<'t> {
-    fn read(text: &'t str) -> Option<Self> {
-        let fields: Vec<&str> = text.split(FIELD).collect();
-        let [id, since, sort_text, stage, stage_since, disputed, document] = *fields else { return None };
-        let filed = Filed { id: id.to_owned(), since: since.parse().ok()?, document: document.to_owned() };
-        Some(Self { filed, sort_text, stage, stage_since, disputed: disputed == "1" })
+    fn read(
+        [id, since, sort_text, stage, stage_since, disputed, document]: [&'t str; 7],
+    ) -> Result<Self, Error> {
+        let filed = filed([id, since, document])?;
+        Ok(Self { filed, sort_text, stage, stage_since, disputed: disputed == "1" })
     }
 
     fn found<T: Stored>(self) -> Result<Found, Error> {
@@ -297,8 +297,8 @@ impl Read {
         let statement = ordered(narrowed::<T>(statement, self.at, query), query);
         let statement = Statement::new(ITEM).append(statement).push(") q");
         let [items] = self.bundled([statement]).await?;
-        let items: Option<Vec<Item<'_>>> = items.iter().map(Item::read).collect();
-        let mut items = items.ok_or_else(damaged)?;
+        let items = items.fields().map(|item| Item::read(item?));
+        let mut items = items.collect::<Result<Vec<_>, _>>()?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
 
-use super::bundle::{Items, damaged, items_of};
+use super::bundle::{Items, damaged, filed, items_of};
 use super::error::Error;
 use super::memory::Parties;
 use super::statement::{Cell, Statement};
@@ -83,7 +83,7 @@ impl Write {
             let [id, since, document] = item?;
             let presence = match since {
                 "" => Presence::Retired,
-                since => Presence::Present(filed(id, since, document)?.into()),
+                since => Presence::Present(filed([id, since, document])?.into()),
             };
             self.memory.remember(ThingRef::new(kind, id), presence);
         }
@@ -121,7 +121,7 @@ impl Write {
         let mut found: Vec<(Parties, Filed)> = Vec::new();
         for item in reports.fields() {
             let [company, chip, authority, id, since, document] = item?;
-            found.push((owned([company, chip, authority]), filed(id, since, document)?));
+            found.push((owned([company, chip, authority]), filed([id, since, document])?));
         }
         found.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
         // Cases of the same company, chip and authority each bring the same reports.
@@ -211,11 +211,6 @@ fn some<K: Eq + Hash>(keys: impl IntoIterator<Item = K>) -> Vec<K> {
 fn padded(statement: Statement, keys: &[&str], length: usize) -> Statement {
     let keys = (0..length).filter_map(|index| keys.get(index).or(keys.last()));
     statement.bind_all(keys.copied()).push(")")
-}
-
-fn filed(id: &str, since: &str, document: &str) -> Result<Filed, Error> {
-    let since = since.parse().map_err(|cause| Error::Unfit(format!("`{id}` has no version: {cause}")))?;
-    Ok(Filed { id: id.to_owned(), since, document: document.to_owned() })
 }
 
 fn owned([company, chip, authority]: [&str; 3]) -> Parties {

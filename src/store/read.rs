@@ -110,11 +110,7 @@ impl Read {
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if its document is.
     pub async fn thing<T: Stored>(&mut self, id: &str) -> Result<Presence<Version<T>>, Error> {
-        Ok(match self.filed::<T>(id).await? {
-            Presence::Present(filed) => Presence::Present(filed.version()?),
-            Presence::Retired => Presence::Retired,
-            Presence::Absent => Presence::Absent,
-        })
+        self.filed::<T>(id).await?.try_map(|filed| filed.version())
     }
 
     /// Which of these things of one kind are on record.

@@ -1,6 +1,6 @@
 //! Loading what judgements need, in a number of statements that does not depend on how many pairs are asked about.
 
-use super::bundle::{self, FIELD, FILED, Items};
+use super::bundle::{FILED, Items, filed};
 use super::error::Error;
 use super::list::{Clause, Listing as _};
 use super::read::Read;
@@ -78,8 +78,8 @@ impl Read {
         for chip in things(&chips) {
             records.insert_chip(chip?);
         }
-        for case in cases.iter() {
-            records.insert_case(CaseRow::read(case).ok_or_else(bundle::damaged)?.case()?);
+        for case in cases.fields() {
+            records.insert_case(CaseRow::read(case?)?.case()?);
         }
         for approval in superseded.iter() {
             let id = ApprovalId::try_from(approval);
@@ -254,13 +254,13 @@ fn damaged(table: &str, id: &str, fault: &Fault) -> Error {
 }
 
 impl<'t> CaseRow<'t> {
-    fn read(item: &'t str) -> Option<Self> {
-        let fields: Vec<&str> = item.split(FIELD).collect();
-        let [id, since, stage, stage_since, disputed, evidence, document] = *fields else { return None };
+    fn read(
+        [id, since, stage, stage_since, disputed, evidence, document]: [&'t str; 7],
+    ) -> Result<Self, Error> {
         let given = |text: &'t str| Some(text).filter(|text| !text.is_empty());
-        let filed = Filed { id: id.to_owned(), since: since.parse().ok()?, document: document.to_owned() };
+        let filed = filed([id, since, document])?;
         let (stage_since, evidence) = (given(stage_since), given(evidence));
-        Some(Self { filed, stage, stage_since, disputed: disputed == "1", evidence })
+        Ok(Self { filed, stage, stage_since, disputed: disputed == "1", evidence })
     }
 
     fn case(&self) -> Result<CaseOn, Error> {

@@ -144,6 +144,18 @@ impl<T> Presence<T> {
             Self::Present(thing) => Presence::Present(become_(thing)),
         }
     }
+
+    /// The same presence of what something comes to.
+    pub(super) fn try_map<U>(
+        self,
+        come_to: impl FnOnce(T) -> Result<U, Error>,
+    ) -> Result<Presence<U>, Error> {
+        Ok(match self {
+            Self::Absent => Presence::Absent,
+            Self::Retired => Presence::Retired,
+            Self::Present(thing) => Presence::Present(come_to(thing)?),
+        })
+    }
 }
 
 /// A document as it is stored, with its version.
