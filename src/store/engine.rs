@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -13,12 +13,15 @@ use super::error::{Error, within};
 use super::head::{self, HeadRow};
 use super::log::{COPIED, KEPT, Log};
 use super::statement::{Connection, Statement};
+use crate::clock::Clock;
 use crate::domain::time::Moment;
 
 /// How many reads can go on at once, beside crossings.
 const READERS: u32 = 8;
 /// How long a read waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait before what was refused at once is tried again.
+const RETRY: Duration = Duration::from_millis(2);
 /// How long a server may take to let somebody in, or to do what takes it no time.
 const GREETING: Duration = Duration::from_secs(5);
 /// How many statements a connection keeps prepared: every one there is, and lists in their variety.
@@ -69,14 +72,14 @@ pub(super) enum Engine {
 
 impl Engine {
     /// Opens the register, making or migrating it as needed.
-    pub(super) async fn open(address: &Address, now: Moment) -> Result<Self, Error> {
+    pub(super) async fn open(address: &Address, clock: &Clock) -> Result<Self, Error> {
         match address {
-            Address::Sqlite(path) => Self::open_sqlite(path, now).await,
-            Address::Postgres(url) => Self::open_postgres(url, now).await,
+            Address::Sqlite(path) => Self::open_sqlite(path, clock).await,
+            Address::Postgres(url) => Self::open_postgres(url, clock.now()).await,
         }
     }
 
-    async fn open_sqlite(path: &Path, now: Moment) -> Result<Self, Error> {
+    async fn open_sqlite(path: &Path, clock: &Clock) -> Result<Self, Error> {
         // Waiting for a lock is done by the writer itself, in steps short enough to find a gap between
         // the batches of another process.
         let writer = SqliteConnectOptions::new()
@@ -89,10 +92,7 @@ impl Engine {
             .statement_cache_capacity(PREPARED)
             .pragma("journal_size_limit", KEPT)
             .pragma("wal_autocheckpoint", COPIED);
-        let mut first = writer.connect().await?;
-        check_sqlite(&mut first).await?;
-        migrate_sqlite(&mut first).await?;
-        head::begin(&mut Connection::sqlite(Box::new(first)), now).await?;
+        prepare_sqlite(&writer, clock).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS + CROSSINGS)
             .acquire_timeout(PATIENCE)
@@ -217,6 +217,25 @@ impl Engine {
             Self::Postgres { readers, .. } => readers.close().await,
         }
     }
+}
+
+/// Makes or migrates what is in the file. A file that is not there yet becomes one with a log while nobody else
+/// reads it: those who do so at the same time are refused at once, however patient their connection, and try again.
+async fn prepare_sqlite(options: &SqliteConnectOptions, clock: &Clock) -> Result<(), Error> {
+    let started = Instant::now();
+    loop {
+        match begin_sqlite(options, clock.now()).await {
+            Err(error) if error.is_busy() && started.elapsed() < PATIENCE => clock.pause(RETRY).await,
+            outcome => return outcome.map_err(Error::or_busy),
+        }
+    }
+}
+
+async fn begin_sqlite(options: &SqliteConnectOptions, now: Moment) -> Result<(), Error> {
+    let mut first = options.connect().await?;
+    check_sqlite(&mut first).await?;
+    migrate_sqlite(&mut first).await?;
+    head::begin(&mut Connection::sqlite(Box::new(first)), now).await
 }
 
 /// Brings the schema up to date. On SQLite migrations take no lock of their own, and several processes may

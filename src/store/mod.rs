@@ -97,7 +97,7 @@ impl Store {
     ///
     /// [`Error`] if the register cannot be opened, migrated, or does not keep what it is given.
     pub async fn open(address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
-        let engine = Arc::new(Engine::open(&address, clock.now()).await?);
+        let engine = Arc::new(Engine::open(&address, &clock).await?);
         let head = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?.head().clone();
         let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, Newest::of(&head));
         let crossings = Arc::new(Crossings::new(Arc::clone(&engine)));
