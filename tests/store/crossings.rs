@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, maybe_done};
 use greenlight::app::{At, Query, Register, Sort, SortKey, StoreError};
 use greenlight::clock::Clock;
 use greenlight::domain::company::Company;
@@ -100,18 +100,22 @@ async fn a_glance_sees_what_was_acknowledged_before_while_many_are_under_way(dat
 
 async fn a_glance_that_is_given_up_takes_no_other_with_it(database: Database) {
     let register = opened(&database).await;
+    let mut given_up = 0;
     for _ in 0..20 {
-        let mut first = Box::pin(version(&register, "c1"));
-        let mut same = Box::pin(version(&register, "c1"));
-        let mut other = Box::pin(version(&register, "c2"));
-        let mut last = Box::pin(version(&register, "c3"));
+        let [mut first, mut same, mut other, mut last] =
+            ["c1", "c1", "c2", "c3"].map(|id| Box::pin(maybe_done(version(&register, id))));
         for waiting in [&mut first, &mut same, &mut other, &mut last] {
+            // Once: an answer may be there already, but most are not.
             let asked = poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx))).await;
-            assert!(asked.is_pending());
+            given_up += usize::from(asked.is_pending());
         }
         drop((first, other));
-        assert_eq!((same.await, last.await), (Some(2), Some(4)));
+        same.as_mut().await;
+        last.as_mut().await;
+        let told = [same, last].map(|mut waiting| waiting.as_mut().take_output().flatten());
+        assert_eq!(told, [Some(2), Some(4)]);
     }
+    assert!(given_up > 20, "only {given_up} of 80 waited");
     assert_eq!(version(&register, "c2").await, Some(3));
 }
 
