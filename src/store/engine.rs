@@ -100,8 +100,9 @@ impl Engine {
             .test_before_acquire(false)
             .connect_lazy_with(writer.clone().read_only(true).create_if_missing(false));
         // A file that has gone is not made again, empty, behind the back of those who read it.
-        let writer =
-            writer.busy_timeout(Duration::ZERO).create_if_missing(false).pragma("cache_size", CACHED);
+        let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false);
+        // A statement with many rows keeps aside what it changes: else in a file, once that is more than a little.
+        let writer = writer.pragma("cache_size", CACHED).pragma("temp_store", "MEMORY");
         Ok(Self::Sqlite { readers, writer, log: Log::of(path) })
     }
 
