@@ -52,12 +52,12 @@ pub async fn put(
     }
 }
 
-/// What it takes to accept a transition.
+/// What it takes to accept a transition whose id has just been made.
 #[must_use]
 pub fn needs(transition: &Transition) -> Needs {
-    let mut things: Vec<ThingRef> = transition.references().into_iter().map(|named| named.to).collect();
-    things.push(transition.thing_ref());
-    Needs { things, cases: vec![transition.approval.clone()], reply: None }
+    let things = transition.references().into_iter().map(|named| named.to).collect();
+    let (minted, cases) = (vec![transition.thing_ref()], vec![transition.approval.clone()]);
+    Needs { things, minted, cases, reply: None }
 }
 
 /// The case whose timeline a transition is posted to.

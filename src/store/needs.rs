@@ -21,6 +21,8 @@ const MOST_KEYS: usize = 256;
 pub struct Needs {
     /// Things by their ids.
     pub things: Vec<ThingRef>,
+    /// Those whose ids have just been made: nothing has them yet.
+    pub minted: Vec<ThingRef>,
     /// Cases of which the timeline is read.
     pub cases: Vec<ApprovalId>,
     /// An actor and the idempotency key of its request.
@@ -38,6 +40,9 @@ struct Unknown<'n> {
 impl Write {
     /// Reads what commands need and nothing is known of.
     pub(super) async fn foresee(&mut self, needs: &[&Needs]) -> Result<(), Error> {
+        for thing in needs.iter().flat_map(|needs| &needs.minted) {
+            self.memory.remember(thing.clone(), Presence::Absent);
+        }
         loop {
             let unknown = self.unknown(needs);
             if unknown.is_empty() {
