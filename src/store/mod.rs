@@ -6,6 +6,7 @@
 mod approvals;
 mod authorities;
 mod backup;
+mod batches;
 mod bundle;
 mod chips;
 mod column;

@@ -1,0 +1,246 @@
+//! Batches: commands that wait at the same time run one after another in one transaction, and are committed with
+//! one flush.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout_at;
+
+use super::engine::Engine;
+use super::error::Error;
+use super::head::{Head, Newest};
+use super::memory::Memory;
+use super::needs::Needs;
+use super::statement::{Connection, Statement};
+use super::write::Write;
+use super::writer::{Job, State, Tick, Told};
+use crate::clock::Clock;
+
+/// The most commands in one commit.
+const BATCH: usize = 256;
+/// The rows of so many commands are on their way while further ones run.
+const PIECE: usize = 16;
+/// From so many who ask at once on, a batch waits for those who have just been answered, for this part of the time
+/// that the last batch took, and no longer than that. A page is written once for all commands that touch it.
+const CROWD: usize = 16;
+const COURTESY: u32 = 4;
+const PATIENCE: Duration = Duration::from_millis(10);
+/// How long a batch tries to get its turn among other processes.
+const TURN: Duration = Duration::from_secs(30);
+/// How long it waits between two tries.
+const RETRY: Duration = Duration::from_millis(2);
+/// After so long without a pause the writer makes one, so that another process gets its turn.
+const STRETCH: Duration = Duration::from_millis(200);
+/// How long a pause is at least: longer than the time between two tries of the other process.
+const GAP: Duration = Duration::from_millis(5);
+
+/// The task that owns the writing connection.
+pub(super) struct Batches {
+    engine: Arc<Engine>,
+    clock: Clock,
+    tick: Tick,
+    told: Told,
+    connection: Option<Connection>,
+    /// What is known of the register at the revision with this digest.
+    memory: Option<([u8; 32], Memory)>,
+    /// Since when nobody else is known to have had time for a turn, and since when the lock is free.
+    busy_since: Instant,
+    free_since: Instant,
+    /// How many asked while the last batch was made, or had been answered by it, and how long it took.
+    crowd: (usize, Duration),
+}
+
+impl Batches {
+    pub(super) fn new(engine: Arc<Engine>, clock: Clock, tick: Tick, told: Told) -> Self {
+        let now = Instant::now();
+        Self {
+            engine,
+            clock,
+            tick,
+            told,
+            connection: None,
+            memory: None,
+            busy_since: now,
+            free_since: now,
+            crowd: (0, Duration::ZERO),
+        }
+    }
+
+    /// Runs what is queued, until the queue is closed.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>, state: watch::Sender<State>) {
+        let mut told = state.subscribe();
+        let mut jobs = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                count = queue.recv_many(&mut jobs, BATCH) => if count == 0 { break },
+                _ = told.wait_for(|state| *state != State::Running), if !queue.is_closed() => {
+                    queue.close();
+                    continue;
+                }
+            }
+            Self::gather(self.crowd, &mut jobs, &mut queue).await;
+            self.breathe().await;
+            let (count, begun) = (jobs.len(), Instant::now());
+            self.batch(&mut jobs, &mut queue).await;
+            self.crowd = (count + queue.len(), begun.elapsed());
+            self.tend().await;
+            self.free_since = Instant::now();
+        }
+        drop(self.connection.take());
+        state.send_replace(State::Stopped);
+    }
+
+    /// Lets those join a batch who have just been answered, and ask again, if they are many.
+    async fn gather(
+        (crowd, took): (usize, Duration),
+        jobs: &mut Vec<Box<dyn Job>>,
+        queue: &mut mpsc::Receiver<Box<dyn Job>>,
+    ) {
+        let until = tokio::time::Instant::now() + (took / COURTESY).min(PATIENCE);
+        while crowd >= CROWD && jobs.len() < crowd.min(BATCH) {
+            let more = queue.recv_many(jobs, BATCH - jobs.len());
+            if timeout_at(until, more).await.unwrap_or_default() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Looks after what writes leave behind; what they wrote is safe already.
+    async fn tend(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        if let Err(error) = self.engine.tend(connection).await {
+            tracing::warn!(%error, "the log of the register could not be begun again");
+        }
+    }
+
+    /// Leaves a gap now and then for other processes, whose commands wait for the same lock, unless there has just
+    /// been one.
+    async fn breathe(&mut self) {
+        if self.free_since.elapsed() < GAP {
+            if self.busy_since.elapsed() < STRETCH {
+                return;
+            }
+            self.clock.pause(GAP).await;
+        }
+        self.busy_since = Instant::now();
+    }
+
+    async fn batch(&mut self, jobs: &mut Vec<Box<dyn Job>>, queue: &mut mpsc::Receiver<Box<dyn Job>>) {
+        let outcome = match self.begun().await {
+            Ok((connection, head)) => self.commit(connection, head, jobs).await,
+            Err(error) => {
+                // What came in the meantime would only wait as long again, for the same.
+                jobs.extend(std::iter::from_fn(|| queue.try_recv().ok()));
+                Err(error)
+            }
+        };
+        let failure = match outcome {
+            Ok(committed) => {
+                self.told.commits.fetch_add(1, Ordering::Relaxed);
+                self.told.newest.send_if_modified(|newest| newest.learn(committed));
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, commands = jobs.len(), "a batch of writes failed");
+                Some(error)
+            }
+        };
+        self.told.failing.store(failure.is_some(), Ordering::Relaxed);
+        for job in jobs.drain(..) {
+            job.answer(failure.as_ref());
+        }
+    }
+
+    /// Runs the commands in one transaction. Whatever fails beneath the rules fails the whole batch and
+    /// costs the connection: after a failed COMMIT or ROLLBACK nobody knows what state it is in.
+    async fn commit(
+        &mut self,
+        connection: Connection,
+        head: Head,
+        jobs: &mut [Box<dyn Job>],
+    ) -> Result<Newest, Error> {
+        let (before, due_before) = (head.revision, head.due_at);
+        // A chain of digests that ends in the same one is the same: nobody else has written since.
+        let known = self.memory.take().filter(|(digest, _)| *digest == head.digest);
+        let memory = known.map_or_else(Memory::default, |(_, memory)| memory.kept());
+        let mut write = Write::new(connection, head, self.clock.now(), memory);
+        if write.head().due_at.is_some_and(|due| due <= write.now()) {
+            (self.tick)(&mut write).await?;
+        }
+        let needs: Vec<&Needs> = jobs.iter().map(|job| job.needs()).collect();
+        write.foresee(&needs).await?;
+        let count = jobs.len();
+        for (done, job) in (1..).zip(jobs) {
+            job.run(&mut write).await?;
+            write.undo().await?;
+            if done % PIECE == 0 && done < count {
+                write.send_off();
+            }
+        }
+        let mut last = write.unsettled();
+        let (mut connection, head, memory) = write.into_parts();
+        if (head.revision, head.due_at) != (before, due_before) {
+            last.push(self.engine.telling(stored(&head)));
+        }
+        last.push(Statement::new("COMMIT"));
+        connection.execute_all(last).await?;
+        self.told.statements.fetch_add(connection.count(), Ordering::Relaxed);
+        self.connection = Some(connection);
+        self.memory = Some((head.digest, memory));
+        Ok(Newest::of(&head))
+    }
+
+    /// The connection, inside a transaction that has the register to itself, and the head.
+    async fn begun(&mut self) -> Result<(Connection, Head), Error> {
+        let started = Instant::now();
+        if let Some(kept) = self.connection.take() {
+            match self.begun_on(kept, started).await {
+                Err(error) if !matches!(error, Error::Busy) => {
+                    // The server may have been restarted since; nothing has been done on it yet.
+                    tracing::warn!(%error, "the writer's connection was lost");
+                }
+                outcome => return outcome,
+            }
+        }
+        loop {
+            match self.engine.writer().await {
+                Ok(connection) => return self.begun_on(connection, started).await,
+                Err(error) => self.await_turn(started, error).await?,
+            }
+        }
+    }
+
+    async fn begun_on(
+        &mut self,
+        mut connection: Connection,
+        started: Instant,
+    ) -> Result<(Connection, Head), Error> {
+        loop {
+            match self.engine.begin_on(&mut connection).await {
+                Ok(head) => return Ok((connection, Head::try_from(head)?)),
+                Err(error) => self.await_turn(started, error).await?,
+            }
+        }
+    }
+
+    /// Waits until it may be worth trying again, if another process holds the register and has not held
+    /// it for too long.
+    async fn await_turn(&mut self, started: Instant, error: Error) -> Result<(), Error> {
+        if !error.is_busy() || started.elapsed() > TURN {
+            return Err(error.or_busy());
+        }
+        self.clock.pause(RETRY).await;
+        Ok(())
+    }
+}
+
+fn stored(head: &Head) -> Statement {
+    Statement::new("UPDATE head SET revision = $1, digest = $2, recorded_at = $3, due_at = $4 WHERE one = 1")
+        .with(head.revision)
+        .with(head.digest.to_vec())
+        .with(head.recorded_at)
+        .with(head.due_at)
+}
