@@ -15,8 +15,8 @@ use tokio::sync::OnceCell;
 
 use super::App;
 use super::call::Call;
+use super::coding::{Coding, worth_compressing};
 use super::conditional::{REVISION, has};
-use super::door::Coding;
 use super::observe::{Tally, last_touch};
 use super::problem::{Code, Problem};
 use super::workflows::wants_diagram;
@@ -155,7 +155,7 @@ impl Kept {
             Problem::new(Code::Internal, "the service failed on this request").into_response()
         })?;
         let mut at_door = parts.headers.clone();
-        if super::worth_compressing(&at_door, body.len()) {
+        if worth_compressing(&at_door, body.len()) {
             at_door.append(header::VARY, HeaderValue::from_static("accept-encoding"));
         }
         last_touch(&mut at_door);
@@ -195,11 +195,11 @@ impl Kept {
     }
 
     /// The form in which a client that asks so is answered, unless it has yet to be made.
-    pub(crate) fn form(&self, coding: &Coding, headers: &HeaderMap) -> Option<Form> {
+    pub(crate) fn form(&self, coding: Coding, headers: &HeaderMap) -> Option<Form> {
         if self.is_had(headers) {
             return Some(Form::Nothing);
         }
-        if !super::worth_compressing(&self.fields, self.body.len()) {
+        if !worth_compressing(&self.fields, self.body.len()) {
             return Some(Form::Identity(self.body.clone()));
         }
         match coding {

@@ -7,12 +7,13 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
 
 use super::App;
 use super::cache::Form;
 use super::call::LONGEST_TAGS;
+use super::coding::liked;
 use super::limits::{Asker, check_head, say_rates};
 use super::observe::{REQUEST_ID, request_id};
 use super::workflows::wants_diagram;
@@ -30,7 +31,7 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
     if tags > LONGEST_TAGS || check_head(request, true).is_err() {
         return None;
     }
-    let form = kept.form(&coding(headers)?, headers)?;
+    let form = kept.form(liked(headers)?, headers)?;
     // Whoever must be looked up, may not read, or has asked enough is seen to where every request is.
     if !app.knows_reader(headers, started, now) {
         return None;
@@ -54,48 +55,4 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
     *response.status_mut() = status;
     *response.headers_mut() = fields;
     Some(response)
-}
-
-/// How a body is coded.
-pub(crate) enum Coding {
-    Identity,
-    Gzip,
-    Brotli,
-}
-
-/// How the client likes a body to be coded; `None` if it weighs or excludes codings, which is left to the
-/// layer that compresses.
-fn coding(headers: &HeaderMap) -> Option<Coding> {
-    let mut lines = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let Some(line) = lines.next() else { return Some(Coding::Identity) };
-    let text = line.to_str().ok().filter(|text| !text.contains([';', '*']) && lines.next().is_none())?;
-    let taken = |coding: &str| text.split(',').any(|token| token.trim().eq_ignore_ascii_case(coding));
-    Some(if taken("br") {
-        Coding::Brotli
-    } else if taken("gzip") {
-        Coding::Gzip
-    } else {
-        Coding::Identity
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_that_weighs_codings_is_left_to_the_layer_that_compresses() {
-        let of = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
-            coding(&headers)
-        };
-        assert!(matches!(coding(&HeaderMap::new()), Some(Coding::Identity)));
-        assert!(matches!(of("gzip, deflate, br, zstd"), Some(Coding::Brotli)));
-        assert!(matches!(of("GZIP"), Some(Coding::Gzip)));
-        assert!(matches!(of("identity"), Some(Coding::Identity)));
-        for weighed in ["br;q=0.5, gzip", "*", "identity;q=0"] {
-            assert!(of(weighed).is_none(), "{weighed}");
-        }
-    }
 }

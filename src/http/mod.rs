@@ -12,6 +12,7 @@ mod call;
 mod cell;
 mod changes;
 mod chips;
+mod coding;
 mod companies;
 mod conditional;
 mod conditions;
@@ -58,14 +59,11 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{Predicate as _, SizeAbove};
 
 pub use limits::Limits;
 pub use server::serve;
@@ -91,8 +89,6 @@ use operation::Api;
 use resources::expose;
 use stopping::Stopping;
 
-/// Answers smaller than this are not worth compressing, in bytes.
-const WORTH_COMPRESSING: u64 = 860;
 /// How much room there is for answers that are kept ready, in bytes, unless it is set.
 pub const CACHE_BYTES: usize = 64 << 20;
 /// Which part of that is for rows of the board.
@@ -232,8 +228,6 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> (App, Ro
     }));
     let docs =
         utoipa_swagger_ui::SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
-    let compression =
-        CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING).and(compressible));
     let router = api
         .into_router()
         .route("/", get(service::root))
@@ -247,32 +241,7 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> (App, Ro
             from_fn_with_state(app.clone(), observe::observe),
             from_fn_with_state(app.clone(), limits::guard),
             from_fn(observe::no_bare_errors),
-            compression,
             CatchPanicLayer::custom(observe::panicked),
         ));
     (app, router)
-}
-
-fn compressible(
-    _status: StatusCode,
-    _version: Version,
-    fields: &HeaderMap,
-    _extensions: &Extensions,
-) -> bool {
-    may_be_compressed(fields)
-}
-
-/// Whether an answer may be sent compressed: not one with a strong tag, which names its very bytes, and
-/// not one that is sent as it is made.
-fn may_be_compressed(fields: &HeaderMap) -> bool {
-    let text = |name| fields.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
-    let strong = text(header::ETAG).is_some_and(|etag| !etag.starts_with("W/"));
-    let streamed = text(header::CONTENT_TYPE)
-        .is_some_and(|media_type| [exports::NDJSON, stream::EVENTS].contains(&media_type));
-    !strong && !streamed
-}
-
-/// Whether an answer of a size is sent compressed to whoever likes that.
-fn worth_compressing(fields: &HeaderMap, size: usize) -> bool {
-    u64::try_from(size).is_ok_and(|size| size >= WORTH_COMPRESSING) && may_be_compressed(fields)
 }

@@ -21,6 +21,7 @@ use prometheus_client::registry::Registry;
 use super::App;
 use super::cache;
 use super::call::RequestId;
+use super::coding;
 use super::conditional::set;
 use super::problem::{Code, Problem};
 use crate::app::Register;
@@ -214,7 +215,7 @@ pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
 
 /// Answers that lower layers made without a problem get one.
 pub(crate) async fn no_bare_errors(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+    let response = coding::coded(request, next).await;
     let status = response.status();
     let bare = status.is_client_error() || status.is_server_error();
     let has_type =

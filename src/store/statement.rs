@@ -20,6 +20,8 @@ const SILENCE: Duration = Duration::from_secs(65);
 
 /// The most parameters of statements that are run as one text.
 const TOGETHER: usize = 256;
+/// How much longer most statements become than they begin, in bytes.
+const ROOM: usize = 192;
 
 /// A connection to either engine, owned or lent by a pool.
 pub(super) struct Connection {
@@ -102,8 +104,18 @@ impl Statement {
 
     /// Adds text.
     pub(super) fn push(mut self, text: &'static str) -> Self {
-        self.text.to_mut().push_str(text);
+        self.text_mut().push_str(text);
         self
+    }
+
+    /// The text, with room for what most are continued with.
+    fn text_mut(&mut self) -> &mut String {
+        if let Cow::Borrowed(begun) = self.text {
+            let mut text = String::with_capacity(begun.len() + ROOM);
+            text.push_str(begun);
+            self.text = Cow::Owned(text);
+        }
+        self.text.to_mut()
     }
 
     /// Binds a value to the next parameter, which the text names already.
@@ -116,7 +128,8 @@ impl Statement {
     pub(super) fn bind(self, cell: impl Into<Cell>) -> Self {
         let mut bound = self.with(cell);
         // Writing to a string cannot fail.
-        let _ = write!(bound.text.to_mut(), "${}", bound.cells.len());
+        let place = bound.cells.len();
+        let _ = write!(bound.text_mut(), "${place}");
         bound
     }
 
@@ -140,7 +153,7 @@ impl Statement {
     /// Adds another statement: its parameters count on.
     pub(super) fn append(mut self, next: Self) -> Self {
         let before = self.cells.len();
-        let text = self.text.to_mut();
+        let text = self.text_mut();
         let mut pieces = next.text.split('$');
         text.push_str(pieces.next().unwrap_or_default());
         for piece in pieces {
