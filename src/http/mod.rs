@@ -61,7 +61,6 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -130,7 +129,7 @@ pub(crate) struct Held {
     pub(crate) register: Register,
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
-    pub(crate) contract: Value,
+    pub(crate) contract: String,
     pub(crate) answers: Answers,
     pub(crate) rows: Rows,
     pub(crate) exports: Arc<Semaphore>,
@@ -217,7 +216,7 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> (App, Ro
         register: register.clone(),
         options,
         metrics: Metrics::new(),
-        contract: openapi::document(&api),
+        contract: openapi::document(&api).to_string(),
         answers: Answers::new(options.cache_bytes),
         exports: Arc::new(Semaphore::new(exports::MOST_EXPORTS)),
         rows: Rows::new(options.cache_bytes / ROWS_SHARE),

@@ -29,12 +29,7 @@ known, `valid_at` the day in the world. Nothing is overwritten, nothing is delet
 
 /// The OpenAPI document of an API.
 pub(crate) fn document(api: &Api) -> Value {
-    let mut paths: Map<String, Value> = Map::new();
-    for operation in &api.operations {
-        let entry = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
-        entry[operation.method.as_str().to_ascii_lowercase()] = described(operation);
-    }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Greenlight",
@@ -46,9 +41,9 @@ pub(crate) fn document(api: &Api) -> Value {
         "servers": [{"url": "/", "description": "This service, in production or wherever it runs.", "x-internal": true}],
         "tags": tags(),
         "security": [{"key": []}],
-        "paths": paths,
+        "paths": {},
         "components": {
-            "schemas": schemas(),
+            "schemas": {},
             "examples": problem_examples(),
             "headers": headers(),
             "securitySchemes": {
@@ -60,7 +55,14 @@ pub(crate) fn document(api: &Api) -> Value {
                 },
             },
         },
-    })
+    });
+    // What is named inside `json!` is copied, and these are megabytes.
+    document["components"]["schemas"] = schemas();
+    for operation in &api.operations {
+        let method = operation.method.as_str().to_ascii_lowercase();
+        document["paths"][operation.path.as_str()][method] = described(operation);
+    }
+    document
 }
 
 fn tags() -> Value {

@@ -132,7 +132,7 @@ async fn metrics(call: Call) -> Result<Response, Problem> {
 }
 
 async fn contract(call: Call) -> Result<Response, Problem> {
-    let body = call.app.contract.to_string();
+    let body = call.app.contract.clone();
     Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
 }
 
