@@ -61,12 +61,14 @@ impl Service {
         Self { register, address, stop: Some(stop), serving, _chores: chores, _database: database }
     }
 
-    /// Tells the service to stop; what is returned resolves once it has.
-    pub(crate) fn stop(mut self) -> impl Future<Output = Register> {
+    /// Tells the service to stop; what is returned resolves once it has, to the service with its database: of one
+    /// that is gone before requests under way are answered, they can be told nothing.
+    pub(crate) fn stop(mut self) -> impl Future<Output = Self> {
         drop(self.stop.take());
         async move {
-            (&mut self.serving).await.unwrap().unwrap();
-            self.register.clone()
+            let mut service = self;
+            (&mut service.serving).await.unwrap().unwrap();
+            service
         }
     }
 }

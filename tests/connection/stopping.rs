@@ -33,7 +33,7 @@ fn it_stops_within_its_bound_whatever_the_clients_do() {
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
         let (address, began) = (service.address, Instant::now());
-        let _register = service.stop().await;
+        let _service = service.stop().await;
         assert!(began.elapsed() < Duration::from_secs(3), "it took {:?}", began.elapsed());
         assert!(TcpStream::connect(address).await.is_err(), "it still listens");
         for mut client in clients {
@@ -82,7 +82,7 @@ fn a_request_under_way_is_finished() {
         client.say("\"jurisdiction\":\"CN\"}").await;
         let answer = client.answer().await;
         assert_eq!(answer.status, 201, "{answer:?}");
-        let register = stopped.await.unwrap();
-        assert_eq!(crate::support::things::newest(&register).await, 1);
+        let service = stopped.await.unwrap();
+        assert_eq!(crate::support::things::newest(&service.register).await, 1);
     });
 }
