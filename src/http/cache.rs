@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::App;
 use super::call::Call;
-use super::coding::{Coding, worth_compressing};
+use super::coding::{Coding, say_depends, worth_compressing};
 use super::conditional::{REVISION, has};
 use super::observe::{Tally, last_touch};
 use super::problem::{Code, Problem};
@@ -156,7 +156,7 @@ impl Kept {
         })?;
         let mut at_door = parts.headers.clone();
         if worth_compressing(&at_door, body.len()) {
-            at_door.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+            say_depends(&mut at_door);
         }
         last_touch(&mut at_door);
         Ok(Self {

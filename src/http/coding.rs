@@ -32,7 +32,7 @@ pub(crate) fn liked(headers: &HeaderMap) -> Option<Coding> {
     let taken = |coding: &str| text.split(',').any(|token| token.trim().eq_ignore_ascii_case(coding));
     Some(if taken("br") {
         Coding::Brotli
-    } else if taken("gzip") {
+    } else if taken("gzip") || taken("x-gzip") {
         Coding::Gzip
     } else {
         Coding::Identity
@@ -42,6 +42,11 @@ pub(crate) fn liked(headers: &HeaderMap) -> Option<Coding> {
 /// Whether an answer of a size is sent compressed to whoever likes that.
 pub(crate) fn worth_compressing(fields: &HeaderMap, size: usize) -> bool {
     size >= WORTH_COMPRESSING && may_be_compressed(fields)
+}
+
+/// Says that an answer depends on the codings its client accepts.
+pub(crate) fn say_depends(fields: &mut HeaderMap) {
+    fields.append(header::VARY, HeaderValue::from(header::ACCEPT_ENCODING));
 }
 
 /// Whether an answer may be sent compressed: not one with a strong tag, which names its very bytes, not one that
@@ -62,13 +67,11 @@ pub(crate) async fn coded(request: Request, next: Next) -> Response {
         request.headers().get_all(header::ACCEPT_ENCODING).iter().cloned().collect();
     let mut response = next.run(request).await;
     // Nobody knows how much it will be in the end of what is sent as it is made.
-    let size =
-        response.body().size_hint().exact().map_or(usize::MAX, |size| size.try_into().unwrap_or(usize::MAX));
-    let worth = worth_compressing(response.headers(), size);
+    let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
+    let worth = worth_compressing(response.headers(), size.unwrap_or(usize::MAX));
     match liked {
         Some(Coding::Identity) if worth => {
-            let vary = HeaderValue::from(header::ACCEPT_ENCODING);
-            response.headers_mut().append(header::VARY, vary);
+            say_depends(response.headers_mut());
             response
         }
         Some(_) if !worth => response,
@@ -106,6 +109,7 @@ mod tests {
         assert_eq!(liked(&HeaderMap::new()), Some(Coding::Identity));
         assert_eq!(of("gzip, deflate, br, zstd"), Some(Coding::Brotli));
         assert_eq!(of("GZIP"), Some(Coding::Gzip));
+        assert_eq!(of("deflate, x-gzip"), Some(Coding::Gzip));
         assert_eq!(of("identity"), Some(Coding::Identity));
         for weighed in ["br;q=0.5, gzip", "*", "identity;q=0"] {
             assert_eq!(of(weighed), None, "{weighed}");
