@@ -29,8 +29,6 @@ const COURTESY: u32 = 4;
 const PATIENCE: Duration = Duration::from_millis(10);
 /// How long a batch tries to get its turn among other processes.
 const TURN: Duration = Duration::from_secs(30);
-/// How long it waits between two tries.
-const RETRY: Duration = Duration::from_millis(2);
 /// After so long without a pause the writer makes one, so that another process gets its turn.
 const STRETCH: Duration = Duration::from_millis(200);
 /// How long a pause is at least: longer than the time between two tries of the other process.
@@ -208,7 +206,7 @@ impl Batches {
         loop {
             match self.engine.writer().await {
                 Ok(connection) => return self.begun_on(connection, started).await,
-                Err(error) => self.await_turn(started, error).await?,
+                Err(error) => error.await_turn(&self.clock, started, TURN).await?,
             }
         }
     }
@@ -221,19 +219,9 @@ impl Batches {
         loop {
             match self.engine.begin_on(&mut connection).await {
                 Ok(head) => return Ok((connection, Head::try_from(head)?)),
-                Err(error) => self.await_turn(started, error).await?,
+                Err(error) => error.await_turn(&self.clock, started, TURN).await?,
             }
         }
-    }
-
-    /// Waits until it may be worth trying again, if another process holds the register and has not held
-    /// it for too long.
-    async fn await_turn(&mut self, started: Instant, error: Error) -> Result<(), Error> {
-        if !error.is_busy() || started.elapsed() > TURN {
-            return Err(error.or_busy());
-        }
-        self.clock.pause(RETRY).await;
-        Ok(())
     }
 }
 

@@ -20,8 +20,6 @@ use crate::domain::time::Moment;
 const READERS: u32 = 8;
 /// How long a read waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long to wait before what was refused at once is tried again.
-const RETRY: Duration = Duration::from_millis(2);
 /// How long a server may take to let somebody in, or to do what takes it no time.
 const GREETING: Duration = Duration::from_secs(5);
 /// How many statements a connection keeps prepared: every one there is, and lists in their variety.
@@ -226,8 +224,8 @@ async fn prepare_sqlite(options: &SqliteConnectOptions, clock: &Clock) -> Result
     let started = Instant::now();
     loop {
         match begin_sqlite(options, clock.now()).await {
-            Err(error) if error.is_busy() && started.elapsed() < PATIENCE => clock.pause(RETRY).await,
-            outcome => return outcome.map_err(Error::or_busy),
+            Ok(()) => return Ok(()),
+            Err(error) => error.await_turn(clock, started, PATIENCE).await?,
         }
     }
 }

@@ -1,10 +1,14 @@
 //! What can go wrong beneath the rules.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
 
+use crate::clock::Clock;
 use crate::domain::fault::Faults;
+
+/// How long to wait before something is tried again that another process was in the way of.
+const RETRY: Duration = Duration::from_millis(2);
 
 /// A failure of the store. Nothing here is the caller's mistake, except asking for a time to come.
 #[derive(Debug, thiserror::Error)]
@@ -87,8 +91,23 @@ impl Error {
         if self.is_busy() { Self::Busy } else { self }
     }
 
+    /// Waits until it may be worth trying again, if another process holds the register and it has not been tried
+    /// for longer than a limit; else the failure is what came of it.
+    pub(super) async fn await_turn(
+        self,
+        clock: &Clock,
+        started: Instant,
+        limit: Duration,
+    ) -> Result<(), Self> {
+        if !self.is_busy() || started.elapsed() > limit {
+            return Err(self.or_busy());
+        }
+        clock.pause(RETRY).await;
+        Ok(())
+    }
+
     /// Whether the failure is another process holding the register.
-    pub(super) fn is_busy(&self) -> bool {
+    fn is_busy(&self) -> bool {
         let Self::Database(sqlx::Error::Database(cause)) = self else { return false };
         cause.code().is_some_and(|code| matches!(code.as_ref(), "5" | "261" | "517" | "55P03"))
     }

@@ -127,8 +127,8 @@ impl Statement {
     /// Adds a parameter to the text and binds a value to it.
     pub(super) fn bind(self, cell: impl Into<Cell>) -> Self {
         let mut bound = self.with(cell);
-        // Writing to a string cannot fail.
         let place = bound.cells.len();
+        // Writing to a string cannot fail.
         let _ = write!(bound.text_mut(), "${place}");
         bound
     }
