@@ -87,7 +87,7 @@ impl Batches {
             self.tend().await;
             self.free_since = Instant::now();
         }
-        drop(self.connection.take());
+        self.finish().await;
         state.send_replace(State::Stopped);
     }
 
@@ -111,6 +111,14 @@ impl Batches {
         let Some(connection) = &mut self.connection else { return };
         if let Err(error) = self.engine.tend(connection).await {
             tracing::warn!(%error, "the log of the register could not be begun again");
+        }
+    }
+
+    /// Lets go of the connection.
+    async fn finish(mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        if let Err(error) = self.engine.finish(&mut connection).await {
+            tracing::warn!(%error, "the log of the register was not copied to its file");
         }
     }
 

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteCo
 use super::crossing::CROSSINGS;
 use super::error::{Error, within};
 use super::head::{self, HeadRow};
-use super::log::{COPIED, KEPT, Log};
+use super::log::{COPIED, COPY_LOG, KEPT, Log};
 use super::statement::{Connection, Statement};
 use crate::clock::Clock;
 use crate::domain::time::Moment;
@@ -201,6 +201,15 @@ impl Engine {
         }
     }
 
+    /// Leaves the register whole in its file, if nobody else reads it. SQLite does so when the last connection goes,
+    /// but not when that one can only read, nor while the process ends.
+    pub(super) async fn finish(&self, connection: &mut Connection) -> Result<(), Error> {
+        match self {
+            Self::Sqlite { .. } => connection.execute(Statement::new(COPY_LOG)).await.map(drop),
+            Self::Postgres { .. } => Ok(()),
+        }
+    }
+
     /// The name of the engine.
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -234,6 +243,8 @@ async fn begin_sqlite(options: &SqliteConnectOptions, now: Moment) -> Result<(),
     let mut first = options.connect().await?;
     check_sqlite(&mut first).await?;
     migrate_sqlite(&mut first).await?;
+    // A process that was killed leaves its work in the log. It is safe there, too.
+    let _ = first.execute(COPY_LOG).await;
     head::begin(&mut Connection::sqlite(Box::new(first)), now).await
 }
 

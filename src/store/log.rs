@@ -16,6 +16,8 @@ use super::statement::{Connection, Statement};
 /// From this size on SQLite copies what is in the log to the file as it commits, in pages of 4 KiB:
 /// `wal_autocheckpoint`. A page that is written again and again is copied once.
 pub(super) const COPIED: &str = "3072";
+/// Copies what is in the log to the file, as far as nobody reads what was there before, and waits for nobody.
+pub(super) const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// To this size SQLite cuts a log that it begins again by itself, in bytes: `journal_size_limit`. Writing over
 /// what is there takes a flush less time than making the file longer.
 pub(super) const KEPT: &str = "16777216";

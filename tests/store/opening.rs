@@ -7,6 +7,21 @@ use greenlight::clock::Clock;
 use crate::support::things::{company, newest, noon, put};
 use crate::support::{Database, on_each_engine};
 
+#[tokio::test]
+async fn a_register_that_was_closed_is_all_in_its_file() {
+    let database = Database::sqlite().await;
+    let Address::Sqlite(file) = database.address() else { panic!("no file") };
+    let register = database.open(&Clock::system()).await;
+    put(&register, company("alibaba")).await.unwrap();
+    assert_eq!(newest(&register).await, 1);
+    register.store().close().await;
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&file, &copy).unwrap();
+    let copy = Register::open(Address::Sqlite(copy), Clock::system()).await.unwrap();
+    assert_eq!(newest(&copy).await, 1);
+}
+
 on_each_engine!(
     several_can_open_a_register_at_once_that_is_not_there_yet,
     a_register_that_was_closed_is_found_as_it_was,
