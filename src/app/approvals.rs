@@ -10,7 +10,7 @@ use crate::domain::authority::Authority;
 use crate::domain::id::{ApprovalId, AuthorityId, StageId};
 use crate::domain::record::Action;
 use crate::domain::refusal::Refusal;
-use crate::domain::thing::{Kind, Thing as _, ThingRef};
+use crate::domain::thing::{Thing as _, ThingRef};
 use crate::domain::time::{Date, Moment};
 use crate::domain::timeline::{Span, span_on};
 use crate::domain::transition::Transition;
@@ -77,22 +77,12 @@ async fn check_undrawn(write: &mut Write, approval: &Approval) -> Result<(), Err
 
 /// The transitions and spans of a case leave the record with it.
 async fn retire_parts(write: &mut Write, approval: &Approval) -> Result<(), Error> {
-    let touches = parties(approval);
     for step in write.timeline(&approval.id).await?.steps() {
         let version = present::<Transition>(write, step.id.as_str()).await?;
-        write.retire(&version, touches.clone());
+        write.retire(&version);
     }
     write.close_spans(&approval.id);
     Ok(())
-}
-
-/// The company, chip and authority of a case.
-pub(super) fn parties(approval: &Approval) -> Vec<ThingRef> {
-    vec![
-        ThingRef::new(Kind::Company, approval.company.as_str()),
-        ThingRef::new(Kind::Chip, approval.chip.as_str()),
-        ThingRef::new(Kind::Authority, approval.authority.as_str()),
-    ]
 }
 
 /// The workflow of an authority's cases.
@@ -116,7 +106,7 @@ pub(super) async fn settle_case(write: &mut Write, id: &ApprovalId, action: Acti
     let reports = write.open_reports(&after.approval).await?;
     after.standing.disputed = reports.iter().any(|report| report.disputes(&after, today));
     if after != before.value {
-        write.put(Some(&before), &after, action, Vec::new());
+        write.put(Some(&before), &after, action);
     }
     Ok(())
 }

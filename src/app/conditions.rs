@@ -1,13 +1,11 @@
 //! Conditions: put on record, replaced, retired.
 
 use super::Error;
-use super::approvals::parties;
 use super::things::{Resource, allowed, present};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
 use crate::domain::condition::Condition;
 use crate::domain::id::AuthorityId;
-use crate::domain::thing::ThingRef;
 use crate::domain::time::Moment;
 use crate::store::Write;
 
@@ -50,10 +48,6 @@ impl Resource for Condition {
             write.falls_due(date);
         }
         Ok(())
-    }
-
-    async fn touches(write: &mut Write, condition: &Self) -> Result<Vec<ThingRef>, Error> {
-        Ok(case_of(write, condition).await?.map_or_else(Vec::new, |case| parties(&case.approval)))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Movements: entered in the ledger once, and never changed.
 
-use super::approvals::parties;
 use super::things::{self, Written, check_references, present, written};
 use super::{Error, determinations};
 use crate::domain::actor::Actor;
@@ -63,8 +62,7 @@ pub async fn put(
         Limits::Hold => held_against(write, &movement, case.as_ref()).await?,
         Limits::HeldBefore => Vec::new(),
     };
-    let touches = case.map_or_else(Vec::new, |case| parties(&case.approval));
-    if !write.book(&movement, touches).await? {
+    if !write.book(&movement).await? {
         return Err(too_many(&movement).into());
     }
     let entered = present::<Movement>(write, movement.id.as_str()).await?;

@@ -10,7 +10,7 @@ use crate::domain::actor::{Actor, Denied};
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::record::Action;
 use crate::domain::refusal::Refusal;
-use crate::domain::thing::{Kind, Thing, ThingRef};
+use crate::domain::thing::{Thing, ThingRef};
 use crate::store::{Presence, Stored, Version, Write};
 use crate::wire::Document;
 
@@ -118,12 +118,6 @@ pub trait Resource: Thing + Document {
         let _ = (write, before, after);
         async { Ok(()) }
     }
-
-    /// Things that a change of this one touches without naming them.
-    fn touches(write: &mut Write, thing: &Self) -> impl Future<Output = Result<Vec<ThingRef>, Error>> + Send {
-        let _ = (write, thing);
-        async { Ok(Vec::new()) }
-    }
 }
 
 /// Puts a thing on record, or in the place of what is there. Whether anything changes is decided
@@ -153,14 +147,13 @@ pub async fn put<T: Resource>(
         None => precondition.allows_creation(thing.thing_ref())?,
     }
     check_references(write, &thing).await?;
-    let touches = T::touches(write, &thing).await?;
     let id = thing.id().to_owned();
     let record = T::decide(write, before.as_ref().map(|version| &version.value), thing).await?;
     let (action, effect) = match before {
         None => (Action::Created, Effect::Created),
         Some(_) => (Action::Updated, Effect::Updated),
     };
-    write.put(before.as_ref(), &record, action, touches);
+    write.put(before.as_ref(), &record, action);
     T::settle(write, before.as_ref().map(|version| &version.value), Some(&record)).await?;
     match write.current::<T::Record>(&id).await? {
         Presence::Present(version) => Ok(written(effect, &version)),
@@ -223,14 +216,11 @@ pub async fn retire<T: Resource>(
     T::authorise(write, actor, Some(T::written(&before.value)), None).await?;
     precondition.allows(before.since)?;
     let thing = before.value.thing_ref();
-    // A case's transitions are part of it and leave with it.
-    let mut by = write.reading().await?.referring(&thing, NAMED).await?;
-    by.retain(|other| T::KIND != Kind::Approval || other.kind != Kind::Transition);
+    let by = write.reading().await?.referring(&thing, NAMED).await?;
     if !by.is_empty() {
         return Err(Refusal::InUse { thing, by }.into());
     }
-    let touches = T::touches(write, T::written(&before.value)).await?;
-    write.retire(&before, touches);
+    write.retire(&before);
     T::settle(write, Some(&before.value), None).await
 }
 

@@ -74,7 +74,7 @@ async fn pass(write: &mut Write, thing: &ThingRef, action: Action) -> Result<(),
 
 async fn put_again<T: Stored>(write: &mut Write, id: &str, action: Action) -> Result<(), Error> {
     let version = super::things::present::<T>(write, id).await?;
-    write.put(Some(&version), &version.value, action, Vec::new());
+    write.put(Some(&version), &version.value, action);
     Ok(())
 }
 

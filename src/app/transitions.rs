@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Error;
-use super::approvals::{parties, settle_case, workflow_of};
+use super::approvals::{settle_case, workflow_of};
 use super::things::{Effect, Precondition, Written, check_references, present, seen, written};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
@@ -138,7 +138,7 @@ async fn place(
         None => (Action::Created, Effect::Created),
         Some(_) => (Action::Updated, Effect::Updated),
     };
-    write.put(before, &transition, action, parties(&case.approval));
+    write.put(before, &transition, action);
     settle_case(write, &case.approval.id, Action::Updated).await?;
     Ok(written(effect, &Version { since: write.next_revision(), value: transition }))
 }

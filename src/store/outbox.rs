@@ -31,7 +31,7 @@ pub(super) const SPANS: Versioned = Versioned {
 /// What refers to what.
 pub(super) const REFERENCES: Versioned = Versioned {
     name: "reference",
-    columns: [&["from_kind", "from_id", "to_kind", "to_id"], &["direct"]],
+    columns: [&["from_kind", "from_id", "to_kind", "to_id"], &[]],
     replaces: false,
 };
 

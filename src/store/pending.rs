@@ -1,5 +1,7 @@
 //! What is to become of one thing in the revision being made.
 
+use std::collections::BTreeSet;
+
 use super::memory::Known;
 use super::statement::Cell;
 use super::table::{Filed, Part, Stored};
@@ -12,8 +14,6 @@ pub(super) struct Pending {
     pub(super) action: Action,
     pub(super) before: Option<Side>,
     pub(super) after: Option<Side>,
-    /// Things it touches without naming them.
-    pub(super) touches: Vec<ThingRef>,
     /// Whether its row still has to be written.
     pub(super) dirty: bool,
 }
@@ -22,7 +22,8 @@ pub(super) struct Pending {
 pub(super) struct Side {
     pub(super) known: Known,
     cells: Vec<Cell>,
-    pub(super) references: Vec<ThingRef>,
+    /// What it refers to, each thing once.
+    pub(super) references: BTreeSet<ThingRef>,
     pub(super) parts: Vec<Part>,
 }
 
@@ -51,40 +52,8 @@ impl Side {
     }
 }
 
-/// A reference from a thing, or, if it is indirect, a thing that a change of it touches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) to: ThingRef,
-    pub(super) direct: bool,
-}
-
 impl Pending {
-    pub(super) fn new(
-        thing: ThingRef,
-        before: Option<Side>,
-        after: Option<Side>,
-        action: Action,
-        touches: Vec<ThingRef>,
-    ) -> Self {
-        Self { thing, action, before, after, touches, dirty: true }
-    }
-
-    /// Whether its references may differ from those on record.
-    pub(super) fn moves_references(&self) -> bool {
-        let references = |side: &Option<Side>| side.as_ref().map(|side| side.references.clone());
-        !self.touches.is_empty() || references(&self.before) != references(&self.after)
-    }
-
-    /// What it refers to, each thing once; what it names counts before what it touches.
-    pub(super) fn links(&self) -> Vec<Link> {
-        let mut links: Vec<Link> = Vec::new();
-        let Some(after) = &self.after else { return links };
-        let direct = after.references.iter().map(|to| (to, true));
-        for (to, direct) in direct.chain(self.touches.iter().map(|to| (to, false))) {
-            if !links.iter().any(|link| link.to == *to) {
-                links.push(Link { to: to.clone(), direct });
-            }
-        }
-        links
+    pub(super) fn new(thing: ThingRef, before: Option<Side>, after: Option<Side>, action: Action) -> Self {
+        Self { thing, action, before, after, dirty: true }
     }
 }

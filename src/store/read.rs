@@ -127,7 +127,7 @@ impl Read {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
-    /// Some of the things on record that refer to one.
+    /// Some of the things on record that refer to one. The transitions of a case are part of it.
     ///
     /// # Errors
     ///
@@ -137,8 +137,7 @@ impl Read {
             .bind(to.kind.to_string())
             .push(" AND r.to_id = ")
             .bind(to.id.as_str())
-            .push(" AND r.direct = ")
-            .bind(true)
+            .push(" AND (r.to_kind <> 'approval' OR r.from_kind <> 'transition')")
             .push(" AND ");
         let statement = holds(statement, "r", self.at).push(" ORDER BY r.from_kind, r.from_id").limit(limit);
         let rows: Vec<(String, String)> = self.connection.fetch_all(statement).await?;

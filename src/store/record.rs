@@ -6,10 +6,12 @@ use super::column::Stamp;
 use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
+use super::touched::{CASE_OF_REFERENCE, REFERENCES_OF_CHANGE, party};
 use crate::domain::fault::Fault;
 use crate::domain::record::{Action, Change, Revision};
 use crate::domain::text::{Name, Reason};
 use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::vocabulary::Vocabulary as _;
 
 /// The digest of a revision: SHA-256 over the digest before it and, each with its length before it,
 /// everything the revision says. Where something is not given stands a zero byte, else a one.
@@ -121,7 +123,7 @@ const CHANGE: &str = "SELECT c.revision, c.ordinal, c.kind, c.id, c.action, c.be
 pub struct Narrowing {
     /// Kinds of things.
     pub kinds: Vec<Kind>,
-    /// Companies, chips and authorities that a change is of, names or touches: any of each list given.
+    /// Companies, chips and authorities that a change is of, names, or names a case of: any of each list given.
     pub touching: Vec<Vec<ThingRef>>,
 }
 
@@ -144,18 +146,24 @@ impl Narrowing {
     }
 }
 
-/// A change touches a thing if it is of the thing, or refers to it before or after.
+/// A change touches a thing if it is of the thing, refers to it before or after, or refers to a case of it.
 fn touches(statement: Statement, thing: &ThingRef) -> Statement {
-    statement
-        .push("(c.kind = ")
-        .bind(thing.kind.to_string())
-        .push(" AND c.id = ")
-        .bind(thing.id.as_str())
-        .push(") OR EXISTS (SELECT 1 FROM reference t WHERE t.from_kind = c.kind AND t.from_id = c.id AND t.to_kind = ")
-        .bind(thing.kind.to_string())
-        .push(" AND t.to_id = ")
-        .bind(thing.id.as_str())
-        .push(" AND t.since <= c.revision AND (t.until IS NULL OR t.until >= c.revision))")
+    let (kind, id) = (thing.kind.as_str(), thing.id.as_str());
+    let statement =
+        statement.push("(c.kind = ").bind(kind).push(" AND c.id = ").bind(id).push(") OR EXISTS (");
+    let statement = statement
+        .push("SELECT 1 FROM reference t WHERE ")
+        .push(REFERENCES_OF_CHANGE)
+        .push(" AND t.to_kind = ")
+        .bind(kind);
+    let statement = statement.push(" AND t.to_id = ").bind(id).push(")");
+    let Some(column) = party(thing.kind) else { return statement };
+    let statement = statement
+        .push(" OR EXISTS (SELECT 1 FROM reference t CROSS JOIN approval a WHERE ")
+        .push(REFERENCES_OF_CHANGE)
+        .push(" AND ")
+        .push(CASE_OF_REFERENCE);
+    statement.push(" AND a.").push(column).push(" = ").bind(id).push(")")
 }
 
 impl Read {

@@ -1,14 +1,13 @@
 //! The rows that follow from the changes of a revision, sent on their way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
 
-use super::error::Error;
 use super::outbox::{Outbox, REFERENCES};
-use super::pending::{Link, Pending};
-use super::statement::{Cell, Statement};
-use super::write::{MOST_CELLS, Write};
+use super::pending::Pending;
+use super::statement::Cell;
+use super::write::Write;
 use crate::domain::record::{Change, Revision};
-use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::thing::ThingRef;
 use crate::domain::vocabulary::Vocabulary as _;
 
 impl Write {
@@ -42,68 +41,22 @@ impl Write {
         }
     }
 
-    /// The references that the changes made so far bring, and those on record of the same things.
-    pub(super) async fn moved_links(&mut self) -> Result<Vec<MovedLinks>, Error> {
-        let mut moved: BTreeMap<Kind, Vec<(String, Vec<Link>)>> = BTreeMap::new();
-        for pending in self.pending.iter().filter(|pending| pending.moves_references()) {
-            moved.entry(pending.thing.kind).or_default().push((pending.thing.id.clone(), pending.links()));
-        }
-        let mut all = Vec::new();
-        for (kind, things) in moved {
-            let mut old = self.links_of(kind, things.iter().map(|(id, _)| id.as_str())).await?;
-            all.extend(things.into_iter().map(|(id, links)| {
-                let old = old.remove(&id).unwrap_or_default();
-                (ThingRef::new(kind, id), old, links)
-            }));
-        }
-        Ok(all)
-    }
-
     /// Sends the references that have begun and ended on their way.
-    pub(super) fn send_links(&self, outbox: &mut Outbox, moved: Vec<MovedLinks>) {
-        let revision = self.next_revision();
-        for (from, old, links) in moved {
-            let key = |link: &Link| -> Vec<Cell> {
-                let ends = [from.kind.as_str(), &from.id, link.to.kind.as_str(), &link.to.id];
-                ends.map(Cell::from).to_vec()
+    pub(super) fn send_references(&self, outbox: &mut Outbox) {
+        let (revision, none) = (self.next_revision(), BTreeSet::new());
+        for Pending { thing, before, after, .. } in &self.pending {
+            let key = |to: &ThingRef| -> Vec<Cell> {
+                [thing.kind.as_str(), &thing.id, to.kind.as_str(), &to.id].map(Cell::from).to_vec()
             };
-            for link in old.iter().filter(|link| !links.contains(link)) {
-                outbox.close_side(&REFERENCES, key(link), revision);
+            let [before, after] =
+                [before, after].map(|side| side.as_ref().map_or(&none, |side| &side.references));
+            for to in before.difference(after) {
+                outbox.close_side(&REFERENCES, key(to), revision);
             }
-            for link in links.iter().filter(|link| !old.contains(link)) {
-                outbox.open_side(&REFERENCES, [key(link), vec![link.direct.into()]].concat(), revision);
-            }
-        }
-    }
-
-    async fn links_of<'i>(
-        &mut self,
-        kind: Kind,
-        ids: impl Iterator<Item = &'i str>,
-    ) -> Result<HashMap<String, Vec<Link>>, Error> {
-        let known: Vec<&str> = ids
-            .filter(|id| {
-                self.pending(&ThingRef::new(kind, *id)).is_some_and(|pending| pending.before.is_some())
-            })
-            .collect();
-        let mut links: HashMap<String, Vec<Link>> = HashMap::new();
-        for some in known.chunks(MOST_CELLS) {
-            let statement = Statement::new(
-                "SELECT from_id, to_kind, to_id, direct FROM reference WHERE until IS NULL AND from_kind = ",
-            );
-            let statement = statement
-                .bind(kind.as_str())
-                .push(" AND from_id IN (")
-                .bind_all(some.iter().copied())
-                .push(")");
-            for (id, to_kind, to_id, direct) in
-                self.queried().await?.fetch_all::<(String, String, String, bool)>(statement).await?
-            {
-                let Some(to_kind) = Kind::named(&to_kind) else { continue };
-                links.entry(id).or_default().push(Link { to: ThingRef::new(to_kind, to_id), direct });
+            for to in after.difference(before) {
+                outbox.open_side(&REFERENCES, key(to), revision);
             }
         }
-        Ok(links)
     }
 
     /// Sends the rows of side tables that have begun and ended on their way.
@@ -122,9 +75,6 @@ impl Write {
         }
     }
 }
-
-/// A thing, its references on record, and those it is to have.
-pub(super) type MovedLinks = (ThingRef, Vec<Link>, Vec<Link>);
 
 /// Sends a revision and its changes on their way.
 pub(super) fn send_record(outbox: &mut Outbox, revision: &Revision, changes: Vec<Change>) {

@@ -14,7 +14,6 @@ use crate::domain::id::{ChipId, CompanyId, MovementId};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::record::Action;
 use crate::domain::text::Reference;
-use crate::domain::thing::ThingRef;
 
 /// The sums of some rows of either table, under the name `t`.
 pub(super) const SUMS: &str = "CAST(COALESCE(SUM(t.ordered), 0) AS BIGINT) AS ordered,
@@ -155,12 +154,12 @@ impl Write {
     /// # Errors
     ///
     /// [`Error::Database`].
-    pub async fn book(&mut self, movement: &Movement, touches: Vec<ThingRef>) -> Result<bool, Error> {
+    pub async fn book(&mut self, movement: &Movement) -> Result<bool, Error> {
         let before = self.pair_totals(&movement.company, &movement.chip).await?;
         let after = before.with(movement.kind, movement.units.get());
         let Some(after) = after.filter(|totals| totals.can_be_kept()) else { return Ok(false) };
         self.ledger_mut().enter(movement, after);
-        self.put(None, movement, Action::Created, touches);
+        self.put(None, movement, Action::Created);
         Ok(true)
     }
 

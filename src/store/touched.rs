@@ -1,4 +1,5 @@
-//! What changes touch, beside the things they are of: for whoever reads each change once for many others.
+//! What changes touch, beside the things they are of: what they refer to, and the company, chip and authority of a
+//! case they refer to. A case that takes the place of another does not touch those of the other.
 
 use super::error::Error;
 use super::read::Read;
@@ -6,35 +7,74 @@ use super::statement::Statement;
 use crate::domain::fault::Fault;
 use crate::domain::thing::{Kind, ThingRef};
 
-/// The kinds that changes are followed by.
-const FOLLOWED: [Kind; 3] = [Kind::Company, Kind::Chip, Kind::Authority];
-
 /// A change by its revision and its place there, and a thing it touches.
 pub type Touch = ((i64, i64), ThingRef);
 
+/// What a change `c` refers to, before or after.
+pub(super) const REFERENCES_OF_CHANGE: &str = "t.from_kind = c.kind AND t.from_id = c.id
+    AND t.since <= c.revision AND (t.until IS NULL OR t.until >= c.revision)";
+
+/// The case `a` that a reference `t` of a change `c` is to, as it was then.
+pub(super) const CASE_OF_REFERENCE: &str =
+    "t.to_kind = 'approval' AND t.from_kind <> 'approval' AND a.id = t.to_id
+    AND a.since = (SELECT max(x.since) FROM approval x WHERE x.id = t.to_id AND x.since <= c.revision)";
+
+/// The column of a case that names its thing of a kind, for the kinds that changes are followed by.
+pub(super) fn party(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Company => Some("company"),
+        Kind::Chip => Some("chip"),
+        Kind::Authority => Some("authority"),
+        _ => None,
+    }
+}
+
+/// A reference of a change, and the parties of the case it is to.
+#[derive(sqlx::FromRow)]
+struct TouchRow {
+    revision: i64,
+    ordinal: i64,
+    to_kind: String,
+    to_id: String,
+    company: Option<String>,
+    chip: Option<String>,
+    authority: Option<String>,
+}
+
+impl TouchRow {
+    fn touches(self) -> Result<impl Iterator<Item = Touch>, Error> {
+        let place = (self.revision, self.ordinal);
+        let broken =
+            |fault: Fault| Error::Unfit(format!("revision {} is damaged: {}", place.0, fault.detail));
+        let to = ThingRef::new(Kind::try_from(self.to_kind.as_str()).map_err(broken)?, self.to_id);
+        let parties =
+            [(Kind::Company, self.company), (Kind::Chip, self.chip), (Kind::Authority, self.authority)];
+        let parties = parties.into_iter().filter_map(|(kind, id)| Some(ThingRef::new(kind, id?)));
+        let named = Some(to).filter(|to| party(to.kind).is_some());
+        Ok(named.into_iter().chain(parties).map(move |thing| (place, thing)))
+    }
+}
+
 impl Read {
-    /// The companies, chips and authorities that the changes of some revisions refer to, before or after:
-    /// what a [`Narrowing`](super::Narrowing) to them goes by.
+    /// The companies, chips and authorities that the changes of some revisions touch: what a
+    /// [`Narrowing`](super::Narrowing) to them goes by.
     ///
     /// # Errors
     ///
     /// [`Error::Database`].
     pub async fn touched_between(&mut self, first: i64, last: i64) -> Result<Vec<Touch>, Error> {
         let statement = Statement::new(
-            "SELECT c.revision, c.ordinal, t.to_kind, t.to_id FROM change c
-             CROSS JOIN reference t WHERE t.from_kind = c.kind AND t.from_id = c.id
-                 AND t.since <= c.revision AND (t.until IS NULL OR t.until >= c.revision)
-                 AND c.revision BETWEEN ",
+            "SELECT c.revision, c.ordinal, t.to_kind, t.to_id, a.company, a.chip, a.authority
+             FROM change c CROSS JOIN reference t LEFT JOIN approval a ON ",
         );
-        let statement = statement.bind(first).push(" AND ").bind(last).push(" AND t.to_kind IN (");
-        let statement = statement.bind_all(FOLLOWED.iter().map(ToString::to_string)).push(")");
-        let rows: Vec<(i64, i64, String, String)> = self.connection.fetch_all(statement).await?;
-        let touch = |(revision, ordinal, kind, id): (i64, i64, String, String)| {
-            let broken =
-                |fault: Fault| Error::Unfit(format!("revision {revision} is damaged: {}", fault.detail));
-            let kind = Kind::try_from(kind.as_str()).map_err(broken)?;
-            Ok(((revision, ordinal), ThingRef::new(kind, id)))
-        };
-        rows.into_iter().map(touch).collect()
+        let statement = statement.push(CASE_OF_REFERENCE).push(" WHERE ").push(REFERENCES_OF_CHANGE);
+        let statement = statement.push(" AND t.to_kind IN ('company', 'chip', 'authority', 'approval')");
+        let statement = statement.push(" AND c.revision BETWEEN ").bind(first).push(" AND ").bind(last);
+        let rows: Vec<TouchRow> = self.connection.fetch_all(statement).await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            all.extend(row.touches()?);
+        }
+        Ok(all)
     }
 }

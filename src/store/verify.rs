@@ -248,9 +248,9 @@ impl Read {
         named.sort();
         named.dedup();
         let statement = Statement::new(
-            "SELECT to_kind, to_id FROM reference WHERE until IS NULL AND from_kind = $1 AND from_id = $2 AND direct = $3",
+            "SELECT to_kind, to_id FROM reference WHERE until IS NULL AND from_kind = $1 AND from_id = $2",
         );
-        let statement = statement.with(thing.kind.as_str()).with(thing.id.as_str()).with(true);
+        let statement = statement.with(thing.kind.as_str()).with(thing.id.as_str());
         let rows: Vec<(String, String)> = self.connection.fetch_all(statement).await?;
         let row = |(kind, id): (String, String)| Some(ThingRef::new(Kind::named(&kind)?, id));
         let mut kept: Vec<ThingRef> = rows.into_iter().filter_map(row).collect();

@@ -176,24 +176,16 @@ impl Write {
     }
 
     /// Puts a thing on record, or in the place of its version `before`.
-    ///
-    /// `touches` are things that a change of this one concerns although it does not name them.
-    pub fn put<T: Stored>(
-        &mut self,
-        before: Option<&Version<T>>,
-        after: &T,
-        action: Action,
-        touches: Vec<ThingRef>,
-    ) {
+    pub fn put<T: Stored>(&mut self, before: Option<&Version<T>>, after: &T, action: Action) {
         let before = before.map(|version| self.side(version));
         let side = Side::new(after, Known::new(after, self.next_revision()));
-        self.enter(Pending::new(after.thing_ref(), before, Some(side), action, touches));
+        self.enter(Pending::new(after.thing_ref(), before, Some(side), action));
     }
 
     /// Takes a thing off the record.
-    pub fn retire<T: Stored>(&mut self, before: &Version<T>, touches: Vec<ThingRef>) {
+    pub fn retire<T: Stored>(&mut self, before: &Version<T>) {
         let side = self.side(before);
-        self.enter(Pending::new(before.value.thing_ref(), Some(side), None, Action::Retired, touches));
+        self.enter(Pending::new(before.value.thing_ref(), Some(side), None, Action::Retired));
     }
 
     fn enter(&mut self, pending: Pending) {
@@ -205,7 +197,6 @@ impl Write {
         };
         // Within one revision a thing has one change: from what it was to what it becomes in the end.
         earlier.after = pending.after;
-        earlier.touches = pending.touches;
         earlier.dirty = true;
         if earlier.action != Action::Created {
             earlier.action = pending.action;
@@ -257,7 +248,6 @@ impl Write {
         if self.in_savepoint || self.ledger.has_booked() {
             self.flush().await?;
         }
-        let links = self.moved_links().await?;
         let changes = self.documented();
         let mut revision = Revision {
             number: self.next_revision(),
@@ -275,7 +265,7 @@ impl Write {
         self.send_versions(&mut outbox);
         self.send_spans(&mut outbox).await?;
         send_record(&mut outbox, &revision, changes);
-        self.send_links(&mut outbox, links);
+        self.send_references(&mut outbox);
         self.send_parts(&mut outbox);
         self.outbox = outbox;
         let head = &mut self.read.head;

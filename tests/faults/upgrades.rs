@@ -19,6 +19,7 @@ on_each_engine!(
     a_newer_schema_is_refused_by_name,
     a_migration_that_was_cut_off_goes_on,
     a_register_of_an_older_schema_is_brought_up_to_date,
+    rows_that_go_elsewhere_go_there_whole,
 );
 
 /// Brings a database to a schema of these migrations, as another program would.
@@ -68,6 +69,50 @@ async fn a_register_of_an_older_schema_is_brought_up_to_date(database: Database)
     assert!(service.ask(&Request::company("newcomer")).is_done());
     drop(service);
     done(&mut program(&database, &["verify"]));
+}
+
+/// How many rows a statement counts, or none if it does something else.
+async fn run(database: &str, statement: &'static str) -> i64 {
+    let counted: Option<(i64,)> = if database.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(database).await.unwrap();
+        sqlx::query_as(statement).fetch_optional(&mut connection).await.unwrap()
+    } else {
+        let mut connection = PgConnection::connect(database).await.unwrap();
+        sqlx::query_as(statement).fetch_optional(&mut connection).await.unwrap()
+    };
+    counted.unwrap_or_default().0
+}
+
+async fn rows_that_go_elsewhere_go_there_whole(database: Database) {
+    let empty = database.empty().await;
+    let database = address(&empty);
+    migrate(&database, migrations(&database).await.into_iter().take(7).collect()).await;
+    for insert in [
+        "INSERT INTO approval_identity VALUES ('case', 1)",
+        "INSERT INTO reference VALUES ('transition', 't', 'approval', 'case', TRUE, 1, 3),
+            ('transition', 't', 'approval', 'case', TRUE, 5, NULL), ('transition', 't', 'chip', 'x', FALSE, 1, NULL)",
+        "INSERT INTO stage_span VALUES ('case', '', '2026-01-02', 'asked', 1, NULL),
+            ('case', '2026-01-02', NULL, 'granted', 1, 2), ('case', '2026-01-02', NULL, 'used', 2, NULL)",
+    ] {
+        run(&database, insert).await;
+    }
+    done(&mut program(&database, &["export"]));
+    for (expected, count) in [
+        (2, "SELECT count(*) FROM reference"),
+        (
+            1,
+            "SELECT count(*) FROM reference WHERE from_id = 't' AND to_kind = 'approval' AND to_id = 'case'
+                AND since = 1 AND until = 3",
+        ),
+        (3, "SELECT count(*) FROM stage_span"),
+        (
+            1,
+            "SELECT count(*) FROM stage_span WHERE approval = 'case' AND valid_from = '2026-01-02'
+                AND valid_to IS NULL AND stage = 'granted' AND since = 1 AND until = 2",
+        ),
+    ] {
+        assert_eq!(run(&database, count).await, expected, "{count}");
+    }
 }
 
 /// Has the program migrate a database, and kills it at its so-manieth call that writes something; whether it

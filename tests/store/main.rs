@@ -19,4 +19,5 @@ mod schema;
 mod standings;
 mod things;
 mod time;
+mod touching;
 mod workflows;

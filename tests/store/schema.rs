@@ -223,7 +223,7 @@ async fn postgres_indexes(on: &mut PgConnection, schema: &mut Schema) {
     .unwrap();
     for (table, name, columns, unique, rows, of_constraint) in indexes {
         let name = if of_constraint { format!("unique {}", columns.join(" ")) } else { name };
-        let rows = rows.replace(['(', ')'], "");
+        let rows = rows.replace(['(', ')'], "").replace("::text", "");
         schema.get_mut(table.trim_matches('"')).unwrap().indexes.insert((name, columns, unique, rows));
     }
 }
