@@ -61,7 +61,8 @@ impl Key {
             }
             Self::List => with_register(config, list).await,
             Self::Revoke(revoke) => {
-                with_register(config, async move |register| revoke.run(register).await).await
+                let id = revoke.id()?;
+                with_register(config, async move |register| Revoke::run(register, id).await).await
             }
         }
     }
@@ -135,10 +136,12 @@ fn row(key: &ApiKey) -> String {
 }
 
 impl Revoke {
-    async fn run(self, register: &Register) -> Result<(), Error> {
+    fn id(&self) -> Result<KeyId, Error> {
         // The text may be a secret given in place of an id, so it is not repeated.
-        let id = KeyId::try_from(self.id.as_str())
-            .map_err(|fault| Error::Usage(format!("the key's id {fault}")))?;
+        KeyId::try_from(self.id.as_str()).map_err(|fault| Error::Usage(format!("the key's id {fault}")))
+    }
+
+    async fn run(register: &Register, id: KeyId) -> Result<(), Error> {
         let keyring = Arc::clone(register.keyring());
         let key = write(register, |write| {
             Box::pin(async move { keys::revoke(write, &Actor::Operator, &id, &keyring).await })
