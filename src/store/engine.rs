@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteCo
 use super::crossing::CROSSINGS;
 use super::error::{Error, within};
 use super::head::{self, HeadRow};
-use super::log::{COPIED, COPY_LOG, KEPT, Log};
+use super::log::{COPY_LOG, KEPT, Log};
 use super::statement::{Connection, Statement};
 use crate::clock::Clock;
 use crate::domain::time::Moment;
@@ -88,8 +88,7 @@ impl Engine {
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .statement_cache_capacity(PREPARED)
-            .pragma("journal_size_limit", KEPT)
-            .pragma("wal_autocheckpoint", COPIED);
+            .pragma("journal_size_limit", KEPT);
         prepare_sqlite(&writer, clock).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS + CROSSINGS)

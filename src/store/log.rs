@@ -1,7 +1,8 @@
 //! SQLite's log of what is written, kept short.
 //!
-//! The log begins again once everything in it has been copied to the file and nobody reads from it. One read
-//! that goes on for long is enough to prevent that, and so are many that overlap.
+//! SQLite copies what is in it to the file as it commits, once that is a thousand pages: less often would take less
+//! time in all, and longer each time. The log begins again once everything in it has been copied and nobody reads
+//! from it. One read that goes on for long is enough to prevent that, and so are many that overlap.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +14,6 @@ use tokio::sync::watch;
 use super::error::Error;
 use super::statement::{Connection, Statement};
 
-/// From this size on SQLite copies what is in the log to the file as it commits, in pages of 4 KiB:
-/// `wal_autocheckpoint`. A page that is written again and again is copied once.
-pub(super) const COPIED: &str = "3072";
 /// Copies what is in the log to the file, as far as nobody reads what was there before, and waits for nobody.
 pub(super) const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// To this size SQLite cuts a log that it begins again by itself, in bytes: `journal_size_limit`. Writing over
