@@ -24,7 +24,7 @@ impl Service {
     /// Starts a service.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg(ROLE).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg(ROLE).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -56,8 +56,13 @@ impl Drop for Service {
     }
 }
 
-/// Is the service that the arguments ask for, until it is killed.
+/// Is the service that the arguments ask for, until it is killed or whoever started it has ended.
 pub(crate) fn run(arguments: &[String]) {
+    std::thread::spawn(|| {
+        // Nothing is said there; it ends with the other end.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(1);
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
