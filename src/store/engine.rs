@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteCo
 use super::crossing::CROSSINGS;
 use super::error::{Error, within};
 use super::head::{self, HeadRow};
-use super::log::{COPY_LOG, KEPT, Log};
+use super::log::{BEGIN_LOG, COPY_LOG, KEPT, Log};
 use super::statement::{Connection, Statement};
 use crate::clock::Clock;
 use crate::domain::time::Moment;
@@ -204,7 +204,7 @@ impl Engine {
     /// but not when that one can only read, nor while the process ends.
     pub(super) async fn finish(&self, connection: &mut Connection) -> Result<(), Error> {
         match self {
-            Self::Sqlite { .. } => connection.execute(Statement::new(COPY_LOG)).await.map(drop),
+            Self::Sqlite { .. } => connection.execute(Statement::new(BEGIN_LOG)).await.map(drop),
             Self::Postgres { .. } => Ok(()),
         }
     }

@@ -16,6 +16,8 @@ use super::statement::{Connection, Statement};
 
 /// Copies what is in the log to the file, as far as nobody reads what was there before, and waits for nobody.
 pub(super) const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+/// The same, and begins it again if nobody reads from it: as long as a connection waits for that.
+pub(super) const BEGIN_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 /// To this size SQLite cuts a log that it begins again by itself, in bytes: `journal_size_limit`. Writing over
 /// what is there takes a flush less time than making the file longer.
 pub(super) const KEPT: &str = "16777216";
@@ -65,8 +67,7 @@ impl Log {
         }
         let [patient, otherwise] = PATIENCE;
         connection.execute(Statement::new(patient)).await?;
-        let restart = Statement::new("PRAGMA wal_checkpoint(TRUNCATE)");
-        let (busy, ..) = connection.fetch_one::<(i64, i64, i64)>(restart).await?;
+        let (busy, ..) = connection.fetch_one::<(i64, i64, i64)>(Statement::new(BEGIN_LOG)).await?;
         connection.execute(Statement::new(otherwise)).await?;
         self.next.store(if busy == 0 { LONG } else { size + STEP }, Ordering::Relaxed);
         if busy != 0 && size >= TOO_LONG {
