@@ -208,9 +208,6 @@ pub(super) fn close_all(
     key: &'static [&'static str],
     keys: Vec<Vec<Cell>>,
 ) -> Vec<Statement> {
-    if let [row] = keys.as_slice() {
-        return vec![close_one(table, key, row)];
-    }
     let until = ["v.column1", "v.column2", "v.column3", "v.column4", "v.column5"];
     let until = until.get(key.len()).copied().unwrap_or("v.column5");
     let close = |some: Vec<Vec<Cell>>| {
@@ -219,17 +216,6 @@ pub(super) fn close_all(
         close.push(" WHERE t.until IS NULL AND t.since < ").push(until).matching(key)
     };
     chunks(keys).into_iter().map(close).collect()
-}
-
-/// The same for one row, for which SQLite needs no table of keys.
-fn close_one(table: &'static str, key: &'static [&'static str], row: &[Cell]) -> Statement {
-    let (values, until) = row.split_at(key.len());
-    let until = || until.iter().cloned();
-    let close = Statement::new("UPDATE ").push(table).push(" SET until = ").bind_all(until());
-    let close = close.push(" WHERE until IS NULL AND since < ").bind_all(until());
-    key.iter().zip(values).fold(close, |close, (column, value)| {
-        close.push(" AND ").push(column).push(" = ").bind(value.clone())
-    })
 }
 
 /// Inserts rows, as many at a time as a statement takes.
