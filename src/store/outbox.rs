@@ -28,13 +28,6 @@ pub(super) const SPANS: Versioned = Versioned {
     replaces: false,
 };
 
-/// What refers to what.
-pub(super) const REFERENCES: Versioned = Versioned {
-    name: "reference",
-    columns: [&["from_kind", "from_id", "to_kind", "to_id"], &[]],
-    replaces: false,
-};
-
 /// The table of the versions of things of a kind: id, document, and what is filtered by.
 fn versions(kind: Kind) -> (Versioned, &'static [&'static str]) {
     let table = table(kind);
@@ -155,7 +148,7 @@ impl Outbox {
             write_rows(&mut all, &table, more, rows);
         }
         let parts = PartTable::ALL.iter().map(|part| part.versioned());
-        for table in [SPANS, REFERENCES].into_iter().chain(parts) {
+        for table in std::iter::once(SPANS).chain(parts) {
             let Some(rows) = self.sides.remove(table.name) else { continue };
             write_rows(&mut all, &table, &[], rows);
         }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::memory::Known;
 use super::statement::Cell;
-use super::table::{Filed, Part, Stored};
+use super::table::{Filed, Part, PartTable, Stored};
 use crate::domain::record::Action;
 use crate::domain::thing::ThingRef;
+use crate::domain::vocabulary::Vocabulary as _;
 
 /// What is to become of one thing in the revision being made.
 pub(super) struct Pending {
@@ -22,20 +23,15 @@ pub(super) struct Pending {
 pub(super) struct Side {
     pub(super) known: Known,
     cells: Vec<Cell>,
-    /// What it refers to, each thing once.
-    pub(super) references: BTreeSet<ThingRef>,
+    /// The rows of side tables that follow from it.
     pub(super) parts: Vec<Part>,
 }
 
 impl Side {
     /// What a version is, or is to be.
     pub(super) fn new<T: Stored>(thing: &T, known: Known) -> Self {
-        Self {
-            known,
-            cells: thing.cells().0,
-            references: thing.references().into_iter().map(|reference| reference.to).collect(),
-            parts: thing.parts(),
-        }
+        let parts = references(thing).chain(thing.parts()).collect();
+        Self { known, cells: thing.cells().0, parts }
     }
 
     /// The document as it is stored.
@@ -50,6 +46,14 @@ impl Side {
         row.extend(self.cells.iter().cloned());
         row
     }
+}
+
+/// The rows of what a thing refers to: each of them once, however often it is named.
+fn references<T: Stored>(thing: &T) -> impl Iterator<Item = Part> {
+    let named: BTreeSet<ThingRef> = thing.references().into_iter().map(|reference| reference.to).collect();
+    let from = [T::KIND.as_str().into(), thing.id().into()];
+    let row = move |to: ThingRef| [from.clone(), [to.kind.as_str().into(), to.id.into()]].concat();
+    named.into_iter().map(move |to| Part { of: PartTable::Reference, cells: row(to) })
 }
 
 impl Pending {

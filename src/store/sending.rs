@@ -1,10 +1,7 @@
 //! The rows that follow from the changes of a revision, sent on their way.
 
-use std::collections::BTreeSet;
-
-use super::outbox::{Outbox, REFERENCES};
+use super::outbox::Outbox;
 use super::pending::Pending;
-use super::statement::Cell;
 use super::write::Write;
 use crate::domain::record::{Change, Revision};
 use crate::domain::thing::ThingRef;
@@ -38,24 +35,6 @@ impl Write {
                 outbox.open(*kind, after.row(), revision);
             }
             pending.dirty = false;
-        }
-    }
-
-    /// Sends the references that have begun and ended on their way.
-    pub(super) fn send_references(&self, outbox: &mut Outbox) {
-        let (revision, none) = (self.next_revision(), BTreeSet::new());
-        for Pending { thing, before, after, .. } in &self.pending {
-            let key = |to: &ThingRef| -> Vec<Cell> {
-                [thing.kind.as_str(), &thing.id, to.kind.as_str(), &to.id].map(Cell::from).to_vec()
-            };
-            let [before, after] =
-                [before, after].map(|side| side.as_ref().map_or(&none, |side| &side.references));
-            for to in before.difference(after) {
-                outbox.close_side(&REFERENCES, key(to), revision);
-            }
-            for to in after.difference(before) {
-                outbox.open_side(&REFERENCES, key(to), revision);
-            }
         }
     }
 

@@ -30,7 +30,7 @@ pub trait Stored: Thing + Document {
     #[doc(hidden)]
     fn cells(&self) -> Cells;
 
-    /// The rows of side tables that follow from the thing.
+    /// The rows of side tables that follow from the thing, beside those of what it refers to.
     #[doc(hidden)]
     fn parts(&self) -> Vec<Part> {
         Vec::new()
@@ -49,6 +49,8 @@ pub struct Part {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PartTable {
+    /// What refers to what.
+    Reference,
     /// Names, aliases and identifiers, for searching.
     Label,
     /// The stages of workflows, for filtering.
@@ -56,11 +58,12 @@ pub(super) enum PartTable {
 }
 
 impl PartTable {
-    pub(super) const ALL: &'static [Self] = &[Self::Label, Self::WorkflowStage];
+    pub(super) const ALL: &'static [Self] = &[Self::Reference, Self::Label, Self::WorkflowStage];
 
     /// The table as one of rows that hold between two revisions.
     pub(super) fn versioned(self) -> Versioned {
         let (name, columns): (_, [&[&str]; 2]) = match self {
+            Self::Reference => ("reference", [&["from_kind", "from_id", "to_kind", "to_id"], &[]]),
             Self::Label => ("label", [&["kind", "id", "text"], &["folded"]]),
             Self::WorkflowStage => ("workflow_stage", [&["workflow", "stage"], &["phase"]]),
         };

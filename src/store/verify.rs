@@ -2,10 +2,11 @@
 
 use super::Store;
 use super::error::Error;
+use super::outbox::Versioned;
 use super::read::{Read, Wanted};
 use super::record::{Narrowing, digest};
 use super::statement::{Cell, Statement};
-use super::table::{Filed, PartTable, Stored, Version, table};
+use super::table::{Filed, Stored, Version, table};
 use crate::domain::approval::Case;
 use crate::domain::authority::Authority;
 use crate::domain::chip::Chip;
@@ -259,13 +260,10 @@ impl Read {
             findings.add(format!("the references of {thing} do not agree with its document"));
         }
         for part in version.value.parts() {
-            let (name, condition) = match part.of {
-                PartTable::Label => ("label", ["kind", "id", "text", "folded"].as_slice()),
-                PartTable::WorkflowStage => ("workflow_stage", ["workflow", "stage", "phase"].as_slice()),
-            };
+            let Versioned { name, columns, .. } = part.of.versioned();
             let mut statement =
                 Statement::new("SELECT count(*) FROM ").push(name).push(" WHERE until IS NULL");
-            for (column, cell) in condition.iter().zip(part.cells) {
+            for (column, cell) in columns.concat().into_iter().zip(part.cells) {
                 statement = statement.push(" AND ").push(column).push(" = ").bind(cell);
             }
             if self.connection.fetch_one::<(i64,)>(statement).await?.0 != 1 {

@@ -265,7 +265,6 @@ impl Write {
         self.send_versions(&mut outbox);
         self.send_spans(&mut outbox).await?;
         send_record(&mut outbox, &revision, changes);
-        self.send_references(&mut outbox);
         self.send_parts(&mut outbox);
         self.outbox = outbox;
         let head = &mut self.read.head;

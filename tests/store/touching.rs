@@ -38,20 +38,19 @@ async fn followed(register: &Register, thing: &ThingRef) -> BTreeSet<(i64, Strin
 async fn what_a_change_touches_follows_from_the_case_as_it_was(database: Database) {
     let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
     found(&register).await;
-    let moved = || Approval { chip: of("h100"), authority: of("mofcom"), ..approval("case") };
     put(&register, chip("h100")).await.unwrap();
     put(&register, authority("mofcom")).await.unwrap();
     post(&register, transition("early", "case", "granted", "2026-01-05")).await.unwrap();
     let scope = Scope { approval: Some(of("case")), ..Scope::default() };
     put(&register, Condition { scope, ..condition("limit") }).await.unwrap();
-    put(&register, moved()).await.unwrap();
+    put(&register, Approval { chip: of("h100"), authority: of("mofcom"), ..approval("case") }).await.unwrap();
     post(&register, transition("late", "case", "used", "2026-01-08")).await.unwrap();
     // It takes the place of a case of another chip, which it does not touch.
     let next = Approval { supersedes: Some(of("case")), ..approval("next") };
     put(&register, next).await.unwrap();
     retire::<Approval>(&register, "next").await.unwrap();
-    let found = BTreeSet::from([(6, "case"), (9, "early"), (9, "case"), (10, "limit"), (11, "case")]);
-    let with = |more: &[(i64, &'static str)]| found.iter().chain(more).copied().collect::<BTreeSet<_>>();
+    let earlier = BTreeSet::from([(6, "case"), (9, "early"), (9, "case"), (10, "limit"), (11, "case")]);
+    let with = |more: &[(i64, &'static str)]| earlier.iter().chain(more).copied().collect::<BTreeSet<_>>();
     let (late, next) = ([(12, "late"), (12, "case")], [(13, "next"), (14, "next")]);
     let later = |own: &[(i64, &'static str)]| {
         own.iter().chain(&[(11, "case")]).chain(&late).copied().collect::<BTreeSet<_>>()
