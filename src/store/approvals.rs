@@ -90,8 +90,11 @@ impl Listing for Case {
         let statement = holds(statement.bind(day.as_str()).push(" AND "), "r", at);
         let statement =
             statement.push(") AS disputed FROM approval a JOIN stage_span s ON s.approval = a.id AND ");
-        let statement = holds(statement, "s", at).push(" AND s.valid_from <= ").bind(day.as_str());
-        Clause(statement.push(" AND (s.valid_to IS NULL OR s.valid_to > ").bind(day).push(")) t"))
+        let statement = holds(statement, "s", at).push(
+            " AND s.valid_from = (SELECT x.valid_from FROM stage_span x WHERE x.approval = a.id AND x.valid_from <= ",
+        );
+        let statement = holds(statement.bind(day).push(" AND "), "x", at);
+        Clause(statement.push(" ORDER BY x.valid_from DESC LIMIT 1)) t"))
     }
 }
 

@@ -111,10 +111,9 @@ impl Write {
             self.memory.spans.insert((*case).to_owned(), Vec::new());
         }
         for item in list.fields() {
-            let [case, from, to, stage] = item?;
-            let to = Some(to.to_owned()).filter(|to| !to.is_empty());
+            let [case, from, stage] = item?;
             let spans = self.memory.spans.entry(case.to_owned()).or_default();
-            spans.push((from.to_owned(), to, stage.to_owned()));
+            spans.push((from.to_owned(), stage.to_owned()));
         }
         Ok(())
     }
@@ -191,7 +190,7 @@ impl Unknown<'_> {
     fn add_cases(&self, length: usize, queries: &mut Vec<Statement>) {
         let from = Statement::new(STEPS.from).push("t.until IS NULL AND t.approval IN (");
         queries.push(items_of(&STEPS.columns, padded(from, &self.cases, length)));
-        let columns = ["t.approval", "t.valid_from", "COALESCE(t.valid_to, '')", "t.stage"];
+        let columns = ["t.approval", "t.valid_from", "t.stage"];
         let from = Statement::new("stage_span t WHERE t.until IS NULL AND t.approval IN (");
         queries.push(items_of(&columns, padded(from, &self.cases, length)));
         let columns = ["a.company", "a.chip", "a.authority"];

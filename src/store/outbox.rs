@@ -22,11 +22,8 @@ pub(super) struct Versioned {
 }
 
 /// The spans of cases.
-pub(super) const SPANS: Versioned = Versioned {
-    name: "stage_span",
-    columns: [&["approval", "valid_from"], &["valid_to", "stage"]],
-    replaces: false,
-};
+pub(super) const SPANS: Versioned =
+    Versioned { name: "stage_span", columns: [&["approval", "valid_from"], &["stage"]], replaces: false };
 
 /// The table of the versions of things of a kind: id, document, and what is filtered by.
 fn versions(kind: Kind) -> (Versioned, &'static [&'static str]) {

@@ -8,8 +8,8 @@ use crate::domain::id::ApprovalId;
 use crate::domain::time::Date;
 use crate::domain::timeline::Span;
 
-/// A span as its row holds it: first day (empty for the beginning of time), end, stage.
-pub(super) type SpanRow = (String, Option<String>, String);
+/// A span as its row holds it: first day (empty for the beginning of time) and stage. It ends where the next begins.
+pub(super) type SpanRow = (String, String);
 
 /// The spans that the revision being made gives to a case.
 pub(super) struct NewSpans {
@@ -22,7 +22,7 @@ pub(super) struct NewSpans {
 
 fn written(span: &Span) -> SpanRow {
     let from = span.from.map_or_else(String::new, |date| date.to_string());
-    (from, span.until.as_ref().map(ToString::to_string), span.stage.to_string())
+    (from, span.stage.to_string())
 }
 
 /// A span as the values of its columns.
@@ -30,8 +30,8 @@ pub(super) fn cells(approval: &ApprovalId, span: &Span) -> Vec<Cell> {
     row(approval.as_str(), &written(span))
 }
 
-fn row(approval: &str, (from, to, stage): &SpanRow) -> Vec<Cell> {
-    vec![approval.into(), from.as_str().into(), to.clone().into(), stage.as_str().into()]
+fn row(approval: &str, (from, stage): &SpanRow) -> Vec<Cell> {
+    vec![approval.into(), from.as_str().into(), stage.as_str().into()]
 }
 
 impl Write {
@@ -68,9 +68,8 @@ impl Write {
         if let Some(spans) = self.memory.spans.get(approval) {
             return Ok(spans.clone());
         }
-        let statement = Statement::new(
-            "SELECT valid_from, valid_to, stage FROM stage_span WHERE until IS NULL AND approval = $1",
-        );
+        let statement =
+            Statement::new("SELECT valid_from, stage FROM stage_span WHERE until IS NULL AND approval = $1");
         let spans: Vec<SpanRow> = self.connection().fetch_all(statement.with(approval)).await?;
         self.memory.spans.insert(approval.to_owned(), spans.clone());
         Ok(spans)

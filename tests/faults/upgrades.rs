@@ -92,7 +92,9 @@ async fn rows_that_go_elsewhere_go_there_whole(database: Database) {
         "INSERT INTO reference VALUES ('transition', 't', 'approval', 'case', TRUE, 1, 3),
             ('transition', 't', 'approval', 'case', TRUE, 5, NULL), ('transition', 't', 'chip', 'x', FALSE, 1, NULL)",
         "INSERT INTO stage_span VALUES ('case', '', '2026-01-02', 'asked', 1, NULL),
-            ('case', '2026-01-02', NULL, 'granted', 1, 2), ('case', '2026-01-02', NULL, 'used', 2, NULL)",
+            ('case', '2026-01-02', NULL, 'granted', 1, 2), ('case', '2026-01-02', '2026-01-05', 'used', 2, 4),
+            ('case', '2026-01-02', '2026-01-07', 'used', 4, NULL), ('case', '2026-01-07', NULL, 'ended', 4, 6),
+            ('case', '2026-01-07', NULL, 'ended', 9, 11)",
     ] {
         run(&database, insert).await;
     }
@@ -104,12 +106,18 @@ async fn rows_that_go_elsewhere_go_there_whole(database: Database) {
             "SELECT count(*) FROM reference WHERE from_id = 't' AND to_kind = 'approval' AND to_id = 'case'
                 AND since = 1 AND until = 3",
         ),
-        (3, "SELECT count(*) FROM stage_span"),
+        (5, "SELECT count(*) FROM stage_span"),
         (
             1,
             "SELECT count(*) FROM stage_span WHERE approval = 'case' AND valid_from = '2026-01-02'
-                AND valid_to IS NULL AND stage = 'granted' AND since = 1 AND until = 2",
+                AND stage = 'granted' AND since = 1 AND until = 2",
         ),
+        (
+            1,
+            "SELECT count(*) FROM stage_span WHERE approval = 'case' AND valid_from = '2026-01-02'
+                AND stage = 'used' AND since = 2 AND until IS NULL",
+        ),
+        (2, "SELECT count(*) FROM stage_span WHERE stage = 'ended' AND until = since + 2"),
     ] {
         assert_eq!(run(&database, count).await, expected, "{count}");
     }
