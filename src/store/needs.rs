@@ -54,7 +54,7 @@ impl Write {
                 self.know_things(*kind, ids, &next()?)?;
             }
             if !unknown.cases.is_empty() {
-                self.know_timelines(&unknown.cases, &next()?).await?;
+                self.know_timelines(&unknown.cases, &next()?)?;
                 self.know_spans(&unknown.cases, &next()?)?;
                 self.know_reports(&next()?, &next()?)?;
             }
@@ -95,12 +95,12 @@ impl Write {
         Ok(())
     }
 
-    async fn know_timelines(&mut self, cases: &[&str], list: &Items) -> Result<(), Error> {
-        let rows = list.fields().map(|item| StepOf::read(item?)).collect::<Result<Vec<_>, _>>()?;
+    fn know_timelines(&mut self, cases: &[&str], list: &Items) -> Result<(), Error> {
         for case in cases {
             self.memory.timelines.insert((*case).to_owned(), Vec::new());
         }
-        for StepOf { case, step } in self.in_order(rows).await? {
+        for item in list.fields() {
+            let StepOf { case, step } = StepOf::read(item?)?;
             self.memory.timelines.entry(case).or_default().push(step);
         }
         Ok(())
@@ -181,7 +181,7 @@ impl Unknown<'_> {
             let from = Statement::new("").bind_keys(&keys).push(" JOIN reply t ON t.status > 0");
             queries.push(items_of(
                 &["t.actor", "t.idempotency_key"],
-                from.matching(&["actor", "idempotency_key"]),
+                from.matching("t", &["actor", "idempotency_key"]),
             ));
         }
         queries

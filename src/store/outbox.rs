@@ -25,10 +25,12 @@ pub(super) struct Versioned {
 pub(super) const SPANS: Versioned =
     Versioned { name: "stage_span", columns: [&["approval", "valid_from"], &["stage"]], replaces: false };
 
-/// The table of the versions of things of a kind: id, document, and what is filtered by.
+/// The table of the versions of things of a kind: id, place of the change that made it in its revision, document,
+/// and what is filtered by.
 fn versions(kind: Kind) -> (Versioned, &'static [&'static str]) {
     let table = table(kind);
-    (Versioned { name: table.name, columns: [&["id"], &["document"]], replaces: true }, table.columns)
+    let columns: [&[&str]; 2] = [&["id"], &["ordinal", "document"]];
+    (Versioned { name: table.name, columns, replaces: true }, table.columns)
 }
 
 /// Rows of one versioned table.
@@ -192,7 +194,8 @@ fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'sta
 }
 
 /// Closes the current rows of a table by their keys, each followed by the revision from which it holds no more.
-/// Rows of that revision itself are about to be replaced, and stay.
+/// Rows of that revision itself are about to be replaced, and stay. The current row of a key is the last one
+/// before, which takes as long to find whatever came before it.
 pub(super) fn close_all(
     table: &'static str,
     key: &'static [&'static str],
@@ -203,7 +206,10 @@ pub(super) fn close_all(
     let close = |some: Vec<Vec<Cell>>| {
         let close = Statement::new("UPDATE ").push(table).push(" AS t SET until = ").push(until);
         let close = close.push(" FROM ").bind_keys(&some);
-        close.push(" WHERE t.until IS NULL AND t.since < ").push(until).matching(key)
+        let last = close.push(" WHERE t.until IS NULL").matching("t", key);
+        let last =
+            last.push(" AND t.since = (SELECT max(x.since) FROM ").push(table).push(" x WHERE x.since < ");
+        last.push(until).matching("x", key).push(")")
     };
     chunks(keys).into_iter().map(close).collect()
 }

@@ -39,10 +39,11 @@ impl Side {
         &self.known.filed.document
     }
 
-    /// The values of a version's row, without the revisions between which it holds.
-    pub(super) fn row(&self) -> Vec<Cell> {
+    /// The values of a version's row, made by the change at a place of its revision, without the revisions
+    /// between which it holds.
+    pub(super) fn row(&self, ordinal: i64) -> Vec<Cell> {
         let Filed { id, document, .. } = &self.known.filed;
-        let mut row = vec![id.as_str().into(), document.as_str().into()];
+        let mut row = vec![id.as_str().into(), ordinal.into(), document.as_str().into()];
         row.extend(self.cells.iter().cloned());
         row
     }

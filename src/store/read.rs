@@ -5,6 +5,7 @@ use super::error::Error;
 use super::head::{Head, HeadRow};
 use super::statement::{Connection, Statement};
 use super::table::{At, Filed, Presence, Stored, Table, Version, holds};
+use super::transitions::ACCEPTED;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Moment;
 
@@ -160,17 +161,13 @@ impl Read {
             Kind::Approval => "t.supersedes",
             _ => "CAST(NULL AS TEXT)",
         };
-        let (join, order) = match kind {
-            Kind::Transition => (
-                " CROSS JOIN transition_identity i CROSS JOIN change c
-                  WHERE i.id = t.id AND c.kind = 'transition' AND c.id = t.id AND c.revision = i.created AND ",
-                "t.approval, t.effective_on, c.revision, c.ordinal",
-            ),
-            _ => (" WHERE ", "t.id"),
+        let statement = Statement::new("SELECT t.id, ").push(parent).push(" FROM ");
+        let (statement, order) = if kind == Kind::Transition {
+            (statement.push(ACCEPTED), "t.approval, t.effective_on, f.since, f.ordinal")
+        } else {
+            (statement.push(super::table::table(kind).name).push(" t WHERE "), "t.id")
         };
-        let statement =
-            Statement::new("SELECT t.id, ").push(parent).push(" FROM ").push(super::table::table(kind).name);
-        let statement = holds(statement.push(" t").push(join), "t", self.at);
+        let statement = holds(statement, "t", self.at);
         self.connection.fetch_all(statement.push(" ORDER BY ").push(order)).await
     }
 

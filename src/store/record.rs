@@ -6,6 +6,7 @@ use super::column::Stamp;
 use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
+use super::table::table;
 use super::touched::{CASE_OF_REFERENCE, REFERENCES_OF_CHANGE, party};
 use crate::domain::fault::Fault;
 use crate::domain::record::{Action, Change, Revision};
@@ -296,12 +297,19 @@ impl Read {
         below: Option<i64>,
         limit: i64,
     ) -> Result<Vec<Change>, Error> {
-        let statement = Statement::new(CHANGE).push(" WHERE c.kind = ").bind(thing.kind.to_string());
-        let statement = statement.push(" AND c.id = ").bind(thing.id.as_str()).push(" AND c.revision <= ");
-        let statement =
-            statement.bind(below.map_or(self.at.revision, |below| self.at.revision.min(below - 1)));
-        let statement = statement.push(" ORDER BY c.revision DESC").limit(limit);
-        let rows: Vec<ChangeRow> = self.connection.fetch_all(statement).await?;
+        let reach = below.map_or(self.at.revision, |below| self.at.revision.min(below - 1));
+        let statement = Statement::new(CHANGE).push(" JOIN ").push(table(thing.kind).name);
+        let statement = statement.push(" v ON c.revision = v.since AND c.ordinal = v.ordinal WHERE v.id = ");
+        let statement = statement.bind(thing.id.as_str()).push(" AND v.since <= ").bind(reach);
+        let statement = statement.push(" ORDER BY v.since DESC").limit(limit);
+        let mut rows: Vec<ChangeRow> = self.connection.fetch_all(statement).await?;
+        if let Some(revision) = self.retired(thing, reach).await? {
+            let statement = Statement::new(CHANGE).push(" WHERE c.revision = ").bind(revision);
+            let statement = statement.push(" AND c.kind = ").bind(thing.kind.as_str());
+            let statement = statement.push(" AND c.id = ").bind(thing.id.as_str());
+            rows.insert(0, self.connection.fetch_one(statement).await?);
+            rows.truncate(usize::try_from(limit).unwrap_or_default());
+        }
         rows.into_iter().map(Change::try_from).collect()
     }
 
@@ -311,10 +319,20 @@ impl Read {
     ///
     /// [`Error::Database`].
     pub async fn history_count(&mut self, thing: &ThingRef) -> Result<i64, Error> {
-        let statement =
-            Statement::new("SELECT count(*) FROM change c WHERE c.kind = ").bind(thing.kind.to_string());
-        let statement = statement.push(" AND c.id = ").bind(thing.id.as_str());
-        let statement = statement.push(" AND c.revision <= ").bind(self.at.revision);
-        Ok(self.connection.fetch_one::<(i64,)>(statement).await?.0)
+        let statement = Statement::new("SELECT count(*) FROM ").push(table(thing.kind).name);
+        let statement = statement.push(" v WHERE v.id = ").bind(thing.id.as_str());
+        let statement = statement.push(" AND v.since <= ").bind(self.at.revision);
+        let (versions,): (i64,) = self.connection.fetch_one(statement).await?;
+        let retired = self.retired(thing, self.at.revision).await?;
+        Ok(versions + i64::from(retired.is_some()))
+    }
+
+    /// The revision that took a thing off the record, by the one given: every other change of it begins a version.
+    async fn retired(&mut self, thing: &ThingRef, by: i64) -> Result<Option<i64>, Error> {
+        let statement = Statement::new("SELECT v.until FROM ").push(table(thing.kind).name);
+        let statement = statement.push(" v WHERE v.id = ").bind(thing.id.as_str());
+        let statement = statement.push(" AND v.since <= ").bind(by).push(" ORDER BY v.since DESC LIMIT 1");
+        let last: Option<(Option<i64>,)> = self.connection.fetch_optional(statement).await?;
+        Ok(last.and_then(|(until,)| until).filter(|until| *until <= by))
     }
 }

@@ -6,6 +6,7 @@ use super::list::{Clause, Listing as _};
 use super::read::Read;
 use super::statement::Statement;
 use super::table::{Filed, Stored, holds, thing};
+use super::transitions::ACCEPTED;
 use crate::domain::approval::{Approval, Case};
 use crate::domain::authority::Authority;
 use crate::domain::chip::Chip;
@@ -130,14 +131,12 @@ impl Read {
         );
         let statement = statement.push(Case::STANDING);
         let statement = statement.push(
-            ", (SELECT x.document FROM transition x JOIN transition_identity i ON i.id = x.id
-               LEFT JOIN change c ON c.kind = 'transition' AND c.id = x.id AND c.revision = i.created
+            ", (SELECT x.document FROM transition x JOIN transition f
+                   ON f.id = x.id AND f.since = (SELECT min(y.since) FROM transition y WHERE y.id = x.id)
                WHERE x.approval = t.id AND x.effective_on = t.stage_since AND x.stage = t.stage AND x.retracted = ",
         );
         let statement = holds(statement.bind(false).push(" AND "), "x", self.at);
-        // The changes of the revision being made have no rows yet; what it accepts is judged all the same.
-        let statement =
-            statement.push(" ORDER BY i.created DESC, c.ordinal DESC, x.id DESC LIMIT 1) AS evidence FROM ");
+        let statement = statement.push(" ORDER BY f.since DESC, f.ordinal DESC LIMIT 1) AS evidence FROM ");
         let Clause(statement) = Case::source(Clause(statement), self.at, on);
         let statement = about(statement.push(" WHERE "), "t", extent).push(" AND ");
         holds(statement, "t", self.at).push(") q")
@@ -187,15 +186,12 @@ impl Read {
         company: &CompanyId,
         chip: &ChipId,
     ) -> Result<(Vec<Transition>, Vec<Report>), Error> {
-        let statement = select(FILED).push(
-            "approval a CROSS JOIN transition t CROSS JOIN transition_identity i CROSS JOIN change c
-             WHERE t.approval = a.id AND i.id = t.id AND c.kind = 'transition' AND c.id = t.id
-                 AND c.revision = i.created AND a.company = ",
-        );
+        let statement = select(FILED).push("approval a CROSS JOIN ");
+        let statement = statement.push(ACCEPTED).push("t.approval = a.id AND a.company = ");
         let statement =
             statement.bind(company.as_str()).push(" AND a.chip = ").bind(chip.as_str()).push(" AND ");
         let statement = holds(holds(statement, "a", self.at).push(" AND "), "t", self.at);
-        let timeline = statement.push(" ORDER BY t.effective_on, c.revision, c.ordinal");
+        let timeline = statement.push(" ORDER BY t.effective_on, f.since, f.ordinal");
         let statement = select(FILED).push("report t WHERE t.company = ").bind(company.as_str());
         let statement = statement.push(" AND t.chip = ").bind(chip.as_str()).push(" AND ");
         let reports = holds(statement, "t", self.at).push(" ORDER BY t.on_date DESC, t.id DESC");

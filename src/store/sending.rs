@@ -25,14 +25,14 @@ impl Write {
     /// Sends the rows of things that are still to be written on their way.
     pub(super) fn send_versions(&mut self, outbox: &mut Outbox) {
         let revision = self.next_revision();
-        for pending in self.pending.iter_mut().filter(|pending| pending.dirty) {
+        for (ordinal, pending) in (1..).zip(&mut self.pending).filter(|(_, pending)| pending.dirty) {
             let ThingRef { kind, id } = &pending.thing;
             match &pending.before {
                 None => outbox.identify(*kind, id, revision),
                 Some(_) => outbox.close(*kind, id, revision),
             }
             if let Some(after) = &pending.after {
-                outbox.open(*kind, after.row(), revision);
+                outbox.open(*kind, after.row(ordinal), revision);
             }
             pending.dirty = false;
         }

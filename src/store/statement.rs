@@ -204,13 +204,13 @@ impl Statement {
         self.push("(VALUES ").bind_rows(keys.iter().cloned()).push(") AS v")
     }
 
-    /// Adds that the columns of a key of `t` are those of `v`.
-    pub(super) fn matching(self, key: &[&'static str]) -> Self {
+    /// Adds that the columns of a key of a table are those of `v`.
+    pub(super) fn matching(self, alias: &'static str, key: &[&'static str]) -> Self {
         // Both engines name the columns of a list of values so.
         let columns = [" = v.column1", " = v.column2", " = v.column3", " = v.column4"];
-        key.iter()
-            .zip(columns)
-            .fold(self, |statement, (column, value)| statement.push(" AND t.").push(column).push(value))
+        key.iter().zip(columns).fold(self, |statement, (column, value)| {
+            statement.push(" AND ").push(alias).push(".").push(column).push(value)
+        })
     }
 }
 

@@ -229,7 +229,7 @@ impl Write {
                 .push(table.part)
                 .push(" AS part, t.since, t.ordered, t.cancelled, t.shipped, t.delivered, t.returned FROM ");
             let statement = statement.bind_keys(some).push(" JOIN ").push(table.name);
-            let statement = statement.push(" t ON t.until IS NULL").matching(table.key);
+            let statement = statement.push(" t ON t.until IS NULL").matching("t", table.key);
             for current in self.queried().await?.fetch_all::<CurrentRow>(statement).await? {
                 let key = (current.company, current.chip, current.part);
                 sums.insert(key, Sum { since: Some(current.since), totals: current.sums.into() });

@@ -40,22 +40,19 @@ struct AcceptedRow {
     ordinal: i64,
 }
 
-/// When a transition was accepted is written in the change that brought it on record. SQLite would look at
-/// every change of a transition first; a `CROSS JOIN` keeps it to the order written.
-const ACCEPTED: &str = "SELECT t.id, t.since, t.document, c.revision, c.ordinal
-    FROM transition t CROSS JOIN transition_identity i CROSS JOIN change c
-    WHERE i.id = t.id AND c.kind = 'transition' AND c.id = t.id AND c.revision = i.created AND ";
+/// A transition `t`, whose first version `f` says when it was accepted: in its revision, at its place there.
+pub(super) const ACCEPTED: &str = "transition t CROSS JOIN transition f
+    WHERE f.id = t.id AND f.since = (SELECT min(x.since) FROM transition x WHERE x.id = t.id) AND ";
 
 /// A list of the steps of cases.
 pub(super) struct Steps {
     /// What is read of each step, as text.
-    pub(super) columns: [&'static str; 6],
+    pub(super) columns: [&'static str; 7],
     /// From where, up to further conditions.
     pub(super) from: &'static str,
 }
 
-/// The steps of cases, as far as the transitions themselves say. Which of several of one revision was accepted
-/// first says the record of changes, which is asked only where it matters.
+/// The steps of cases.
 pub(super) const STEPS: Steps = Steps {
     columns: [
         "t.approval",
@@ -63,9 +60,10 @@ pub(super) const STEPS: Steps = Steps {
         "t.stage",
         "t.effective_on",
         "CASE WHEN t.retracted THEN 'retracted' ELSE '' END",
-        "CAST(i.created AS TEXT)",
+        "CAST(f.since AS TEXT)",
+        "CAST(f.ordinal AS TEXT)",
     ],
-    from: "transition t CROSS JOIN transition_identity i WHERE i.id = t.id AND ",
+    from: ACCEPTED,
 };
 
 /// A step and its case.
@@ -75,23 +73,19 @@ pub(super) struct StepOf {
 }
 
 impl StepOf {
-    pub(super) fn read([case, id, to, date, retracted, created]: [&str; 6]) -> Result<Self, Error> {
+    pub(super) fn read([case, id, to, date, retracted, revision, ordinal]: [&str; 7]) -> Result<Self, Error> {
         let damaged = |fault: Fault| Error::Unfit(format!("transition `{id}` is damaged: {fault}"));
-        let revision = created.parse();
-        let revision =
-            revision.map_err(|cause| Error::Unfit(format!("transition `{id}` has no beginning: {cause}")))?;
+        let number = |text: &str| {
+            text.parse().map_err(|cause| Error::Unfit(format!("transition `{id}` has no beginning: {cause}")))
+        };
         let step = Step {
             id: TransitionId::try_from(id).map_err(damaged)?,
             to: StageId::try_from(to).map_err(damaged)?,
             date: Date::try_from(date).map_err(damaged)?,
             retracted: !retracted.is_empty(),
-            acceptance: Acceptance { revision, ordinal: 0 },
+            acceptance: Acceptance { revision: number(revision)?, ordinal: number(ordinal)? },
         };
         Ok(Self { case: case.to_owned(), step })
-    }
-
-    fn moment(&self) -> (&str, Date, i64) {
-        (&self.case, self.step.date, self.step.acceptance.revision)
     }
 }
 
@@ -105,9 +99,11 @@ impl Read {
         &mut self,
         approval: &ApprovalId,
     ) -> Result<Vec<(Version<Transition>, Acceptance)>, Error> {
-        let statement = Statement::new(ACCEPTED).push("t.approval = ").bind(approval.as_str()).push(" AND ");
+        let statement =
+            Statement::new("SELECT t.id, t.since, t.document, f.since AS revision, f.ordinal FROM ");
+        let statement = statement.push(ACCEPTED).push("t.approval = ").bind(approval.as_str()).push(" AND ");
         let statement = holds(statement, "t", self.at);
-        let statement = statement.push(" ORDER BY t.effective_on, c.revision, c.ordinal");
+        let statement = statement.push(" ORDER BY t.effective_on, f.since, f.ordinal");
         let rows: Vec<AcceptedRow> = self.connection.fetch_all(statement).await?;
         let acceptance = |row: &AcceptedRow| Acceptance { revision: row.revision, ordinal: row.ordinal };
         rows.into_iter().map(|row| Ok((row.filed.version()?, acceptance(&row)))).collect()
@@ -148,28 +144,11 @@ impl Write {
             let from = Statement::new(STEPS.from).push("t.approval = ").bind(case).push(" AND ");
             let query = items_of(&STEPS.columns, holds(from, "t", at));
             let lists = self.connection().bundled(vec![query]).await?;
-            let rows = lists.as_slice().iter().flat_map(Items::fields).map(|item| StepOf::read(item?));
-            let rows = rows.collect::<Result<Vec<_>, _>>()?;
-            let steps = self.in_order(rows).await?.into_iter().map(|row| row.step).collect();
+            let rows = lists.as_slice().iter().flat_map(Items::fields);
+            let steps = rows.map(|item| Ok(StepOf::read(item?)?.step)).collect::<Result<_, Error>>()?;
             self.memory.timelines.insert(case.to_owned(), steps);
         }
         Ok(self.memory.timelines.get(case).map_or(&[], Vec::as_slice))
-    }
-
-    /// The same steps, those of one case, day and revision with their places in that revision.
-    pub(super) async fn in_order(&mut self, mut rows: Vec<StepOf>) -> Result<Vec<StepOf>, Error> {
-        rows.sort_by(|one, other| one.moment().cmp(&other.moment()));
-        let ties = rows.chunk_by_mut(|one, other| one.moment() == other.moment());
-        for tied in ties.filter(|tied| tied.len() > 1) {
-            for row in tied {
-                let statement = Statement::new(
-                    "SELECT ordinal FROM change WHERE kind = 'transition' AND id = $1 AND revision = $2",
-                );
-                let statement = statement.with(row.step.id.as_str()).with(row.step.acceptance.revision);
-                row.step.acceptance.ordinal = self.connection().fetch_one::<(i64,)>(statement).await?.0;
-            }
-        }
-        Ok(rows)
     }
 
     /// Which of these stages of an authority's workflow are used: cases there have been at them, or reports

@@ -49,45 +49,52 @@ impl Findings {
     }
 }
 
-/// Statements that each find what must not be there; `TABLE` and `IDENTITY` stand for those of a kind.
-const RULES: [(&str, &[&str]); 5] = [
+/// Statements that each find what must not be there, with the tables of a kind.
+const RULES: [(&str, &str); 3] = [
     (
         "a version does not agree with its change",
-        &[
-            "SELECT c.id, c.revision FROM change c LEFT JOIN ", "TABLE", " t ON t.id = c.id AND t.since = c.revision
-             WHERE c.kind = $1 AND c.after IS NOT NULL AND (t.id IS NULL OR t.document <> c.after) LIMIT $2",
-        ],
-    ),
-    (
-        "a version has no change",
-        &[
-            "SELECT t.id, t.since FROM ", "TABLE", " t LEFT JOIN change c ON c.kind = $1 AND c.id = t.id
-             AND c.revision = t.since WHERE c.id IS NULL OR c.after IS NULL LIMIT $2",
-        ],
+        "SELECT t.id, t.since FROM {table} t LEFT JOIN change c ON c.revision = t.since AND c.ordinal = t.ordinal
+         WHERE c.id IS NULL OR c.kind <> {kind} OR c.id <> t.id OR c.after IS NULL OR c.after <> t.document",
     ),
     (
         "a version does not end where the next change begins",
-        &[
-            "SELECT t.id, t.since FROM ", "TABLE", " t WHERE t.until IS DISTINCT FROM (SELECT min(c.revision)
-             FROM change c WHERE c.kind = $1 AND c.id = t.id AND c.revision > t.since) LIMIT $2",
-        ],
-    ),
-    (
-        "a change does not begin where the one before ends",
-        &[
-            "SELECT c.id, c.revision FROM change c WHERE c.kind = $1 AND c.before IS DISTINCT FROM (SELECT p.after
-             FROM change p WHERE p.kind = c.kind AND p.id = c.id AND p.revision < c.revision
-             ORDER BY p.revision DESC LIMIT 1) LIMIT $2",
-        ],
+        "SELECT t.id, t.since FROM {table} t WHERE t.until IS DISTINCT FROM (SELECT min(n.since)
+             FROM {table} n WHERE n.id = t.id AND n.since > t.since)
+         AND NOT EXISTS (SELECT 1 FROM change c WHERE c.revision = t.until AND c.kind = {kind} AND c.id = t.id
+             AND c.after IS NULL)",
     ),
     (
         "an id was not made when its first change was",
-        &[
-            "SELECT i.id, i.created FROM ", "IDENTITY", " i WHERE i.created IS DISTINCT FROM (SELECT min(c.revision)
-             FROM change c WHERE c.kind = $1 AND c.id = i.id) LIMIT $2",
-        ],
+        "SELECT i.id, i.created FROM {identity} i
+         WHERE i.created IS DISTINCT FROM (SELECT min(t.since) FROM {table} t WHERE t.id = i.id)",
     ),
 ];
+
+/// What must hold of every change `c` of a kind.
+const OF_CHANGES: [(&str, &str); 2] = [
+    (
+        "a change has no version",
+        "c.after IS NULL OR EXISTS (SELECT 1 FROM {table} t WHERE t.id = c.id AND t.since = c.revision)",
+    ),
+    (
+        "a change does not begin where the one before ends",
+        "CASE WHEN c.before IS NULL
+             THEN NOT EXISTS (SELECT 1 FROM {table} t WHERE t.id = c.id AND t.since < c.revision)
+             ELSE EXISTS (SELECT 1 FROM (SELECT t.until, t.document FROM {table} t
+                     WHERE t.id = c.id AND t.since < c.revision ORDER BY t.since DESC LIMIT 1) p
+                 WHERE p.until = c.revision AND p.document = c.before) END",
+    ),
+];
+
+/// Adds text, with a kind and the names of its tables where they stand in braces.
+fn of_kind(statement: Statement, text: &'static str, kind: Kind) -> Statement {
+    text.split(['{', '}']).fold(statement, |statement, piece| match piece {
+        "table" => statement.push(table(kind).name),
+        "identity" => statement.push(table(kind).identity),
+        "kind" => statement.bind(kind.as_str()),
+        text => statement.push(text),
+    })
+}
 
 impl Store {
     /// Checks everything on record: the file itself, the chain of revisions, rows against the documents
@@ -106,6 +113,7 @@ impl Store {
         for kind in Kind::ALL.iter().copied() {
             read.check_rules(kind, &mut findings).await?;
         }
+        read.check_changes(&mut findings).await?;
         read.check_things::<Workflow>(&mut findings).await?;
         read.check_things::<Authority>(&mut findings).await?;
         read.check_things::<Company>(&mut findings).await?;
@@ -174,15 +182,24 @@ impl Read {
     }
 
     async fn check_rules(&mut self, kind: Kind, findings: &mut Findings) -> Result<(), Error> {
-        for (what, pieces) in RULES {
-            let piece = |piece: &&'static str| match *piece {
-                "TABLE" => table(kind).name,
-                "IDENTITY" => table(kind).identity,
-                text => text,
-            };
-            let statement = pieces.iter().map(piece).fold(Statement::new(""), Statement::push);
-            let rows = self.connection.fetch_all(statement.with(kind.as_str()).with(ENOUGH)).await?;
+        for (what, text) in RULES {
+            let statement = of_kind(Statement::new(""), text, kind).push(" LIMIT ").bind(ENOUGH);
+            let rows = self.connection.fetch_all(statement).await?;
             findings.add_all(&format!("{kind}: {what}"), rows);
+        }
+        Ok(())
+    }
+
+    /// Checks every change in one pass: that of a kind nobody knows has no version, either.
+    async fn check_changes(&mut self, findings: &mut Findings) -> Result<(), Error> {
+        for (what, text) in OF_CHANGES {
+            let mut statement = Statement::new("SELECT c.id, c.revision FROM change c WHERE NOT CASE c.kind");
+            for kind in Kind::ALL.iter().copied() {
+                statement = statement.push(" WHEN ").bind(kind.as_str()).push(" THEN ");
+                statement = of_kind(statement, text, kind);
+            }
+            let statement = statement.push(" ELSE ").bind(false).push(" END LIMIT ").bind(ENOUGH);
+            findings.add_all(what, self.connection.fetch_all(statement).await?);
         }
         Ok(())
     }

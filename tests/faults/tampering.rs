@@ -13,7 +13,7 @@ use crate::service::{Service, done, failed, import, key, program};
 use crate::support::{Database, things};
 
 /// What is done to a register, and a part of what `verify` says to it.
-const ALTERED: [(&str, &str); 11] = [
+const ALTERED: [(&str, &str); 15] = [
     (
         "UPDATE company SET document = replace(document, 'Alibaba', 'Albaba') WHERE id = 'alibaba'",
         "a version does not agree with its change",
@@ -30,7 +30,23 @@ const ALTERED: [(&str, &str); 11] = [
         "UPDATE revision SET number = CASE number WHEN 2 THEN 103 ELSE 102 END WHERE number IN (2, 3); UPDATE revision SET number = number - 100 WHERE number > 100",
         "revision 2",
     ),
-    ("DELETE FROM company WHERE id = 'newcomer-2'", "newcomer-2"),
+    ("DELETE FROM company WHERE id = 'newcomer-2'", "a change has no version: `newcomer-2`"),
+    (
+        "UPDATE company SET ordinal = ordinal + 1 WHERE id = 'newcomer-2'",
+        "a version does not agree with its change: `newcomer-2`",
+    ),
+    (
+        "UPDATE company SET until = 3 WHERE id = 'newcomer-1'",
+        "a version does not end where the next change begins: `newcomer-1`",
+    ),
+    (
+        "UPDATE company SET since = 3 WHERE id = 'newcomer-1'",
+        "an id was not made when its first change was: `newcomer-1`",
+    ),
+    (
+        "UPDATE change SET before = '{}', action = 'updated' WHERE id = 'newcomer-1'",
+        "a change does not begin where the one before ends: `newcomer-1`",
+    ),
 ];
 
 fn verify(file: &Path) -> std::process::Command {

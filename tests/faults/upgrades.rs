@@ -87,8 +87,20 @@ async fn rows_that_go_elsewhere_go_there_whole(database: Database) {
     let empty = database.empty().await;
     let database = address(&empty);
     migrate(&database, migrations(&database).await.into_iter().take(7).collect()).await;
+    let revisions = if database.starts_with("sqlite:") {
+        "INSERT INTO revision VALUES (1, 0, 'x', NULL, 'x', zeroblob(32)), (2, 0, 'x', NULL, 'x', zeroblob(32))"
+    } else {
+        "INSERT INTO revision VALUES (1, now(), 'x', NULL, 'x', sha256('1')), (2, now(), 'x', NULL, 'x', sha256('2'))"
+    };
     for insert in [
         "INSERT INTO approval_identity VALUES ('case', 1)",
+        "INSERT INTO workflow_identity VALUES ('first', 1), ('second', 1)",
+        "INSERT INTO workflow VALUES ('first', 1, 2, 'First', '{}'), ('first', 2, NULL, 'First', '{}'),
+            ('second', 1, NULL, 'Second', '{}')",
+        revisions,
+        "INSERT INTO change VALUES (1, 1, 'workflow', 'first', 'created', NULL, '{}'),
+            (1, 2, 'workflow', 'second', 'created', NULL, '{}'),
+            (2, 1, 'source', 'first', 'created', NULL, '{}'), (2, 2, 'workflow', 'first', 'updated', '{}', '{}')",
         "INSERT INTO reference VALUES ('transition', 't', 'approval', 'case', TRUE, 1, 3),
             ('transition', 't', 'approval', 'case', TRUE, 5, NULL), ('transition', 't', 'chip', 'x', FALSE, 1, NULL)",
         "INSERT INTO stage_span VALUES ('case', '', '2026-01-02', 'asked', 1, NULL),
@@ -118,6 +130,12 @@ async fn rows_that_go_elsewhere_go_there_whole(database: Database) {
                 AND stage = 'used' AND since = 2 AND until IS NULL",
         ),
         (2, "SELECT count(*) FROM stage_span WHERE stage = 'ended' AND until = since + 2"),
+        (4, "SELECT count(*) FROM change"),
+        (3, "SELECT count(*) FROM workflow"),
+        (
+            2,
+            "SELECT count(*) FROM workflow WHERE ordinal = 2 AND (id, since) IN (('first', 2), ('second', 1))",
+        ),
     ] {
         assert_eq!(run(&database, count).await, expected, "{count}");
     }

@@ -9,6 +9,7 @@ mod answers;
 mod batches;
 mod board;
 mod crossings;
+mod histories;
 mod limits;
 mod lists;
 mod log;
