@@ -8,7 +8,7 @@ use super::error::Error;
 use super::memory::Parties;
 use super::statement::{Cell, Statement};
 use super::table::{Filed, Presence, Table, table};
-use super::transitions::{STEPS, StepOf};
+use super::transitions::{ACCEPTED, STEP, StepOf};
 use super::write::Write;
 use crate::domain::id::ApprovalId;
 use crate::domain::thing::{Kind, ThingRef};
@@ -188,8 +188,8 @@ impl Unknown<'_> {
     }
 
     fn add_cases(&self, length: usize, queries: &mut Vec<Statement>) {
-        let from = Statement::new(STEPS.from).push("t.until IS NULL AND t.approval IN (");
-        queries.push(items_of(&STEPS.columns, padded(from, &self.cases, length)));
+        let from = Statement::new(ACCEPTED).push("t.until IS NULL AND t.approval IN (");
+        queries.push(items_of(&STEP, padded(from, &self.cases, length)));
         let columns = ["t.approval", "t.valid_from", "t.stage"];
         let from = Statement::new("stage_span t WHERE t.until IS NULL AND t.approval IN (");
         queries.push(items_of(&columns, padded(from, &self.cases, length)));

@@ -44,27 +44,16 @@ struct AcceptedRow {
 pub(super) const ACCEPTED: &str = "transition t CROSS JOIN transition f
     WHERE f.id = t.id AND f.since = (SELECT min(x.since) FROM transition x WHERE x.id = t.id) AND ";
 
-/// A list of the steps of cases.
-pub(super) struct Steps {
-    /// What is read of each step, as text.
-    pub(super) columns: [&'static str; 7],
-    /// From where, up to further conditions.
-    pub(super) from: &'static str,
-}
-
-/// The steps of cases.
-pub(super) const STEPS: Steps = Steps {
-    columns: [
-        "t.approval",
-        "t.id",
-        "t.stage",
-        "t.effective_on",
-        "CASE WHEN t.retracted THEN 'retracted' ELSE '' END",
-        "CAST(f.since AS TEXT)",
-        "CAST(f.ordinal AS TEXT)",
-    ],
-    from: ACCEPTED,
-};
+/// What is read of an accepted transition as a step of its case, as text.
+pub(super) const STEP: [&str; 7] = [
+    "t.approval",
+    "t.id",
+    "t.stage",
+    "t.effective_on",
+    "CASE WHEN t.retracted THEN 'retracted' ELSE '' END",
+    "CAST(f.since AS TEXT)",
+    "CAST(f.ordinal AS TEXT)",
+];
 
 /// A step and its case.
 pub(super) struct StepOf {
@@ -141,8 +130,8 @@ impl Write {
         if !self.memory.timelines.contains_key(case) {
             // What this command has flushed is no part of the last revision, and what it has closed still is.
             let at = At { revision: self.head.revision, newest: false };
-            let from = Statement::new(STEPS.from).push("t.approval = ").bind(case).push(" AND ");
-            let query = items_of(&STEPS.columns, holds(from, "t", at));
+            let from = Statement::new(ACCEPTED).push("t.approval = ").bind(case).push(" AND ");
+            let query = items_of(&STEP, holds(from, "t", at));
             let lists = self.connection().bundled(vec![query]).await?;
             let rows = lists.as_slice().iter().flat_map(Items::fields);
             let steps = rows.map(|item| Ok(StepOf::read(item?)?.step)).collect::<Result<_, Error>>()?;

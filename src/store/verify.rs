@@ -74,7 +74,8 @@ const RULES: [(&str, &str); 3] = [
 const OF_CHANGES: [(&str, &str); 2] = [
     (
         "a change has no version",
-        "c.after IS NULL OR EXISTS (SELECT 1 FROM {table} t WHERE t.id = c.id AND t.since = c.revision)",
+        "c.after IS NULL OR EXISTS (SELECT 1 FROM {table} t
+             WHERE t.id = c.id AND t.since = c.revision AND t.ordinal = c.ordinal)",
     ),
     (
         "a change does not begin where the one before ends",
@@ -190,7 +191,7 @@ impl Read {
         Ok(())
     }
 
-    /// Checks every change in one pass: that of a kind nobody knows has no version, either.
+    /// Checks every change, whatever it is of: that of a kind nobody knows has no version, either.
     async fn check_changes(&mut self, findings: &mut Findings) -> Result<(), Error> {
         for (what, text) in OF_CHANGES {
             let mut statement = Statement::new("SELECT c.id, c.revision FROM change c WHERE NOT CASE c.kind");

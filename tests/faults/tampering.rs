@@ -13,7 +13,7 @@ use crate::service::{Service, done, failed, import, key, program};
 use crate::support::{Database, things};
 
 /// What is done to a register, and a part of what `verify` says to it.
-const ALTERED: [(&str, &str); 15] = [
+const ALTERED: [(&str, &str); 16] = [
     (
         "UPDATE company SET document = replace(document, 'Alibaba', 'Albaba') WHERE id = 'alibaba'",
         "a version does not agree with its change",
@@ -46,6 +46,10 @@ const ALTERED: [(&str, &str); 15] = [
     (
         "UPDATE change SET before = '{}', action = 'updated' WHERE id = 'newcomer-1'",
         "a change does not begin where the one before ends: `newcomer-1`",
+    ),
+    (
+        "INSERT INTO change SELECT revision, ordinal + 1, kind, id, action, before, after FROM change WHERE id = 'newcomer-1'",
+        "a change has no version: `newcomer-1`",
     ),
 ];
 
