@@ -6,7 +6,7 @@ use super::memory::Known;
 use super::statement::Cell;
 use super::table::{Filed, Part, PartTable, Stored};
 use crate::domain::record::Action;
-use crate::domain::thing::ThingRef;
+use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::vocabulary::Vocabulary as _;
 
 /// What is to become of one thing in the revision being made.
@@ -49,12 +49,17 @@ impl Side {
     }
 }
 
-/// The rows of what a thing refers to: each of them once, however often it is named.
+/// What a thing refers to, of which there are rows: each once, however often it is named. A transition is part of
+/// its case, and found by it.
+pub(super) fn referred<T: Stored>(thing: &T) -> BTreeSet<ThingRef> {
+    let named = thing.references().into_iter().map(|reference| reference.to);
+    named.filter(|to| T::KIND != Kind::Transition || to.kind != Kind::Approval).collect()
+}
+
 fn references<T: Stored>(thing: &T) -> impl Iterator<Item = Part> {
-    let named: BTreeSet<ThingRef> = thing.references().into_iter().map(|reference| reference.to).collect();
     let from = [T::KIND.as_str().into(), thing.id().into()];
     let row = move |to: ThingRef| [from.clone(), [to.kind.as_str().into(), to.id.into()]].concat();
-    named.into_iter().map(move |to| Part { of: PartTable::Reference, cells: row(to) })
+    referred(thing).into_iter().map(move |to| Part { of: PartTable::Reference, cells: row(to) })
 }
 
 impl Pending {

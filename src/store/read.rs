@@ -138,7 +138,6 @@ impl Read {
             .bind(to.kind.to_string())
             .push(" AND r.to_id = ")
             .bind(to.id.as_str())
-            .push(" AND (r.to_kind <> 'approval' OR r.from_kind <> 'transition')")
             .push(" AND ");
         let statement = holds(statement, "r", self.at).push(" ORDER BY r.from_kind, r.from_id").limit(limit);
         let rows: Vec<(String, String)> = self.connection.fetch_all(statement).await?;

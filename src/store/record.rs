@@ -7,7 +7,7 @@ use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
 use super::table::table;
-use super::touched::{CASE_OF_REFERENCE, REFERENCES_OF_CHANGE, party};
+use super::touched::{CASE_OF_REFERENCE, CASE_OF_TRANSITION, REFERENCES_OF_CHANGE, party};
 use crate::domain::fault::Fault;
 use crate::domain::record::{Action, Change, Revision};
 use crate::domain::text::{Name, Reason};
@@ -164,6 +164,10 @@ fn touches(statement: Statement, thing: &ThingRef) -> Statement {
         .push(REFERENCES_OF_CHANGE)
         .push(" AND ")
         .push(CASE_OF_REFERENCE);
+    let statement = statement.push(" AND a.").push(column).push(" = ").bind(id);
+    let statement = statement
+        .push(") OR EXISTS (SELECT 1 FROM transition t CROSS JOIN approval a WHERE ")
+        .push(CASE_OF_TRANSITION);
     statement.push(" AND a.").push(column).push(" = ").bind(id).push(")")
 }
 

@@ -19,6 +19,11 @@ pub(super) const CASE_OF_REFERENCE: &str =
     "t.to_kind = 'approval' AND t.from_kind <> 'approval' AND a.id = t.to_id
     AND a.since = (SELECT max(x.since) FROM approval x WHERE x.id = t.to_id AND x.since <= c.revision)";
 
+/// The case `a` of a transition `t`, as it was when it was changed by `c`.
+pub(super) const CASE_OF_TRANSITION: &str = "c.kind = 'transition' AND t.id = c.id
+    AND t.since = (SELECT min(x.since) FROM transition x WHERE x.id = c.id) AND a.id = t.approval
+    AND a.since = (SELECT max(x.since) FROM approval x WHERE x.id = t.approval AND x.since <= c.revision)";
+
 /// The column of a case that names its thing of a kind, for the kinds that changes are followed by.
 pub(super) fn party(kind: Kind) -> Option<&'static str> {
     match kind {
@@ -69,6 +74,12 @@ impl Read {
         );
         let statement = statement.push(CASE_OF_REFERENCE).push(" WHERE ").push(REFERENCES_OF_CHANGE);
         let statement = statement.push(" AND t.to_kind IN ('company', 'chip', 'authority', 'approval')");
+        let statement = statement.push(" AND c.revision BETWEEN ").bind(first).push(" AND ").bind(last);
+        let statement = statement.push(
+            " UNION ALL SELECT c.revision, c.ordinal, 'approval', a.id, a.company, a.chip, a.authority
+             FROM change c CROSS JOIN transition t CROSS JOIN approval a WHERE ",
+        );
+        let statement = statement.push(CASE_OF_TRANSITION);
         let statement = statement.push(" AND c.revision BETWEEN ").bind(first).push(" AND ").bind(last);
         let rows: Vec<TouchRow> = self.connection.fetch_all(statement).await?;
         let mut all = Vec::with_capacity(rows.len());

@@ -1,8 +1,11 @@
 //! Checking that nothing on record was altered: the chain of revisions, and rows against documents.
 
+use std::collections::BTreeSet;
+
 use super::Store;
 use super::error::Error;
 use super::outbox::Versioned;
+use super::pending::referred;
 use super::read::{Read, Wanted};
 use super::record::{Narrowing, digest};
 use super::statement::{Cell, Statement};
@@ -262,19 +265,14 @@ impl Read {
         version: &Version<T>,
         findings: &mut Findings,
     ) -> Result<(), Error> {
-        let mut named: Vec<ThingRef> =
-            version.value.references().into_iter().map(|reference| reference.to).collect();
-        named.sort();
-        named.dedup();
         let statement = Statement::new(
             "SELECT to_kind, to_id FROM reference WHERE until IS NULL AND from_kind = $1 AND from_id = $2",
         );
         let statement = statement.with(thing.kind.as_str()).with(thing.id.as_str());
         let rows: Vec<(String, String)> = self.connection.fetch_all(statement).await?;
         let row = |(kind, id): (String, String)| Some(ThingRef::new(Kind::named(&kind)?, id));
-        let mut kept: Vec<ThingRef> = rows.into_iter().filter_map(row).collect();
-        kept.sort();
-        if kept != named {
+        let kept: BTreeSet<ThingRef> = rows.into_iter().filter_map(row).collect();
+        if kept != referred(&version.value) {
             findings.add(format!("the references of {thing} do not agree with its document"));
         }
         for part in version.value.parts() {

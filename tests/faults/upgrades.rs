@@ -101,8 +101,9 @@ async fn rows_that_go_elsewhere_go_there_whole(database: Database) {
         "INSERT INTO change VALUES (1, 1, 'workflow', 'first', 'created', NULL, '{}'),
             (1, 2, 'workflow', 'second', 'created', NULL, '{}'),
             (2, 1, 'source', 'first', 'created', NULL, '{}'), (2, 2, 'workflow', 'first', 'updated', '{}', '{}')",
-        "INSERT INTO reference VALUES ('transition', 't', 'approval', 'case', TRUE, 1, 3),
-            ('transition', 't', 'approval', 'case', TRUE, 5, NULL), ('transition', 't', 'chip', 'x', FALSE, 1, NULL)",
+        "INSERT INTO reference VALUES ('condition', 'c', 'approval', 'case', TRUE, 1, 3),
+            ('condition', 'c', 'approval', 'case', TRUE, 5, NULL), ('condition', 'c', 'chip', 'x', FALSE, 1, NULL),
+            ('transition', 't', 'approval', 'case', TRUE, 1, NULL), ('transition', 't', 'chip', 'x', FALSE, 1, NULL)",
         "INSERT INTO stage_span VALUES ('case', '', '2026-01-02', 'asked', 1, NULL),
             ('case', '2026-01-02', NULL, 'granted', 1, 2), ('case', '2026-01-02', '2026-01-05', 'used', 2, 4),
             ('case', '2026-01-02', '2026-01-07', 'used', 4, NULL), ('case', '2026-01-07', NULL, 'ended', 4, 6),
@@ -115,7 +116,7 @@ async fn rows_that_go_elsewhere_go_there_whole(database: Database) {
         (2, "SELECT count(*) FROM reference"),
         (
             1,
-            "SELECT count(*) FROM reference WHERE from_id = 't' AND to_kind = 'approval' AND to_id = 'case'
+            "SELECT count(*) FROM reference WHERE from_id = 'c' AND to_kind = 'approval' AND to_id = 'case'
                 AND since = 1 AND until = 3",
         ),
         (5, "SELECT count(*) FROM stage_span"),
