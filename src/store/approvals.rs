@@ -9,7 +9,9 @@ use super::write::Write;
 use crate::domain::approval::{Case, Standing};
 use crate::domain::authority::Gate;
 use crate::domain::id::{ApprovalId, AuthorityId, ChipId, CompanyId};
+use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Date;
+use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::Phase;
 
 impl Stored for Case {
@@ -52,9 +54,9 @@ impl Stored for Case {
 impl Listing for Case {
     const FILTERS: &'static [Filter] = &[
         Filter::equal("id", Takes::Id, "Approvals with these ids."),
-        Filter::equal("company", Takes::Id, "Cases of these companies."),
-        Filter::equal("chip", Takes::Id, "Cases for these chips."),
-        Filter::equal("authority", Takes::Id, "Cases at these authorities."),
+        Filter::party("company", Kind::Company, "Cases of these companies."),
+        Filter::party("chip", Kind::Chip, "Cases for these chips."),
+        Filter::party("authority", Kind::Authority, "Cases at these authorities."),
         Filter::equal("exporter", Takes::Id, "Cases in which these companies export."),
         Filter::equal("reference", Takes::Text, "Cases to which the authority gave these numbers."),
         Filter::equal("supersedes", Takes::Id, "Cases that take the place of these."),
@@ -78,24 +80,60 @@ impl Listing for Case {
     const STANDING: &'static str = "t.stage, t.stage_since,
         CAST(CASE WHEN t.disputed THEN 1 ELSE 0 END AS BIGINT) AS disputed";
 
-    fn source(Clause(statement): Clause, at: At, on: Option<Date>) -> Clause {
-        let Some(day) = on.map(|date| date.to_string()) else { return Clause(statement.push("approval t")) };
-        let statement = statement.push(
-            "(SELECT a.id, a.since, a.until, a.document, a.company, a.chip, a.authority, a.exporter,
-                 a.reference, a.supersedes, s.stage, NULLIF(s.valid_from, '') AS stage_since,
-                 EXISTS (SELECT 1 FROM report r WHERE r.company = a.company AND r.chip = a.chip
-                     AND r.authority = a.authority AND r.status = 'open' AND r.stage <> s.stage
-                     AND r.on_date >= s.valid_from AND r.on_date <= ",
+    fn source(Clause(statement): Clause, at: At, on: Option<Date>, by: Option<&ThingRef>) -> Clause {
+        let day = on.map(|date| date.to_string());
+        if day.is_none() && by.is_none() {
+            return Clause(statement.push("approval t"));
+        }
+        // In the order of what refers to the thing no page has to be sorted.
+        let id = if by.is_some() { "f.from_id" } else { "a.id" };
+        let statement = statement.push("(SELECT ").push(id).push(
+            " AS id, a.since, a.until, a.document, a.company, a.chip, a.authority, a.exporter, a.reference,
+                 a.supersedes, ",
         );
-        let statement = holds(statement.bind(day.as_str()).push(" AND "), "r", at);
-        let statement =
-            statement.push(") AS disputed FROM approval a JOIN stage_span s ON s.approval = a.id AND ");
-        let statement = holds(statement, "s", at).push(
-            " AND s.valid_from = (SELECT x.valid_from FROM stage_span x WHERE x.approval = a.id AND x.valid_from <= ",
-        );
-        let statement = holds(statement.bind(day).push(" AND "), "x", at);
-        Clause(statement.push(" ORDER BY x.valid_from DESC LIMIT 1)) t"))
+        let statement = match &day {
+            Some(day) => standing_on(statement, day, at),
+            None => statement.push("a.stage, a.stage_since, a.disputed"),
+        };
+        let from = if by.is_some() { "reference f CROSS JOIN approval a" } else { "approval a" };
+        let mut statement = statement.push(" FROM ").push(from);
+        if let Some(day) = day {
+            statement = with_span(statement, day, at);
+        }
+        if let Some(thing) = by {
+            statement = referring_to(statement.push(" WHERE "), thing, at);
+        }
+        Clause(statement.push(") t"))
     }
+}
+
+/// Adds where a case `a` stands on a day by its span `s`.
+fn standing_on(statement: Statement, day: &str, at: At) -> Statement {
+    let statement = statement.push(
+        "s.stage, NULLIF(s.valid_from, '') AS stage_since,
+             EXISTS (SELECT 1 FROM report r WHERE r.company = a.company AND r.chip = a.chip
+                 AND r.authority = a.authority AND r.status = 'open' AND r.stage <> s.stage
+                 AND r.on_date >= s.valid_from AND r.on_date <= ",
+    );
+    holds(statement.bind(day).push(" AND "), "r", at).push(") AS disputed")
+}
+
+/// Joins the span `s` in which a day is to its case `a`.
+fn with_span(statement: Statement, day: String, at: At) -> Statement {
+    let statement = holds(statement.push(" JOIN stage_span s ON s.approval = a.id AND "), "s", at).push(
+        " AND s.valid_from = (SELECT x.valid_from FROM stage_span x WHERE x.approval = a.id AND x.valid_from <= ",
+    );
+    holds(statement.bind(day).push(" AND "), "x", at).push(" ORDER BY x.valid_from DESC LIMIT 1)")
+}
+
+/// Adds that a case `a` is one from which a reference `f` to a thing is, as it was at a revision.
+fn referring_to(statement: Statement, thing: &ThingRef, at: At) -> Statement {
+    let statement = statement.push("f.to_kind = ").bind(thing.kind.as_str()).push(" AND f.to_id = ");
+    let statement = statement.bind(thing.id.as_str()).push(" AND f.from_kind = 'approval' AND ");
+    let statement =
+        holds(statement, "f", at).push(" AND a.id = f.from_id AND a.since = (SELECT max(y.since)");
+    let statement = statement.push(" FROM approval y WHERE y.id = f.from_id AND y.since <= ");
+    statement.bind(at.revision).push(")")
 }
 
 impl Read {

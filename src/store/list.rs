@@ -8,6 +8,7 @@ use super::table::{At, Filed, Stored, holds};
 use crate::domain::approval::Standing;
 use crate::domain::fault::Fault;
 use crate::domain::id::StageId;
+use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Date;
 use crate::domain::vocabulary::Vocabulary;
 
@@ -51,6 +52,8 @@ pub struct Filter {
 enum Meaning {
     /// The column has one of the values.
     Equal(&'static str),
+    /// The case names one of these as its thing of a kind.
+    Party(Kind),
     /// The column holds one of the words.
     Word(&'static str),
     /// The authority named has one of the values in its column.
@@ -64,6 +67,11 @@ enum Meaning {
 impl Filter {
     pub(super) const fn equal(name: &'static str, takes: Takes, about: &'static str) -> Self {
         Self { name, takes, about, meaning: Meaning::Equal(name) }
+    }
+
+    /// Cases by a company, chip or authority they name in the field of that name.
+    pub(super) const fn party(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, takes: Takes::Id, about, meaning: Meaning::Party(kind) }
     }
 
     pub(super) const fn word(name: &'static str, takes: Takes, about: &'static str) -> Self {
@@ -90,6 +98,14 @@ impl Filter {
             Meaning::Equal(column) => {
                 self.bind(statement.push("t.").push(column).push(" IN ("), values).push(")")
             }
+            Meaning::Party(kind) => {
+                let named = self.bind(statement.push("t.").push(self.name).push(" IN ("), values).push(")");
+                // One is what the list goes by, and an authority has so many cases that most are of it.
+                if at.newest || values.len() == 1 || kind == Kind::Authority {
+                    return named;
+                }
+                cases_naming(named.push(" AND t.id IN ("), kind, values.iter().map(String::as_str)).push(")")
+            }
             Meaning::Word(column) => {
                 let any = values.iter().enumerate().fold(statement.push("("), |statement, (index, value)| {
                     let or = if index > 0 { " OR t." } else { "t." };
@@ -111,10 +127,19 @@ impl Filter {
             }
             Meaning::Buys => {
                 let of = statement.push("(t.roles LIKE '% buyer %' OR EXISTS (SELECT 1 FROM approval bp WHERE bp.company = t.id AND ");
+                let of = if at.newest { of } else { of.push(CASES_OF_COMPANY) };
                 let of = holds(of, "bp", at)
                     .push(") OR EXISTS (SELECT 1 FROM movement bm WHERE bm.company = t.id AND ");
                 holds(of, "bm", at).push("))")
             }
+        }
+    }
+
+    /// What all cases of a list refer to, if that is one thing of a kind.
+    fn sole(&self, kind: Kind, values: &[String]) -> Option<ThingRef> {
+        match (&self.meaning, values) {
+            (Meaning::Party(of), [id]) if *of == kind => Some(ThingRef::new(kind, id)),
+            _ => None,
         }
     }
 
@@ -198,10 +223,11 @@ pub trait Listing: Stored {
     /// What it can be sorted by; the first is the default.
     const SORTS: &'static [SortKey];
 
-    /// What the list reads from, under the name `t`. Where a case stands is asked for a day if one is given.
+    /// What the list reads from, under the name `t`. Where a case stands is asked for a day if one is given; what all
+    /// of the cases refer to tells which they are.
     #[doc(hidden)]
     #[must_use]
-    fn source(statement: Clause, _at: At, _on: Option<Date>) -> Clause {
+    fn source(statement: Clause, _at: At, _on: Option<Date>, _by: Option<&ThingRef>) -> Clause {
         Clause(statement.0.push(Self::TABLE.name).push(" t"))
     }
 
@@ -321,9 +347,25 @@ impl Read {
 
 /// What a list reads from, narrowed by the filters of a query.
 pub(super) fn narrowed<T: Listing>(statement: Statement, at: At, query: &Query) -> Statement {
-    let Clause(statement) = T::source(Clause(statement), at, query.on);
+    // At earlier revisions cases are found by what they refer to, the narrowest first.
+    let kinds = [Kind::Company, Kind::Chip, Kind::Authority].into_iter().filter(|_| !at.newest);
+    let by = kinds
+        .flat_map(|kind| query.filters.iter().filter_map(move |(filter, values)| filter.sole(kind, values)))
+        .next();
+    let Clause(statement) = T::source(Clause(statement), at, query.on, by.as_ref());
     let held = holds(statement.push(" WHERE "), "t", at);
     query.filters.iter().fold(held, |statement, (filter, values)| filter.add_to(statement, at, values))
+}
+
+/// Adds a query for the cases that have referred to any of some things of a kind at any revision.
+pub(super) fn cases_naming<'i>(
+    statement: Statement,
+    kind: Kind,
+    ids: impl IntoIterator<Item = &'i str>,
+) -> Statement {
+    let statement =
+        statement.push("SELECT r.from_id FROM reference r WHERE r.to_kind = ").bind(kind.as_str());
+    statement.push(" AND r.to_id IN (").bind_all(ids).push(") AND r.from_kind = 'approval'")
 }
 
 /// The page of a query in its order, and one item more if there is one.
@@ -344,6 +386,10 @@ pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
     }
     statement.push("t.id").push(order).limit(query.limit + 1)
 }
+
+/// The same for a company `t` whose cases are called `bp`.
+const CASES_OF_COMPANY: &str = "bp.id IN (SELECT r.from_id FROM reference r
+    WHERE r.to_kind = 'company' AND r.to_id = t.id AND r.from_kind = 'approval') AND ";
 
 const NO_STANDING: &str =
     "CAST(NULL AS TEXT) AS stage, CAST(NULL AS TEXT) AS stage_since, CAST(0 AS BIGINT) AS disputed";

@@ -1,6 +1,6 @@
 //! Rows on their way to the database: those of many commands go there in few statements.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::error::Error;
 use super::statement::{Cell, Connection, Statement};
@@ -39,6 +39,11 @@ struct Rows {
     opened: Vec<Opened>,
     /// Those of them that still hold, by key.
     current: HashMap<Vec<Cell>, usize>,
+    /// What becomes of rows in the database, by the columns that differ: their keys, from when on, and the values.
+    /// What becomes of the same row after that comes in another of these, in order.
+    following: Vec<BTreeMap<Vec<&'static str>, Vec<Vec<Cell>>>>,
+    /// In how many of them a key is.
+    followed: HashMap<Cell, usize>,
     /// The keys of rows in the database that no longer hold, and from when.
     closed: Vec<Vec<Cell>>,
 }
@@ -63,6 +68,38 @@ impl Rows {
         self.current.insert(key, self.opened.len());
         self.opened.push(Opened { cells, since: revision, until: None });
     }
+
+    /// Lets a version follow the current one of a thing. Of the columns after its document, it differs in some.
+    fn follow(&mut self, follower: Follower, more: &[&'static str], revision: i64) {
+        let Follower { id, ordinal, document, cells, differing } = follower;
+        let key = Cell::from(id);
+        if self.current.contains_key(std::slice::from_ref(&key)) {
+            self.close(vec![key.clone()], revision);
+            self.open(1, [vec![key, ordinal.into(), document.into()], cells].concat(), revision);
+            return;
+        }
+        let differs = more.iter().zip(cells).filter(|(column, _)| differing.contains(column));
+        let row = vec![key.clone(), revision.into(), ordinal.into(), document.into()];
+        let row = row.into_iter().chain(differs.map(|(_, cell)| cell)).collect();
+        let before = self.followed.entry(key).or_default();
+        if self.following.len() == *before {
+            self.following.push(BTreeMap::new());
+        }
+        if let Some(following) = self.following.get_mut(*before) {
+            following.entry(differing).or_default().push(row);
+        }
+        *before += 1;
+    }
+}
+
+/// A version that follows another.
+pub(super) struct Follower {
+    pub(super) id: String,
+    pub(super) ordinal: i64,
+    pub(super) document: String,
+    /// The values of the table's columns after its document, and those that differ.
+    pub(super) cells: Vec<Cell>,
+    pub(super) differing: Vec<&'static str>,
 }
 
 /// Rows on their way to the database.
@@ -83,6 +120,13 @@ impl Outbox {
     pub(super) fn identify(&mut self, kind: Kind, id: &str, revision: i64) {
         self.filled = true;
         self.identities.entry(kind).or_default().push(vec![id.into(), revision.into()]);
+    }
+
+    /// Begins a version of a thing in the place of the current one.
+    pub(super) fn follow(&mut self, kind: Kind, follower: Follower, revision: i64) {
+        self.filled = true;
+        let rows = self.versions.entry(kind).or_default();
+        rows.follow(follower, table(kind).columns, revision);
     }
 
     /// Ends the current version of a thing.
@@ -171,6 +215,9 @@ impl Outbox {
 
 fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'static str], rows: Rows) {
     let [key, others] = table.columns;
+    for (differing, rows) in rows.following.into_iter().flatten() {
+        all.extend(follow_all(table.name, &differing, rows));
+    }
     all.extend(close_all(table.name, key, rows.closed));
     let mut insert = Statement::new("INSERT INTO ").push(table.name).push(" (since, until");
     let mut tail = Statement::new("");
@@ -193,6 +240,20 @@ fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'sta
     all.extend(insert_all(&insert.push(") VALUES "), opened.collect(), &tail));
 }
 
+/// Writes versions over the current ones of the same things, which a trigger of the table keeps beside them. The
+/// indexes of what does not differ are not touched.
+fn follow_all(name: &'static str, differing: &[&'static str], rows: Vec<Vec<Cell>>) -> Vec<Statement> {
+    let follow = |some: Vec<Vec<Cell>>| {
+        let follow = Statement::new("UPDATE ").push(name).push(" AS t SET since = ").value(2);
+        let columns = ["ordinal", "document"].iter().chain(differing);
+        let follow = (3..)
+            .zip(columns)
+            .fold(follow, |follow, (place, column)| follow.push(", ").push(column).push(" = ").value(place));
+        follow.push(" FROM ").bind_keys(&some).push(" WHERE t.until IS NULL").matching("t", &["id"])
+    };
+    chunks(rows).into_iter().map(follow).collect()
+}
+
 /// Closes the current rows of a table by their keys, each followed by the revision from which it holds no more.
 /// Rows of that revision itself are about to be replaced, and stay. The current row of a key is the last one
 /// before, which takes as long to find whatever came before it.
@@ -201,15 +262,14 @@ pub(super) fn close_all(
     key: &'static [&'static str],
     keys: Vec<Vec<Cell>>,
 ) -> Vec<Statement> {
-    let until = ["v.column1", "v.column2", "v.column3", "v.column4", "v.column5"];
-    let until = until.get(key.len()).copied().unwrap_or("v.column5");
+    let until = key.len() + 1;
     let close = |some: Vec<Vec<Cell>>| {
-        let close = Statement::new("UPDATE ").push(table).push(" AS t SET until = ").push(until);
+        let close = Statement::new("UPDATE ").push(table).push(" AS t SET until = ").value(until);
         let close = close.push(" FROM ").bind_keys(&some);
         let last = close.push(" WHERE t.until IS NULL").matching("t", key);
         let last =
             last.push(" AND t.since = (SELECT max(x.since) FROM ").push(table).push(" x WHERE x.since < ");
-        last.push(until).matching("x", key).push(")")
+        last.value(until).matching("x", key).push(")")
     };
     chunks(keys).into_iter().map(close).collect()
 }

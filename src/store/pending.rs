@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::memory::Known;
+use super::outbox::Follower;
 use super::statement::Cell;
 use super::table::{Filed, Part, PartTable, Stored};
 use crate::domain::record::Action;
@@ -17,6 +18,8 @@ pub(super) struct Pending {
     pub(super) after: Option<Side>,
     /// Whether its row still has to be written.
     pub(super) dirty: bool,
+    /// Whether this revision has written another one.
+    pub(super) rewritten: bool,
 }
 
 /// One side of a change: everything the store keeps of a thing.
@@ -47,6 +50,22 @@ impl Side {
         row.extend(self.cells.iter().cloned());
         row
     }
+
+    /// The same as a version that follows another in a table of these columns. What the row of the other says is not
+    /// known for sure if there was a third in between.
+    pub(super) fn follower(
+        &self,
+        ordinal: i64,
+        before: Option<&Self>,
+        columns: &'static [&'static str],
+    ) -> Follower {
+        let Filed { id, document, .. } = &self.known.filed;
+        let differs = |(place, _): &(usize, &&str)| {
+            before.is_none_or(|before| before.cells.get(*place) != self.cells.get(*place))
+        };
+        let differing = columns.iter().enumerate().filter(differs).map(|(_, column)| *column).collect();
+        Follower { id: id.clone(), ordinal, document: document.clone(), cells: self.cells.clone(), differing }
+    }
 }
 
 /// What a thing refers to, of which there are rows: each once, however often it is named. A transition is part of
@@ -64,6 +83,6 @@ fn references<T: Stored>(thing: &T) -> impl Iterator<Item = Part> {
 
 impl Pending {
     pub(super) fn new(thing: ThingRef, before: Option<Side>, after: Option<Side>, action: Action) -> Self {
-        Self { thing, action, before, after, dirty: true }
+        Self { thing, action, before, after, dirty: true, rewritten: false }
     }
 }

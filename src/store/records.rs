@@ -2,10 +2,10 @@
 
 use super::bundle::{FILED, Items, filed};
 use super::error::Error;
-use super::list::{Clause, Listing as _};
+use super::list::{Clause, Listing as _, cases_naming};
 use super::read::Read;
 use super::statement::Statement;
-use super::table::{Filed, Stored, holds, thing};
+use super::table::{At, Filed, Stored, holds, thing};
 use super::transitions::ACCEPTED;
 use crate::domain::approval::{Approval, Case};
 use crate::domain::authority::Authority;
@@ -15,6 +15,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{ApprovalId, ChipId, CompanyId, SourceId, StageId};
 use crate::domain::records::{CaseOn, Records};
 use crate::domain::report::Report;
+use crate::domain::thing::Kind;
 use crate::domain::time::{Date, Moment};
 use crate::domain::transition::Transition;
 use crate::domain::workflow::Workflow;
@@ -33,6 +34,13 @@ pub struct Extent {
     pub valid_at: Moment,
     /// Whether that is the present as the register has recorded it, so that stored standings say it already.
     pub present: bool,
+}
+
+impl Extent {
+    /// The companies and the chips.
+    fn pairs(&self) -> (&[CompanyId], &[ChipId]) {
+        (&self.companies, &self.chips)
+    }
 }
 
 /// A case, where it stands, and the transition that says so.
@@ -137,8 +145,8 @@ impl Read {
         );
         let statement = holds(statement.bind(false).push(" AND "), "x", self.at);
         let statement = statement.push(" ORDER BY f.since DESC, f.ordinal DESC LIMIT 1) AS evidence FROM ");
-        let Clause(statement) = Case::source(Clause(statement), self.at, on);
-        let statement = about(statement.push(" WHERE "), "t", extent).push(" AND ");
+        let Clause(statement) = Case::source(Clause(statement), self.at, on, None);
+        let statement = about(statement.push(" WHERE "), "t", extent.pairs(), self.at).push(" AND ");
         holds(statement, "t", self.at).push(") q")
     }
 
@@ -148,14 +156,16 @@ impl Read {
             "SELECT DISTINCT t.supersedes AS item FROM approval t
              WHERE t.supersedes IN (SELECT a.id FROM approval a WHERE ",
         );
-        let statement = holds(about(statement, "a", extent).push(" AND "), "a", self.at).push(") AND ");
+        let statement =
+            holds(about(statement, "a", extent.pairs(), self.at).push(" AND "), "a", self.at).push(") AND ");
         holds(statement, "t", self.at)
     }
 
     /// The conditions whose scope leaves room for any of the questions.
     fn conditions_of(&self, extent: &Extent) -> Statement {
         let cases = select(FILED).push("condition t WHERE t.approval IN (SELECT a.id FROM approval a WHERE ");
-        let cases = holds(about(cases, "a", extent).push(" AND "), "a", self.at).push(") AND ");
+        let cases =
+            holds(about(cases, "a", extent.pairs(), self.at).push(" AND "), "a", self.at).push(") AND ");
         let mut statement = holds(cases, "t", self.at);
         let companies: Vec<&str> = extent.companies.iter().map(CompanyId::as_str).collect();
         let chips: Vec<&str> = extent.chips.iter().map(ChipId::as_str).collect();
@@ -187,9 +197,9 @@ impl Read {
         chip: &ChipId,
     ) -> Result<(Vec<Transition>, Vec<Report>), Error> {
         let statement = select(FILED).push("approval a CROSS JOIN ");
-        let statement = statement.push(ACCEPTED).push("t.approval = a.id AND a.company = ");
-        let statement =
-            statement.bind(company.as_str()).push(" AND a.chip = ").bind(chip.as_str()).push(" AND ");
+        let statement = statement.push(ACCEPTED).push("t.approval = a.id AND ");
+        let pair = (std::slice::from_ref(company), std::slice::from_ref(chip));
+        let statement = about(statement, "a", pair, self.at).push(" AND ");
         let statement = holds(holds(statement, "a", self.at).push(" AND "), "t", self.at);
         let timeline = statement.push(" ORDER BY t.effective_on, f.since, f.ordinal");
         let statement = select(FILED).push("report t WHERE t.company = ").bind(company.as_str());
@@ -235,13 +245,22 @@ fn naming(statement: Statement, column: &'static str, values: Option<&Vec<&str>>
 }
 
 /// Narrows a table of cases to those of the companies and chips.
-fn about(statement: Statement, alias: &'static str, extent: &Extent) -> Statement {
-    let companies = extent.companies.iter().map(CompanyId::as_str);
-    let statement = statement.push(alias).push(".company IN (").bind_all(companies).push(")");
-    if extent.chips.is_empty() {
+fn about(
+    statement: Statement,
+    alias: &'static str,
+    (companies, chips): (&[CompanyId], &[ChipId]),
+    at: At,
+) -> Statement {
+    let companies = || companies.iter().map(CompanyId::as_str);
+    let mut statement = statement.push(alias).push(".company IN (").bind_all(companies()).push(")");
+    if !at.newest {
+        statement = statement.push(" AND ").push(alias).push(".id IN (");
+        statement = cases_naming(statement, Kind::Company, companies()).push(")");
+    }
+    if chips.is_empty() {
         return statement;
     }
-    let chips = extent.chips.iter().map(ChipId::as_str);
+    let chips = chips.iter().map(ChipId::as_str);
     statement.push(" AND ").push(alias).push(".chip IN (").bind_all(chips).push(")")
 }
 

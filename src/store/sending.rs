@@ -2,6 +2,7 @@
 
 use super::outbox::Outbox;
 use super::pending::Pending;
+use super::table::table;
 use super::write::Write;
 use crate::domain::record::{Change, Revision};
 use crate::domain::thing::ThingRef;
@@ -27,12 +28,18 @@ impl Write {
         let revision = self.next_revision();
         for (ordinal, pending) in (1..).zip(&mut self.pending).filter(|(_, pending)| pending.dirty) {
             let ThingRef { kind, id } = &pending.thing;
-            match &pending.before {
-                None => outbox.identify(*kind, id, revision),
-                Some(_) => outbox.close(*kind, id, revision),
-            }
-            if let Some(after) = &pending.after {
-                outbox.open(*kind, after.row(ordinal), revision);
+            match (&pending.before, &pending.after) {
+                (Some(before), Some(after)) => {
+                    let before = Some(before).filter(|_| !pending.rewritten);
+                    outbox.follow(*kind, after.follower(ordinal, before, table(*kind).columns), revision);
+                }
+                (Some(_), None) => outbox.close(*kind, id, revision),
+                (None, after) => {
+                    outbox.identify(*kind, id, revision);
+                    if let Some(after) = after {
+                        outbox.open(*kind, after.row(ordinal), revision);
+                    }
+                }
             }
             pending.dirty = false;
         }

@@ -206,11 +206,16 @@ impl Statement {
 
     /// Adds that the columns of a key of a table are those of `v`.
     pub(super) fn matching(self, alias: &'static str, key: &[&'static str]) -> Self {
-        // Both engines name the columns of a list of values so.
-        let columns = [" = v.column1", " = v.column2", " = v.column3", " = v.column4"];
-        key.iter().zip(columns).fold(self, |statement, (column, value)| {
-            statement.push(" AND ").push(alias).push(".").push(column).push(value)
+        (1..).zip(key).fold(self, |statement, (place, column)| {
+            statement.push(" AND ").push(alias).push(".").push(column).push(" = ").value(place)
         })
+    }
+
+    /// Adds a column of `v`, by the name that both engines give to those of a list of values.
+    pub(super) fn value(mut self, place: usize) -> Self {
+        // Writing to a string cannot fail.
+        let _ = write!(self.text_mut(), "v.column{place}");
+        self
     }
 }
 

@@ -197,6 +197,7 @@ impl Write {
         };
         // Within one revision a thing has one change: from what it was to what it becomes in the end.
         earlier.after = pending.after;
+        earlier.rewritten |= !earlier.dirty;
         earlier.dirty = true;
         if earlier.action != Action::Created {
             earlier.action = pending.action;

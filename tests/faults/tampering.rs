@@ -13,7 +13,7 @@ use crate::service::{Service, done, failed, import, key, program};
 use crate::support::{Database, things};
 
 /// What is done to a register, and a part of what `verify` says to it.
-const ALTERED: [(&str, &str); 16] = [
+const ALTERED: [(&str, &str); 17] = [
     (
         "UPDATE company SET document = replace(document, 'Alibaba', 'Albaba') WHERE id = 'alibaba'",
         "a version does not agree with its change",
@@ -41,6 +41,10 @@ const ALTERED: [(&str, &str); 16] = [
     ),
     (
         "UPDATE company SET since = 3 WHERE id = 'newcomer-1'",
+        "a version does not agree with its change: `newcomer-1` at revision 3",
+    ),
+    (
+        "DROP TRIGGER company_followed; UPDATE company SET since = 3 WHERE id = 'newcomer-1'",
         "an id was not made when its first change was: `newcomer-1`",
     ),
     (

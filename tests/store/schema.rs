@@ -81,6 +81,35 @@ async fn a_difference_between_the_schemas_is_found() {
     }
 }
 
+#[tokio::test]
+async fn what_is_written_over_is_kept_with_every_column() {
+    let mut sqlite = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    sqlx::migrate!("migrations/sqlite").run(&mut sqlite).await.unwrap();
+    let schema = sqlite_schema(&mut sqlite).await;
+    let versions = schema.iter().filter(|(name, table)| {
+        // A movement is never changed.
+        table.columns.contains_key("document") && table.columns.contains_key("until") && *name != "movement"
+    });
+    let mut checked = 0;
+    for (name, table) in versions {
+        let kept: (String,) =
+            sqlx::query_as("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = $1")
+                .bind(name)
+                .fetch_one(&mut sqlite)
+                .await
+                .unwrap();
+        let words: Vec<&str> =
+            kept.0.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).collect();
+        for column in table.columns.keys().filter(|column| *column != "until") {
+            let kept =
+                words.windows(2).filter(|words| words[0] == "OLD" && words[1] == column.as_str()).count();
+            assert_eq!(kept, if column == "since" { 2 } else { 1 }, "{name}.{column}");
+        }
+        checked += 1;
+    }
+    assert_eq!(checked, 9);
+}
+
 async fn sqlite_schema(on: &mut SqliteConnection) -> Schema {
     let tables: Vec<(String, String, bool)> = sqlx::query_as(
         "SELECT m.name, m.sql, l.strict FROM sqlite_master m JOIN pragma_table_list l ON l.name = m.name
