@@ -216,7 +216,8 @@ impl Outbox {
 fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'static str], rows: Rows) {
     let [key, others] = table.columns;
     for (differing, rows) in rows.following.into_iter().flatten() {
-        all.extend(follow_all(table.name, &differing, rows));
+        let columns = [&["since", "ordinal", "document"], differing.as_slice()].concat();
+        all.extend(follow_all(table.name, key, &columns, rows));
     }
     all.extend(close_all(table.name, key, rows.closed));
     let mut insert = Statement::new("INSERT INTO ").push(table.name).push(" (since, until");
@@ -240,16 +241,21 @@ fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'sta
     all.extend(insert_all(&insert.push(") VALUES "), opened.collect(), &tail));
 }
 
-/// Writes versions over the current ones of the same things, which a trigger of the table keeps beside them. The
-/// indexes of what does not differ are not touched.
-fn follow_all(name: &'static str, differing: &[&'static str], rows: Vec<Vec<Cell>>) -> Vec<Statement> {
+/// Writes rows over the current ones of the same keys, which a trigger of the table keeps beside them. Each begins with
+/// its key; the indexes of what is not among the columns are not touched.
+pub(super) fn follow_all(
+    table: &'static str,
+    key: &'static [&'static str],
+    columns: &[&'static str],
+    rows: Vec<Vec<Cell>>,
+) -> Vec<Statement> {
     let follow = |some: Vec<Vec<Cell>>| {
-        let follow = Statement::new("UPDATE ").push(name).push(" AS t SET since = ").value(2);
-        let columns = ["ordinal", "document"].iter().chain(differing);
-        let follow = (3..)
-            .zip(columns)
-            .fold(follow, |follow, (place, column)| follow.push(", ").push(column).push(" = ").value(place));
-        follow.push(" FROM ").bind_keys(&some).push(" WHERE t.until IS NULL").matching("t", &["id"])
+        let mut follow = Statement::new("UPDATE ").push(table).push(" AS t SET ");
+        for (place, column) in columns.iter().enumerate() {
+            follow = follow.push(if place > 0 { ", " } else { "" }).push(column).push(" = ");
+            follow = follow.value(key.len() + place + 1);
+        }
+        follow.push(" FROM ").bind_keys(&some).push(" WHERE t.until IS NULL").matching("t", key)
     };
     chunks(rows).into_iter().map(follow).collect()
 }
@@ -257,11 +263,7 @@ fn follow_all(name: &'static str, differing: &[&'static str], rows: Vec<Vec<Cell
 /// Closes the current rows of a table by their keys, each followed by the revision from which it holds no more.
 /// Rows of that revision itself are about to be replaced, and stay. The current row of a key is the last one
 /// before, which takes as long to find whatever came before it.
-pub(super) fn close_all(
-    table: &'static str,
-    key: &'static [&'static str],
-    keys: Vec<Vec<Cell>>,
-) -> Vec<Statement> {
+fn close_all(table: &'static str, key: &'static [&'static str], keys: Vec<Vec<Cell>>) -> Vec<Statement> {
     let until = key.len() + 1;
     let close = |some: Vec<Vec<Cell>>| {
         let close = Statement::new("UPDATE ").push(table).push(" AS t SET until = ").value(until);

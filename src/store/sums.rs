@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::error::Error;
-use super::outbox::{close_all, insert_all};
+use super::outbox::{follow_all, insert_all};
 use super::read::Read;
 use super::statement::{Cell, Statement};
 use super::verify::Findings;
@@ -43,6 +43,9 @@ impl From<SumsRow> for Totals {
         }
     }
 }
+
+/// The columns of a row after its key.
+const SUMMED: [&str; 6] = ["ordered", "cancelled", "shipped", "delivered", "returned", "since"];
 
 /// A table of running sums: by company, chip and one thing more.
 struct SumTable {
@@ -135,15 +138,14 @@ struct CurrentRow {
     company: String,
     chip: String,
     part: String,
-    since: i64,
     #[sqlx(flatten)]
     sums: SumsRow,
 }
 
-/// A sum that is to be written, and the revision that opened the row it takes the place of.
+/// A sum that is to be written, and whether it has a row.
 #[derive(Default)]
 struct Sum {
-    since: Option<i64>,
+    has_row: bool,
     totals: Totals,
 }
 
@@ -201,20 +203,15 @@ impl Write {
                 more.ok_or_else(|| Error::Unfit(format!("a sum of {} is out of range", table.name)))?;
         }
         let revision = self.next_revision();
-        // Within one revision a row is replaced, not versioned twice.
-        let closed = sums.iter().filter(|(_, sum)| sum.since.is_some_and(|since| since < revision));
-        let closed = closed.map(|(key, _)| [cells(key), vec![revision.into()]].concat()).collect();
-        let mut statements = close_all(table.name, table.key, closed);
-        let rows = sums.iter().map(|(key, sum)| row(key, sum.totals, revision)).collect();
-        let insert = Statement::new("INSERT INTO ").push(table.name).push(" (company, chip, ");
-        let insert = insert
-            .push(table.part)
-            .push(", ordered, cancelled, shipped, delivered, returned, since) VALUES ");
-        let replace = Statement::new(" ON CONFLICT (company, chip, ").push(table.part).push(
-            ", since) DO UPDATE SET ordered = excluded.ordered, cancelled = excluded.cancelled,
-             shipped = excluded.shipped, delivered = excluded.delivered, returned = excluded.returned",
-        );
-        statements.extend(insert_all(&insert, rows, &replace));
+        let (known, new): (Vec<_>, Vec<_>) = sums.iter().partition(|(_, sum)| sum.has_row);
+        let rows = |sums: Vec<(&Key, &Sum)>| {
+            sums.into_iter().map(|(key, sum)| row(key, sum.totals, revision)).collect::<Vec<_>>()
+        };
+        let mut statements = follow_all(table.name, table.key, &SUMMED, rows(known));
+        let insert =
+            Statement::new("INSERT INTO ").push(table.name).push(" (company, chip, ").push(table.part);
+        let insert = SUMMED.iter().fold(insert, |insert, column| insert.push(", ").push(column));
+        statements.extend(insert_all(&insert.push(") VALUES "), rows(new), &Statement::new("")));
         self.connection().execute_all(statements).await
     }
 
@@ -227,12 +224,12 @@ impl Write {
         for some in keys.chunks(MOST_CELLS / 3) {
             let statement = Statement::new("SELECT t.company, t.chip, t.")
                 .push(table.part)
-                .push(" AS part, t.since, t.ordered, t.cancelled, t.shipped, t.delivered, t.returned FROM ");
+                .push(" AS part, t.ordered, t.cancelled, t.shipped, t.delivered, t.returned FROM ");
             let statement = statement.bind_keys(some).push(" JOIN ").push(table.name);
             let statement = statement.push(" t ON t.until IS NULL").matching("t", table.key);
             for current in self.queried().await?.fetch_all::<CurrentRow>(statement).await? {
                 let key = (current.company, current.chip, current.part);
-                sums.insert(key, Sum { since: Some(current.since), totals: current.sums.into() });
+                sums.insert(key, Sum { has_row: true, totals: current.sums.into() });
             }
         }
         Ok(())

@@ -572,12 +572,22 @@ async fn a_sum_that_was_altered_is_found(database: Database) {
     assert!(faults.iter().any(|fault| fault.starts_with("holding: a sum")), "{faults:?}");
 }
 
+/// What writes rows over others, as `store` words it.
+const FOLLOW: &str = "UPDATE holding_day AS t SET ordered = v.column4, since = v.column5
+     FROM (VALUES ('alibaba', 'h200', '2026-01-20', 7, 700), ('alibaba', 'h20', '2026-01-20', 7, 700)) AS v
+     WHERE t.until IS NULL AND t.company = v.column1 AND t.chip = v.column2 AND t.day = v.column3";
+
 /// What ends rows, as `store` words it.
-const CLOSE: &str = "UPDATE holding_day AS t SET until = v.column4
-     FROM (VALUES ('alibaba', 'h200', '2026-01-20', 700), ('alibaba', 'h20', '2026-01-20', 700)) AS v
-     WHERE t.until IS NULL AND t.company = v.column1 AND t.chip = v.column2 AND t.day = v.column3
-         AND t.since = (SELECT max(x.since) FROM holding_day x WHERE x.since < v.column4
-             AND x.company = v.column1 AND x.chip = v.column2 AND x.day = v.column3)";
+const CLOSE: &str = "UPDATE stage_span AS t SET until = v.column3
+     FROM (VALUES ('case', '2026-01-20', 700), ('case', '2026-01-21', 700)) AS v
+     WHERE t.until IS NULL AND t.approval = v.column1 AND t.valid_from = v.column2
+         AND t.since = (SELECT max(x.since) FROM stage_span x WHERE x.since < v.column3
+             AND x.approval = v.column1 AND x.valid_from = v.column2)";
+
+/// What finds the sums of a company's months, as `store` words it.
+const MONTHS: &str = "SELECT t.company, t.chip, substr(t.day, 1, 7), SUM(t.ordered) FROM holding_day t
+     WHERE t.day >= '2026-01-01' AND t.day <= '2026-12-31' AND t.until IS NULL AND t.company IN ('alibaba')
+     GROUP BY t.company, t.chip, substr(t.day, 1, 7)";
 
 /// The statements that a movement costs beside those of every write, as `store` words them.
 const LOOK_UPS: [&str; 5] = [
@@ -586,7 +596,7 @@ const LOOK_UPS: [&str; 5] = [
      ON t.until IS NULL AND t.company = v.column1 AND t.chip = v.column2 AND t.approval = v.column3",
     "SELECT t.since FROM (VALUES ('alibaba', 'h200', '2026-01-20'), ('alibaba', 'h20', '2026-01-20')) AS v JOIN holding_day t
      ON t.until IS NULL AND t.company = v.column1 AND t.chip = v.column2 AND t.day = v.column3",
-    CLOSE,
+    FOLLOW,
     "SELECT id FROM movement WHERE company = 'alibaba' AND kind = 'order' AND external_ref = 'PO-1'",
 ];
 
@@ -618,6 +628,9 @@ async fn looking_up_figures_does_not_scan_the_ledger(database: Database) {
     // The row that ends is found by its whole key, and not among all that came before it.
     let close = plan(&database, CLOSE).await;
     assert!(!close.contains("SEARCH t") || close.contains("AND since=?)"), "{close}");
+    // What a company holds is found among the rows that hold, and not among all there have been.
+    let months = plan(&database, MONTHS).await;
+    assert!(months.contains("holding_day_company_idx"), "{months}");
 }
 
 async fn plan(database: &Database, sql: &'static str) -> String {
