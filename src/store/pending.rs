@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use super::memory::Known;
 use super::outbox::Follower;
 use super::statement::Cell;
-use super::table::{Filed, Part, PartTable, Stored};
+use super::table::{Filed, Part, Stored};
 use crate::domain::record::Action;
 use crate::domain::thing::{Kind, ThingRef};
-use crate::domain::vocabulary::Vocabulary as _;
 
 /// What is to become of one thing in the revision being made.
 pub(super) struct Pending {
@@ -26,15 +25,16 @@ pub(super) struct Pending {
 pub(super) struct Side {
     pub(super) known: Known,
     cells: Vec<Cell>,
-    /// The rows of side tables that follow from it.
+    /// What it refers to.
+    pub(super) referred: BTreeSet<ThingRef>,
+    /// The rows of other side tables that follow from it.
     pub(super) parts: Vec<Part>,
 }
 
 impl Side {
     /// What a version is, or is to be.
     pub(super) fn new<T: Stored>(thing: &T, known: Known) -> Self {
-        let parts = references(thing).chain(thing.parts()).collect();
-        Self { known, cells: thing.cells().0, parts }
+        Self { known, cells: thing.cells().0, referred: referred(thing), parts: thing.parts() }
     }
 
     /// The document as it is stored.
@@ -73,12 +73,6 @@ impl Side {
 pub(super) fn referred<T: Stored>(thing: &T) -> BTreeSet<ThingRef> {
     let named = thing.references().into_iter().map(|reference| reference.to);
     named.filter(|to| T::KIND != Kind::Transition || to.kind != Kind::Approval).collect()
-}
-
-fn references<T: Stored>(thing: &T) -> impl Iterator<Item = Part> {
-    let from = [T::KIND.as_str().into(), thing.id().into()];
-    let row = move |to: ThingRef| [from.clone(), [to.kind.as_str().into(), to.id.into()]].concat();
-    referred(thing).into_iter().map(move |to| Part { of: PartTable::Reference, cells: row(to) })
 }
 
 impl Pending {

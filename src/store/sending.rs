@@ -1,8 +1,11 @@
 //! The rows that follow from the changes of a revision, sent on their way.
 
+use std::collections::BTreeSet;
+
 use super::outbox::Outbox;
-use super::pending::Pending;
-use super::table::table;
+use super::pending::{Pending, Side};
+use super::statement::Cell;
+use super::table::{Part, PartTable, table};
 use super::write::Write;
 use crate::domain::record::{Change, Revision};
 use crate::domain::thing::ThingRef;
@@ -48,18 +51,36 @@ impl Write {
     /// Sends the rows of side tables that have begun and ended on their way.
     pub(super) fn send_parts(&self, outbox: &mut Outbox) {
         let revision = self.next_revision();
-        for pending in &self.pending {
-            let before = pending.before.as_ref().map_or(&[][..], |side| &side.parts);
-            let after = pending.after.as_ref().map_or(&[][..], |side| &side.parts);
-            for part in before.iter().filter(|part| !after.contains(part)) {
+        let references = PartTable::Reference.versioned();
+        for Pending { thing, before, after, .. } in &self.pending {
+            let (referred, parts) = beside(before.as_ref());
+            let (refers, follow) = beside(after.as_ref());
+            for to in referred.difference(refers) {
+                outbox.close_side(&references, reference(thing, to), revision);
+            }
+            for to in refers.difference(referred) {
+                outbox.open_side(&references, reference(thing, to), revision);
+            }
+            for part in parts.iter().filter(|part| !follow.contains(part)) {
                 let key = part.cells.iter().take(part.of.key().len()).cloned().collect();
                 outbox.close_side(&part.of.versioned(), key, revision);
             }
-            for part in after.iter().filter(|part| !before.contains(part)) {
+            for part in follow.iter().filter(|part| !parts.contains(part)) {
                 outbox.open_side(&part.of.versioned(), part.cells.clone(), revision);
             }
         }
     }
+}
+
+/// What follows from one side of a change in side tables.
+fn beside(side: Option<&Side>) -> (&BTreeSet<ThingRef>, &[Part]) {
+    static NOTHING: BTreeSet<ThingRef> = BTreeSet::new();
+    side.map_or((&NOTHING, &[]), |side| (&side.referred, &side.parts))
+}
+
+/// The row that says that one thing refers to another.
+fn reference(from: &ThingRef, to: &ThingRef) -> Vec<Cell> {
+    vec![from.kind.as_str().into(), from.id.as_str().into(), to.kind.as_str().into(), to.id.as_str().into()]
 }
 
 /// Sends a revision and its changes on their way.
