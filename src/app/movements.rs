@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::thing::Thing as _;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Activity;
-use crate::store::{Presence, Version, Write};
+use crate::store::{Needs, Presence, Version, Write};
 
 /// Whether a movement is held against the limits in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,13 @@ pub async fn put(
     }
     let entered = present::<Movement>(write, movement.id.as_str()).await?;
     Ok(Entered { written: written(things::Effect::Created, &entered), warnings })
+}
+
+/// What it takes to enter a movement whose id has just been made.
+#[must_use]
+pub fn needs(movement: &Movement) -> Needs {
+    let things = movement.references().into_iter().map(|named| named.to).collect();
+    Needs { things, minted: vec![movement.thing_ref()], ..Needs::default() }
 }
 
 /// What speaks against an order or shipment on the day it happened; refused if it breaks a limit and does not

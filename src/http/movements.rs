@@ -14,7 +14,7 @@ use super::schema::{
     required, text, truth, units, word,
 };
 use super::showing::{list, show};
-use super::write::{Answer, write};
+use super::write::{Answer, write_with};
 use crate::app::movements::{self, Entered, Limits};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::text::{Name, Note, Reference};
@@ -130,7 +130,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
     let id = new_id(&call, Kind::Movement, &object)?;
     let movement: Movement = thing(object, &id)?;
     let location = format!("/v1/movements/{}", movement.id());
-    write(&call, move |write, given| {
+    write_with(&call, movements::needs(&movement), move |write, given| {
         Box::pin(async move {
             let Entered { mut written, warnings } =
                 movements::put(write, &given.actor, movement, Limits::Hold).await?;
