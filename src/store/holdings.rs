@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::bundle::{Items, items_of};
 use super::error::Error;
 use super::list::{Filter, Position, Takes};
 use super::read::Read;
 use super::statement::Statement;
-use super::sums::{SUMS, SumsRow};
+use super::sums::{SUMS, SumsRow, read_totals};
 use super::table::holds;
 use crate::domain::fault::Fault;
 use crate::domain::holding::{Holding, Totals};
@@ -31,6 +32,28 @@ pub struct PairTotals {
     pub totals: Totals,
 }
 
+/// The columns of a part of what is held: all rows of an approval, and those of a month added up.
+const HELD: [&str; 8] = [
+    "t.company",
+    "t.chip",
+    "t.approval",
+    "t.ordered",
+    "t.cancelled",
+    "t.shipped",
+    "t.delivered",
+    "t.returned",
+];
+const MONTHS: [&str; 8] = [
+    "t.company",
+    "t.chip",
+    "substr(t.day, 1, 7)",
+    "SUM(t.ordered)",
+    "SUM(t.cancelled)",
+    "SUM(t.shipped)",
+    "SUM(t.delivered)",
+    "SUM(t.returned)",
+];
+
 /// A page of a list of holdings.
 #[derive(Clone, Debug)]
 pub struct HoldingPage {
@@ -43,21 +66,24 @@ pub struct HoldingPage {
 /// The filters of a list and their values.
 type Filters = [(&'static Filter, Vec<String>)];
 
-#[derive(sqlx::FromRow)]
-struct PartRow {
-    company: String,
-    chip: String,
+/// A part of what a company holds of a chip.
+struct PartOf<'t> {
+    company: &'t str,
+    chip: &'t str,
     /// An approval, or a month.
-    part: String,
-    #[sqlx(flatten)]
-    sums: SumsRow,
+    part: &'t str,
+    totals: Totals,
 }
 
-impl PartRow {
+impl<'t> PartOf<'t> {
+    fn read([company, chip, part, sums @ ..]: [&'t str; 8]) -> Result<Self, Error> {
+        Ok(Self { company, chip, part, totals: read_totals(sums)? })
+    }
+
     fn pair(&self) -> Result<(CompanyId, ChipId), Error> {
         Ok((
-            CompanyId::try_from(&*self.company).map_err(|fault| damaged(&fault))?,
-            ChipId::try_from(&*self.chip).map_err(|fault| damaged(&fault))?,
+            CompanyId::try_from(self.company).map_err(|fault| damaged(&fault))?,
+            ChipId::try_from(self.chip).map_err(|fault| damaged(&fault))?,
         ))
     }
 }
@@ -71,52 +97,18 @@ fn too_great() -> Error {
 }
 
 impl Read {
-    /// What companies hold of chips, in every way in which a limit counts, by company and chip. An empty
-    /// list stands for all; pairs without movements are left out. The periods are those of a day.
-    ///
-    /// It takes two statements, however many the pairs.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`].
-    pub async fn holdings(
-        &mut self,
-        companies: &[CompanyId],
-        chips: &[ChipId],
-        day: Date,
-    ) -> Result<Vec<Holding>, Error> {
-        let mut holdings: BTreeMap<(CompanyId, ChipId), Holding> = BTreeMap::new();
-        let statement = Statement::new(
-            "SELECT t.company, t.chip, t.approval AS part, t.ordered, t.cancelled, t.shipped, t.delivered, t.returned
-             FROM holding t WHERE ",
-        );
-        let statement = of_pairs(holds(statement, "t", self.at), companies, chips);
-        for row in self.connection.fetch_all::<PartRow>(statement).await? {
-            let pair = row.pair()?;
-            let none = || Holding::none(pair.0.clone(), pair.1.clone());
-            add_approval(holdings.entry(pair.clone()).or_insert_with(none), row)?;
-        }
-        for row in self.months(companies, chips, day).await? {
-            if let Some(holding) = holdings.get_mut(&row.pair()?) {
-                add_month(holding, row, &day.to_string())?;
-            }
-        }
-        Ok(holdings.into_values().collect())
-    }
-
-    /// The sums of each month in the year of a day.
-    async fn months(
-        &mut self,
-        companies: &[CompanyId],
-        chips: &[ChipId],
-        day: Date,
-    ) -> Result<Vec<PartRow>, Error> {
+    /// What finds all that companies hold, for [`holdings`]: in all, and in each month in the year of a day.
+    pub(super) fn held_by(&self, companies: &[CompanyId], day: Date) -> [Statement; 2] {
+        let of = |statement: Statement| {
+            let companies = companies.iter().map(CompanyId::as_str);
+            statement.push(" AND t.company IN (").bind_all(companies).push(")")
+        };
+        let held = of(holds(Statement::new("holding t WHERE "), "t", self.at));
         let year: String = day.to_string().chars().take(4).collect();
-        let statement = Statement::new("SELECT t.company, t.chip, substr(t.day, 1, 7) AS part, ").push(SUMS);
-        let statement = statement.push(" FROM holding_day t WHERE t.day >= ").bind(format!("{year}-01-01"));
-        let statement = statement.push(" AND t.day <= ").bind(format!("{year}-12-31")).push(" AND ");
-        let statement = of_pairs(holds(statement, "t", self.at), companies, chips);
-        self.connection.fetch_all(statement.push(" GROUP BY t.company, t.chip, substr(t.day, 1, 7)")).await
+        let months = Statement::new("holding_day t WHERE t.day >= ").bind(format!("{year}-01-01"));
+        let months = months.push(" AND t.day <= ").bind(format!("{year}-12-31")).push(" AND ");
+        let months = of(holds(months, "t", self.at)).push(" GROUP BY t.company, t.chip, substr(t.day, 1, 7)");
+        [items_of(&HELD, held), items_of(&MONTHS, months)]
     }
 
     /// A page of what companies hold of chips, by company and chip.
@@ -165,36 +157,41 @@ impl Read {
     }
 }
 
-fn of_pairs(mut statement: Statement, companies: &[CompanyId], chips: &[ChipId]) -> Statement {
-    if !companies.is_empty() {
-        statement = statement.push(" AND t.company IN (");
-        statement = statement.bind_all(companies.iter().map(CompanyId::as_str)).push(")");
+/// What some companies hold of chips, in every way in which a limit counts, by company and chip; pairs without
+/// movements are left out. The periods are those of a day.
+pub(super) fn holdings(held: &Items, months: &Items, day: Date) -> Result<Vec<Holding>, Error> {
+    let mut holdings: BTreeMap<(CompanyId, ChipId), Holding> = BTreeMap::new();
+    for item in held.fields() {
+        let part = PartOf::read(item?)?;
+        let pair = part.pair()?;
+        let none = || Holding::none(pair.0.clone(), pair.1.clone());
+        add_approval(holdings.entry(pair.clone()).or_insert_with(none), &part)?;
     }
-    if !chips.is_empty() {
-        statement = statement.push(" AND t.chip IN (");
-        statement = statement.bind_all(chips.iter().map(ChipId::as_str)).push(")");
+    for item in months.fields() {
+        let part = PartOf::read(item?)?;
+        if let Some(holding) = holdings.get_mut(&part.pair()?) {
+            add_month(holding, &part, &day.to_string())?;
+        }
     }
-    statement
+    Ok(holdings.into_values().collect())
 }
 
-fn add_approval(holding: &mut Holding, row: PartRow) -> Result<(), Error> {
-    let totals: Totals = row.sums.into();
+fn add_approval(holding: &mut Holding, row: &PartOf<'_>) -> Result<(), Error> {
+    let totals = row.totals;
     holding.all = holding.all.plus(totals).ok_or_else(too_great)?;
     if row.part.is_empty() {
         holding.unattributed = totals;
     } else {
-        holding
-            .by_approval
-            .insert(ApprovalId::try_from(&*row.part).map_err(|fault| damaged(&fault))?, totals);
+        holding.by_approval.insert(ApprovalId::try_from(row.part).map_err(|fault| damaged(&fault))?, totals);
     }
     Ok(())
 }
 
 /// Adds the sums of a month to those of the periods of a day that it is in.
-fn add_month(holding: &mut Holding, row: PartRow, day: &str) -> Result<(), Error> {
-    let same_month = day.starts_with(&row.part);
-    let same_quarter = quarter(day) == quarter(&row.part);
-    let totals: Totals = row.sums.into();
+fn add_month(holding: &mut Holding, row: &PartOf<'_>, day: &str) -> Result<(), Error> {
+    let same_month = day.starts_with(row.part);
+    let same_quarter = quarter(day) == quarter(row.part);
+    let totals = row.totals;
     for (sum, counts) in
         [(&mut holding.month, same_month), (&mut holding.quarter, same_quarter), (&mut holding.year, true)]
     {

@@ -112,6 +112,8 @@ pub(super) struct Outbox {
     revisions: Vec<Vec<Cell>>,
     changes: Vec<Vec<Cell>>,
     replies: Vec<Vec<Cell>>,
+    /// What comes after all rows.
+    more: Vec<Statement>,
     filled: bool,
 }
 
@@ -166,6 +168,12 @@ impl Outbox {
         self.replies.push(row);
     }
 
+    /// Adds statements that come after all rows.
+    pub(super) fn add(&mut self, statements: Vec<Statement>) {
+        self.filled |= !statements.is_empty();
+        self.more.extend(statements);
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         !self.filled
@@ -209,6 +217,7 @@ impl Outbox {
         ] {
             all.extend(insert_all(&Statement::new(insert), rows, &nothing));
         }
+        all.extend(self.more);
         all
     }
 }

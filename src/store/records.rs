@@ -2,6 +2,7 @@
 
 use super::bundle::{FILED, Items, filed};
 use super::error::Error;
+use super::holdings::holdings;
 use super::list::{Clause, Listing as _, cases_naming};
 use super::read::Read;
 use super::statement::Statement;
@@ -64,7 +65,9 @@ impl Read {
         if extent.companies.is_empty() {
             return Ok(records);
         }
-        let [workflows, authorities, companies, chips, cases, superseded, conditions] = self
+        let day = extent.valid_at.date();
+        let [held, months] = self.held_by(&extent.companies, day);
+        let [workflows, authorities, companies, chips, cases, superseded, conditions, held, months] = self
             .bundled([
                 self.all::<Workflow>(),
                 self.all::<Authority>(),
@@ -73,6 +76,8 @@ impl Read {
                 self.cases_on(extent),
                 self.superseded(extent),
                 self.conditions_of(extent),
+                held,
+                months,
             ])
             .await?;
         for workflow in things(&workflows) {
@@ -97,7 +102,7 @@ impl Read {
         for condition in things(&conditions) {
             records.insert_condition(condition?);
         }
-        for holding in self.holdings(&extent.companies, &[], extent.valid_at.date()).await? {
+        for holding in holdings(&held, &months, day)? {
             records.insert_holding(holding);
         }
         let cited: Vec<SourceId> = records.cited().into_iter().cloned().collect();

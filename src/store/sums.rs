@@ -1,8 +1,9 @@
 //! Running sums over movements, a row for each revision that moved one: figures at any revision are
 //! look-ups, and a movement costs the same however long the ledger is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::bundle::{Items, damaged, items_of};
 use super::error::Error;
 use super::outbox::{follow_all, insert_all};
 use super::read::Read;
@@ -54,6 +55,8 @@ struct SumTable {
     part: &'static str,
     /// Its key.
     key: &'static [&'static str],
+    /// The columns of its key and of its sums, under the name `t`.
+    columns: [&'static str; 8],
     /// What a movement has there, in SQL.
     of_movement: &'static str,
     /// What a movement has there.
@@ -65,6 +68,7 @@ const TABLES: [SumTable; 2] = [
         name: "holding",
         part: "approval",
         key: &["company", "chip", "approval"],
+        columns: columns("t.approval"),
         of_movement: "COALESCE(m.approval, '')",
         of: |booked| &booked.approval,
     },
@@ -72,9 +76,23 @@ const TABLES: [SumTable; 2] = [
         name: "holding_day",
         part: "day",
         key: &["company", "chip", "day"],
+        columns: columns("t.day"),
         of_movement: "m.occurred_on",
         of: |booked| &booked.day,
     },
+];
+
+const fn columns(part: &'static str) -> [&'static str; 8] {
+    ["t.company", "t.chip", part, "t.ordered", "t.cancelled", "t.shipped", "t.delivered", "t.returned"]
+}
+
+/// The sums of a pair.
+const PAIR: [&str; 5] = [
+    "COALESCE(SUM(t.ordered), 0)",
+    "COALESCE(SUM(t.cancelled), 0)",
+    "COALESCE(SUM(t.shipped), 0)",
+    "COALESCE(SUM(t.delivered), 0)",
+    "COALESCE(SUM(t.returned), 0)",
 ];
 
 /// A movement whose units are still to be added to the rows.
@@ -94,6 +112,8 @@ pub(super) struct Ledger {
     pairs: BTreeMap<(CompanyId, ChipId), Totals>,
     /// Those not in the rows yet.
     booked: Vec<Booked>,
+    /// The sums that are known, by table.
+    sums: [BTreeMap<Key, Sum>; TABLES.len()],
     /// Those that have an external reference.
     referred: HashMap<(CompanyId, MovementKind, Reference), MovementId>,
 }
@@ -108,42 +128,34 @@ impl Ledger {
         self.referred.get(&(company.clone(), kind, external_ref.clone())).cloned()
     }
 
-    /// Whether movements are still to be added to the rows.
-    pub(super) fn has_booked(&self) -> bool {
-        !self.booked.is_empty()
-    }
-
     fn enter(&mut self, movement: &Movement, total: Totals) {
         self.pairs.insert((movement.company.clone(), movement.chip.clone()), total);
         if let Some(external_ref) = &movement.external_ref {
             let key = (movement.company.clone(), movement.kind, external_ref.clone());
             self.referred.insert(key, movement.id.clone());
         }
-        self.booked.push(Booked {
+        self.booked.push(Booked::of(movement));
+    }
+}
+
+impl Booked {
+    fn of(movement: &Movement) -> Self {
+        Self {
             company: movement.company.clone(),
             chip: movement.chip.clone(),
             approval: movement.approval.as_ref().map(ToString::to_string).unwrap_or_default(),
             day: movement.occurred_on.to_string(),
             kind: movement.kind,
             units: movement.units.get(),
-        });
+        }
     }
 }
 
 /// Company, chip, and approval or day.
 type Key = (String, String, String);
 
-#[derive(sqlx::FromRow)]
-struct CurrentRow {
-    company: String,
-    chip: String,
-    part: String,
-    #[sqlx(flatten)]
-    sums: SumsRow,
-}
-
-/// A sum that is to be written, and whether it has a row.
-#[derive(Default)]
+/// A sum, and whether it has a row.
+#[derive(Clone, Copy, Default)]
 struct Sum {
     has_row: bool,
     totals: Totals,
@@ -157,7 +169,7 @@ impl Write {
     ///
     /// [`Error::Database`].
     pub async fn book(&mut self, movement: &Movement) -> Result<bool, Error> {
-        let before = self.pair_totals(&movement.company, &movement.chip).await?;
+        let before = self.pair_totals(&Booked::of(movement)).await?;
         let after = before.with(movement.kind, movement.units.get());
         let Some(after) = after.filter(|totals| totals.can_be_kept()) else { return Ok(false) };
         self.ledger_mut().enter(movement, after);
@@ -165,75 +177,119 @@ impl Write {
         Ok(true)
     }
 
-    /// What a company and a chip add up to, with the movements booked so far.
-    async fn pair_totals(&mut self, company: &CompanyId, chip: &ChipId) -> Result<Totals, Error> {
-        if let Some(totals) = self.ledger().pairs.get(&(company.clone(), chip.clone())) {
+    /// What a company and a chip of a movement add up to, with the movements booked so far. What is to be known of
+    /// the movement's own sums comes with it.
+    async fn pair_totals(&mut self, booked: &Booked) -> Result<Totals, Error> {
+        let pair = (booked.company.clone(), booked.chip.clone());
+        if let Some(totals) = self.ledger().pairs.get(&pair) {
             return Ok(*totals);
         }
-        let statement = Statement::new("SELECT ").push(SUMS);
-        let statement =
-            statement.push(" FROM holding t WHERE t.until IS NULL AND t.company = ").bind(company.as_str());
-        let statement = statement.push(" AND t.chip = ").bind(chip.as_str());
-        Ok(self.queried().await?.fetch_one::<SumsRow>(statement).await?.into())
+        let of_pair =
+            Statement::new("holding t WHERE t.until IS NULL AND t.company = ").bind(pair.0.as_str());
+        let of_pair = of_pair.push(" AND t.chip = ").bind(pair.1.as_str());
+        let of_pair = items_of(&PAIR, of_pair);
+        let [of_case, of_day] = TABLES.map(|table| table.of_keys(&[cells(&table.key_of(booked))]));
+        let mut found = self.queried().await?.bundled(vec![of_pair, of_case, of_day]).await?;
+        let of_pair = found.next().ok_or_else(damaged)?;
+        let totals = read_totals(of_pair.fields().next().ok_or_else(damaged)??)?;
+        for ((table, known), rows) in TABLES.iter().zip(&mut self.ledger_mut().sums).zip(found) {
+            known.entry(table.key_of(booked)).or_default();
+            know(known, &rows)?;
+        }
+        Ok(totals)
     }
 
     /// Adds the movements booked so far to the rows.
     pub(super) async fn flush_sums(&mut self) -> Result<(), Error> {
-        let booked = std::mem::take(&mut self.ledger_mut().booked);
-        if booked.is_empty() {
-            return Ok(());
-        }
-        for table in &TABLES {
-            self.add_up(table, &booked).await?;
-        }
-        Ok(())
+        let statements = self.added_up().await?;
+        self.connection().execute_all(statements).await
     }
 
-    async fn add_up(&mut self, table: &'static SumTable, booked: &[Booked]) -> Result<(), Error> {
-        let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
-        let key = |entry: &Booked| {
-            (entry.company.to_string(), entry.chip.to_string(), (table.of)(entry).to_owned())
-        };
-        sums.extend(booked.iter().map(|entry| (key(entry), Sum::default())));
-        self.load_sums(table, &mut sums).await?;
+    /// What adds the movements booked so far to the rows.
+    pub(super) async fn added_up(&mut self) -> Result<Vec<Statement>, Error> {
+        let booked = std::mem::take(&mut self.ledger_mut().booked);
+        let mut statements = Vec::new();
+        if !booked.is_empty() {
+            for (place, table) in TABLES.iter().enumerate() {
+                let mut known = self.ledger_mut().sums.get_mut(place).map(std::mem::take).unwrap_or_default();
+                statements.extend(self.add_up(table, &booked, &mut known).await?);
+                if let Some(sums) = self.ledger_mut().sums.get_mut(place) {
+                    *sums = known;
+                }
+            }
+        }
+        Ok(statements)
+    }
+
+    async fn add_up(
+        &mut self,
+        table: &'static SumTable,
+        booked: &[Booked],
+        known: &mut BTreeMap<Key, Sum>,
+    ) -> Result<Vec<Statement>, Error> {
+        let keys: BTreeSet<Key> = booked.iter().map(|entry| table.key_of(entry)).collect();
+        let unknown: Vec<Vec<Cell>> =
+            keys.iter().filter(|key| !known.contains_key(*key)).map(cells).collect();
+        for some in unknown.chunks(MOST_CELLS / 3) {
+            let rows = self.queried().await?.bundled(vec![table.of_keys(some)]).await?;
+            rows.into_iter().try_for_each(|rows| know(known, &rows))?;
+        }
+        let (has_row, new): (Vec<Key>, Vec<Key>) =
+            keys.into_iter().partition(|key| known.get(key).is_some_and(|sum| sum.has_row));
         for entry in booked {
-            let sum = sums.entry(key(entry)).or_default();
+            let sum = known.entry(table.key_of(entry)).or_default();
             let more = sum.totals.with(entry.kind, entry.units);
             sum.totals =
                 more.ok_or_else(|| Error::Unfit(format!("a sum of {} is out of range", table.name)))?;
+            sum.has_row = true;
         }
         let revision = self.next_revision();
-        let (known, new): (Vec<_>, Vec<_>) = sums.iter().partition(|(_, sum)| sum.has_row);
-        let rows = |sums: Vec<(&Key, &Sum)>| {
-            sums.into_iter().map(|(key, sum)| row(key, sum.totals, revision)).collect::<Vec<_>>()
+        let rows = |keys: Vec<Key>| {
+            let rows = keys.iter().filter_map(|key| Some(row(key, known.get(key)?.totals, revision)));
+            rows.collect::<Vec<_>>()
         };
-        let mut statements = follow_all(table.name, table.key, &SUMMED, rows(known));
+        let mut statements = follow_all(table.name, table.key, &SUMMED, rows(has_row));
         let insert =
             Statement::new("INSERT INTO ").push(table.name).push(" (company, chip, ").push(table.part);
         let insert = SUMMED.iter().fold(insert, |insert, column| insert.push(", ").push(column));
         statements.extend(insert_all(&insert.push(") VALUES "), rows(new), &Statement::new("")));
-        self.connection().execute_all(statements).await
+        Ok(statements)
+    }
+}
+
+impl SumTable {
+    fn key_of(&self, booked: &Booked) -> Key {
+        (booked.company.to_string(), booked.chip.to_string(), (self.of)(booked).to_owned())
     }
 
-    async fn load_sums(
-        &mut self,
-        table: &'static SumTable,
-        sums: &mut BTreeMap<Key, Sum>,
-    ) -> Result<(), Error> {
-        let keys: Vec<Vec<Cell>> = sums.keys().map(cells).collect();
-        for some in keys.chunks(MOST_CELLS / 3) {
-            let statement = Statement::new("SELECT t.company, t.chip, t.")
-                .push(table.part)
-                .push(" AS part, t.ordered, t.cancelled, t.shipped, t.delivered, t.returned FROM ");
-            let statement = statement.bind_keys(some).push(" JOIN ").push(table.name);
-            let statement = statement.push(" t ON t.until IS NULL").matching("t", table.key);
-            for current in self.queried().await?.fetch_all::<CurrentRow>(statement).await? {
-                let key = (current.company, current.chip, current.part);
-                sums.insert(key, Sum { has_row: true, totals: current.sums.into() });
-            }
-        }
-        Ok(())
+    /// What finds the current rows with some keys.
+    fn of_keys(&self, keys: &[Vec<Cell>]) -> Statement {
+        let from = Statement::new("").bind_keys(keys).push(" JOIN ").push(self.name);
+        items_of(&self.columns, from.push(" t ON t.until IS NULL").matching("t", self.key))
     }
+}
+
+/// Takes note of the sums in some rows.
+fn know(sums: &mut BTreeMap<Key, Sum>, rows: &Items) -> Result<(), Error> {
+    for item in rows.fields::<8>() {
+        let [company, chip, part, totals @ ..] = item?;
+        let key = (company.to_owned(), chip.to_owned(), part.to_owned());
+        sums.insert(key, Sum { has_row: true, totals: read_totals(totals)? });
+    }
+    Ok(())
+}
+
+/// Sums from their texts.
+pub(super) fn read_totals(sums: [&str; 5]) -> Result<Totals, Error> {
+    let read = |sum: &str| sum.parse().map_err(|_cause| damaged());
+    let [ordered, cancelled, shipped, delivered, returned] = sums.map(read);
+    Ok(Totals {
+        ordered: ordered?,
+        cancelled: cancelled?,
+        shipped: shipped?,
+        delivered: delivered?,
+        returned: returned?,
+    })
 }
 
 fn cells((company, chip, part): &Key) -> Vec<Cell> {

@@ -246,9 +246,10 @@ impl Write {
             self.read.head.due_at = self.due_at;
             return Ok(None);
         }
-        if self.in_savepoint || self.ledger.has_booked() {
+        if self.in_savepoint {
             self.flush().await?;
         }
+        let sums = self.added_up().await?;
         let changes = self.documented();
         let mut revision = Revision {
             number: self.next_revision(),
@@ -267,6 +268,7 @@ impl Write {
         self.send_spans(&mut outbox).await?;
         send_record(&mut outbox, &revision, changes);
         self.send_parts(&mut outbox);
+        outbox.add(sums);
         self.outbox = outbox;
         let head = &mut self.read.head;
         (head.revision, head.digest, head.recorded_at, head.due_at) =
