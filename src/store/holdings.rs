@@ -7,7 +7,7 @@ use super::error::Error;
 use super::list::{Filter, Position, Takes};
 use super::read::Read;
 use super::statement::Statement;
-use super::sums::{SUMS, SumsRow, read_totals};
+use super::sums::{SUMS, SumsRow, columns, read_totals};
 use super::table::holds;
 use crate::domain::fault::Fault;
 use crate::domain::holding::{Holding, Totals};
@@ -32,17 +32,7 @@ pub struct PairTotals {
     pub totals: Totals,
 }
 
-/// The columns of a part of what is held: all rows of an approval, and those of a month added up.
-const HELD: [&str; 8] = [
-    "t.company",
-    "t.chip",
-    "t.approval",
-    "t.ordered",
-    "t.cancelled",
-    "t.shipped",
-    "t.delivered",
-    "t.returned",
-];
+/// What is held in a month, added up.
 const MONTHS: [&str; 8] = [
     "t.company",
     "t.chip",
@@ -108,7 +98,7 @@ impl Read {
         let months = Statement::new("holding_day t WHERE t.day >= ").bind(format!("{year}-01-01"));
         let months = months.push(" AND t.day <= ").bind(format!("{year}-12-31")).push(" AND ");
         let months = of(holds(months, "t", self.at)).push(" GROUP BY t.company, t.chip, substr(t.day, 1, 7)");
-        [items_of(&HELD, held), items_of(&MONTHS, months)]
+        [items_of(&columns("t.approval"), held), items_of(&MONTHS, months)]
     }
 
     /// A page of what companies hold of chips, by company and chip.
@@ -176,22 +166,22 @@ pub(super) fn holdings(held: &Items, months: &Items, day: Date) -> Result<Vec<Ho
     Ok(holdings.into_values().collect())
 }
 
-fn add_approval(holding: &mut Holding, row: &PartOf<'_>) -> Result<(), Error> {
-    let totals = row.totals;
+fn add_approval(holding: &mut Holding, part: &PartOf<'_>) -> Result<(), Error> {
+    let totals = part.totals;
     holding.all = holding.all.plus(totals).ok_or_else(too_great)?;
-    if row.part.is_empty() {
+    if part.part.is_empty() {
         holding.unattributed = totals;
     } else {
-        holding.by_approval.insert(ApprovalId::try_from(row.part).map_err(|fault| damaged(&fault))?, totals);
+        holding.by_approval.insert(ApprovalId::try_from(part.part).map_err(|fault| damaged(&fault))?, totals);
     }
     Ok(())
 }
 
 /// Adds the sums of a month to those of the periods of a day that it is in.
-fn add_month(holding: &mut Holding, row: &PartOf<'_>, day: &str) -> Result<(), Error> {
-    let same_month = day.starts_with(row.part);
-    let same_quarter = quarter(day) == quarter(row.part);
-    let totals = row.totals;
+fn add_month(holding: &mut Holding, month: &PartOf<'_>, day: &str) -> Result<(), Error> {
+    let same_month = day.starts_with(month.part);
+    let same_quarter = quarter(day) == quarter(month.part);
+    let totals = month.totals;
     for (sum, counts) in
         [(&mut holding.month, same_month), (&mut holding.quarter, same_quarter), (&mut holding.year, true)]
     {

@@ -82,7 +82,8 @@ const TABLES: [SumTable; 2] = [
     },
 ];
 
-const fn columns(part: &'static str) -> [&'static str; 8] {
+/// The columns of a row under the name `t`, with the third one of its key.
+pub(super) const fn columns(part: &'static str) -> [&'static str; 8] {
     ["t.company", "t.chip", part, "t.ordered", "t.cancelled", "t.shipped", "t.delivered", "t.returned"]
 }
 
@@ -128,13 +129,13 @@ impl Ledger {
         self.referred.get(&(company.clone(), kind, external_ref.clone())).cloned()
     }
 
-    fn enter(&mut self, movement: &Movement, total: Totals) {
+    fn enter(&mut self, movement: &Movement, booked: Booked, total: Totals) {
         self.pairs.insert((movement.company.clone(), movement.chip.clone()), total);
         if let Some(external_ref) = &movement.external_ref {
             let key = (movement.company.clone(), movement.kind, external_ref.clone());
             self.referred.insert(key, movement.id.clone());
         }
-        self.booked.push(Booked::of(movement));
+        self.booked.push(booked);
     }
 }
 
@@ -169,10 +170,11 @@ impl Write {
     ///
     /// [`Error::Database`].
     pub async fn book(&mut self, movement: &Movement) -> Result<bool, Error> {
-        let before = self.pair_totals(&Booked::of(movement)).await?;
+        let booked = Booked::of(movement);
+        let before = self.pair_totals(&booked).await?;
         let after = before.with(movement.kind, movement.units.get());
         let Some(after) = after.filter(|totals| totals.can_be_kept()) else { return Ok(false) };
-        self.ledger_mut().enter(movement, after);
+        self.ledger_mut().enter(movement, booked, after);
         self.put(None, movement, Action::Created);
         Ok(true)
     }
@@ -209,15 +211,14 @@ impl Write {
     pub(super) async fn added_up(&mut self) -> Result<Vec<Statement>, Error> {
         let booked = std::mem::take(&mut self.ledger_mut().booked);
         let mut statements = Vec::new();
-        if !booked.is_empty() {
-            for (place, table) in TABLES.iter().enumerate() {
-                let mut known = self.ledger_mut().sums.get_mut(place).map(std::mem::take).unwrap_or_default();
-                statements.extend(self.add_up(table, &booked, &mut known).await?);
-                if let Some(sums) = self.ledger_mut().sums.get_mut(place) {
-                    *sums = known;
-                }
-            }
+        if booked.is_empty() {
+            return Ok(statements);
         }
+        let mut sums = std::mem::take(&mut self.ledger_mut().sums);
+        for (table, known) in TABLES.iter().zip(&mut sums) {
+            statements.extend(self.add_up(table, &booked, known).await?);
+        }
+        self.ledger_mut().sums = sums;
         Ok(statements)
     }
 
