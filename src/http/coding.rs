@@ -7,7 +7,7 @@ use axum::handler::Handler as _;
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use http_body::Body as _;
+use hyper::body::Body as _;
 use tower_http::compression::CompressionLayer;
 
 use super::{exports, stream};

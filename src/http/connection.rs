@@ -12,8 +12,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use futures_util::future::Either;
-use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
@@ -190,7 +189,7 @@ struct Handed {
     talk: Arc<Talk>,
 }
 
-impl http_body::Body for Handed {
+impl hyper::body::Body for Handed {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::App;
@@ -263,7 +263,7 @@ impl Arriving {
     }
 }
 
-impl http_body::Body for Arriving {
+impl hyper::body::Body for Arriving {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -14,8 +14,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Version, header};
 use axum::response::Response;
 use headers::{Date, HeaderMapExt as _};
-use http_body::Body as _;
-use hyper::body::Buf as _;
+use hyper::body::{Body as _, Buf as _};
 use tokio::io::AsyncWriteExt as _;
 
 use super::line::Line;
