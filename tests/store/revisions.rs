@@ -23,6 +23,7 @@ on_each_engine!(
     a_revision_is_never_recorded_before_the_one_before_it,
     what_was_known_at_a_moment_is_the_newest_revision_recorded_by_then,
     a_thing_put_twice_in_a_command_has_one_change_and_one_version,
+    what_a_command_changes_and_changes_back_is_as_it_was,
     what_is_undone_leaves_nothing,
     commands_committed_together_see_what_each_other_did,
     a_command_that_is_refused_leaves_the_others_of_its_batch_alone,
@@ -162,6 +163,29 @@ async fn a_thing_put_twice_in_a_command_has_one_change_and_one_version(database:
     }
     assert_eq!(read.search("Ten", 10).await.unwrap().len(), 1, "found as a part of the name");
     drop(read);
+    assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
+}
+
+async fn what_a_command_changes_and_changes_back_is_as_it_was(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    put(&register, company("alibaba")).await.unwrap();
+    let changed = register.write(|write| {
+        Box::pin(async {
+            for (name, jurisdiction) in [("There", "SG"), ("And back", "CN")] {
+                let company =
+                    Company { name: of(name), jurisdiction: of(jurisdiction), ..company("alibaba") };
+                app::put(write, &Actor::Operator, company, &Precondition::Import).await.unwrap();
+                write.flush().await?;
+            }
+            write.record(&maker()).await
+        })
+    });
+    assert_eq!(changed.await.unwrap().unwrap().number, 2);
+    let mut read = register.read(Wanted::Newest).await.unwrap();
+    let now = read.thing::<Company>("alibaba").await.unwrap().present().unwrap();
+    assert_eq!((now.since, now.value.name.as_str()), (2, "And back"));
+    drop(read);
+    // Its columns say the same as its document.
     assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
 }
 
