@@ -39,11 +39,11 @@ struct Rows {
     opened: Vec<Opened>,
     /// Those of them that still hold, by key.
     current: HashMap<Vec<Cell>, usize>,
-    /// What becomes of rows in the database, by the columns that differ: their keys, from when on, and the values.
+    /// What becomes of rows in the database, by the columns that differ: their keys, the values, and from when on.
     /// What becomes of the same row after that comes in another of these, in order.
     following: Vec<BTreeMap<Vec<&'static str>, Vec<Vec<Cell>>>>,
     /// In how many of them a key is.
-    followed: HashMap<Cell, usize>,
+    followed: HashMap<Vec<Cell>, usize>,
     /// The keys of rows in the database that no longer hold, and from when.
     closed: Vec<Vec<Cell>>,
 }
@@ -70,36 +70,28 @@ impl Rows {
     }
 
     /// Lets a version follow the current one of a thing. Of the columns after its document, it differs in some.
-    fn follow(&mut self, follower: Follower, more: &[&'static str], revision: i64) {
-        let Follower { id, ordinal, document, cells, differing } = follower;
-        let key = Cell::from(id);
-        if self.current.contains_key(std::slice::from_ref(&key)) {
-            self.close(vec![key.clone()], revision);
-            self.open(1, [vec![key, ordinal.into(), document.into()], cells].concat(), revision);
+    fn follow(&mut self, row: Vec<Cell>, more: &[&'static str], differing: Vec<&'static str>, revision: i64) {
+        let key: Vec<Cell> = row.iter().take(1).cloned().collect();
+        if self.current.contains_key(&key) {
+            self.close(key, revision);
+            self.open(1, row, revision);
             return;
         }
+        let always = row.len().saturating_sub(more.len());
+        let mut cells = row.into_iter();
+        let mut changed: Vec<Cell> = cells.by_ref().take(always).collect();
         let differs = more.iter().zip(cells).filter(|(column, _)| differing.contains(column));
-        let row = vec![key.clone(), revision.into(), ordinal.into(), document.into()];
-        let row = row.into_iter().chain(differs.map(|(_, cell)| cell)).collect();
+        changed.extend(differs.map(|(_, cell)| cell));
+        changed.push(revision.into());
         let before = self.followed.entry(key).or_default();
         if self.following.len() == *before {
             self.following.push(BTreeMap::new());
         }
         if let Some(following) = self.following.get_mut(*before) {
-            following.entry(differing).or_default().push(row);
+            following.entry(differing).or_default().push(changed);
         }
         *before += 1;
     }
-}
-
-/// A version that follows another.
-pub(super) struct Follower {
-    pub(super) id: String,
-    pub(super) ordinal: i64,
-    pub(super) document: String,
-    /// The values of the table's columns after its document, and those that differ.
-    pub(super) cells: Vec<Cell>,
-    pub(super) differing: Vec<&'static str>,
 }
 
 /// Rows on their way to the database.
@@ -125,10 +117,10 @@ impl Outbox {
     }
 
     /// Begins a version of a thing in the place of the current one.
-    pub(super) fn follow(&mut self, kind: Kind, follower: Follower, revision: i64) {
+    pub(super) fn follow(&mut self, kind: Kind, row: Vec<Cell>, differing: Vec<&'static str>, revision: i64) {
         self.filled = true;
         let rows = self.versions.entry(kind).or_default();
-        rows.follow(follower, table(kind).columns, revision);
+        rows.follow(row, table(kind).columns, differing, revision);
     }
 
     /// Ends the current version of a thing.
@@ -225,7 +217,7 @@ impl Outbox {
 fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'static str], rows: Rows) {
     let [key, others] = table.columns;
     for (differing, rows) in rows.following.into_iter().flatten() {
-        let columns = [&["since", "ordinal", "document"], differing.as_slice()].concat();
+        let columns = [others, differing.as_slice(), &["since"]].concat();
         all.extend(follow_all(table.name, key, &columns, rows));
     }
     all.extend(close_all(table.name, key, rows.closed));

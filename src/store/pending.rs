@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::memory::Known;
-use super::outbox::Follower;
 use super::statement::Cell;
 use super::table::{Filed, Part, Stored};
 use crate::domain::record::Action;
@@ -51,20 +50,17 @@ impl Side {
         row
     }
 
-    /// The same as a version that follows another in a table of these columns. What the row of the other says is not
-    /// known for sure if there was a third in between.
-    pub(super) fn follower(
+    /// In which of a table's columns the row differs from that of another version; in all of them if it is not known
+    /// what that one says.
+    pub(super) fn differing(
         &self,
-        ordinal: i64,
         before: Option<&Self>,
         columns: &'static [&'static str],
-    ) -> Follower {
-        let Filed { id, document, .. } = &self.known.filed;
+    ) -> Vec<&'static str> {
         let differs = |(place, _): &(usize, &&str)| {
             before.is_none_or(|before| before.cells.get(*place) != self.cells.get(*place))
         };
-        let differing = columns.iter().enumerate().filter(differs).map(|(_, column)| *column).collect();
-        Follower { id: id.clone(), ordinal, document: document.clone(), cells: self.cells.clone(), differing }
+        columns.iter().enumerate().filter(differs).map(|(_, column)| *column).collect()
     }
 }
 

@@ -34,7 +34,8 @@ impl Write {
             match (&pending.before, &pending.after) {
                 (Some(before), Some(after)) => {
                     let before = Some(before).filter(|_| !pending.rewritten);
-                    outbox.follow(*kind, after.follower(ordinal, before, table(*kind).columns), revision);
+                    let differing = after.differing(before, table(*kind).columns);
+                    outbox.follow(*kind, after.row(ordinal), differing, revision);
                 }
                 (Some(_), None) => outbox.close(*kind, id, revision),
                 (None, after) => {
