@@ -72,8 +72,7 @@ pub async fn put(
 /// What it takes to enter a movement whose id has just been made.
 #[must_use]
 pub fn needs(movement: &Movement) -> Needs {
-    let things = movement.references().into_iter().map(|named| named.to).collect();
-    Needs { things, minted: vec![movement.thing_ref()], ..Needs::default() }
+    things::needs_of_new(movement)
 }
 
 /// What speaks against an order or shipment on the day it happened; refused if it breaks a limit and does not

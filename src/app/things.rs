@@ -11,7 +11,7 @@ use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::record::Action;
 use crate::domain::refusal::Refusal;
 use crate::domain::thing::{Thing, ThingRef};
-use crate::store::{Presence, Stored, Version, Write};
+use crate::store::{Needs, Presence, Stored, Version, Write};
 use crate::wire::Document;
 
 /// How many of the things that refer to one are named when it cannot be retired.
@@ -164,6 +164,12 @@ pub async fn put<T: Resource>(
 /// A thing as it stands after a write.
 pub(super) fn written<R: Stored>(effect: Effect, version: &Version<R>) -> Written {
     Written { effect, since: version.since, document: version.value.write() }
+}
+
+/// What it takes to put a thing on record whose id has just been made.
+pub(super) fn needs_of_new(thing: &impl Thing) -> Needs {
+    let things = thing.references().into_iter().map(|named| named.to).collect();
+    Needs { things, minted: vec![thing.thing_ref()], ..Needs::default() }
 }
 
 /// The thing with this id on record.

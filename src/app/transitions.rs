@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::approvals::{settle_case, workflow_of};
-use super::things::{Effect, Precondition, Written, check_references, present, seen, written};
+use super::things::{Effect, Precondition, Written, check_references, needs_of_new, present, seen, written};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
 use crate::domain::fault::{FaultCode, Faults};
@@ -55,9 +55,7 @@ pub async fn put(
 /// What it takes to accept a transition whose id has just been made.
 #[must_use]
 pub fn needs(transition: &Transition) -> Needs {
-    let things = transition.references().into_iter().map(|named| named.to).collect();
-    let (minted, cases) = (vec![transition.thing_ref()], vec![transition.approval.clone()]);
-    Needs { things, minted, cases, reply: None }
+    Needs { cases: vec![transition.approval.clone()], ..needs_of_new(transition) }
 }
 
 /// The case whose timeline a transition is posted to.
