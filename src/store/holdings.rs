@@ -7,7 +7,7 @@ use super::error::Error;
 use super::list::{Filter, Position, Takes};
 use super::read::Read;
 use super::statement::Statement;
-use super::sums::{SUMS, SumsRow, columns, read_totals};
+use super::sums::{ADDED, SUMS, SumsRow, columns, read_totals};
 use super::table::holds;
 use crate::domain::fault::Fault;
 use crate::domain::holding::{Holding, Totals};
@@ -31,18 +31,6 @@ pub struct PairTotals {
     #[sqlx(flatten, try_from = "SumsRow")]
     pub totals: Totals,
 }
-
-/// What is held in a month, added up.
-const MONTHS: [&str; 8] = [
-    "t.company",
-    "t.chip",
-    "substr(t.day, 1, 7)",
-    "SUM(t.ordered)",
-    "SUM(t.cancelled)",
-    "SUM(t.shipped)",
-    "SUM(t.delivered)",
-    "SUM(t.returned)",
-];
 
 /// A page of a list of holdings.
 #[derive(Clone, Debug)]
@@ -98,7 +86,8 @@ impl Read {
         let months = Statement::new("holding_day t WHERE t.day >= ").bind(format!("{year}-01-01"));
         let months = months.push(" AND t.day <= ").bind(format!("{year}-12-31")).push(" AND ");
         let months = of(holds(months, "t", self.at)).push(" GROUP BY t.company, t.chip, substr(t.day, 1, 7)");
-        [items_of(&columns("t.approval"), held), items_of(&MONTHS, months)]
+        let of_month = [&["t.company", "t.chip", "substr(t.day, 1, 7)"], &ADDED[..]].concat();
+        [items_of(&columns("t.approval"), held), items_of(&of_month, months)]
     }
 
     /// A page of what companies hold of chips, by company and chip.

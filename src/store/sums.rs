@@ -87,8 +87,8 @@ pub(super) const fn columns(part: &'static str) -> [&'static str; 8] {
     ["t.company", "t.chip", part, "t.ordered", "t.cancelled", "t.shipped", "t.delivered", "t.returned"]
 }
 
-/// The sums of a pair.
-const PAIR: [&str; 5] = [
+/// The sums of some rows added up.
+pub(super) const ADDED: [&str; 5] = [
     "COALESCE(SUM(t.ordered), 0)",
     "COALESCE(SUM(t.cancelled), 0)",
     "COALESCE(SUM(t.shipped), 0)",
@@ -189,7 +189,7 @@ impl Write {
         let of_pair =
             Statement::new("holding t WHERE t.until IS NULL AND t.company = ").bind(pair.0.as_str());
         let of_pair = of_pair.push(" AND t.chip = ").bind(pair.1.as_str());
-        let of_pair = items_of(&PAIR, of_pair);
+        let of_pair = items_of(&ADDED, of_pair);
         let [of_case, of_day] = TABLES.map(|table| table.of_keys(&[cells(&table.key_of(booked))]));
         let mut found = self.queried().await?.bundled(vec![of_pair, of_case, of_day]).await?;
         let of_pair = found.next().ok_or_else(damaged)?;
