@@ -41,9 +41,7 @@ impl Clock {
     pub fn now(&self) -> Moment {
         match &self.0 {
             Source::System { .. } => shown(),
-            Source::Set(microseconds) => {
-                Moment::from_microseconds(microseconds.load(Ordering::SeqCst)).unwrap_or_else(Moment::epoch)
-            }
+            Source::Set(microseconds) => Moment::from_microseconds(microseconds.load(Ordering::SeqCst)),
         }
     }
 

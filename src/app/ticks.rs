@@ -25,7 +25,7 @@ async fn flip(write: &mut Write) -> Result<(), Error> {
     let now = write.now();
     let Some(due) = write.head().due_at else { return Ok(()) };
     // Everything due before has been recorded; what is due at this very moment has not.
-    let after = Moment::from_microseconds(due.microseconds() - 1).unwrap_or(due);
+    let after = Moment::from_microseconds(due.microseconds() - 1);
     for approval in write.spans_beginning(after.date(), now.date()).await? {
         settle_case(write, &named(&approval, "approval")?, Action::TookEffect).await?;
     }

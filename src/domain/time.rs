@@ -7,7 +7,12 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use super::fault::{Fault, FaultCode};
 use super::vocabulary::vocabulary;
 
-/// A point in time, to the microsecond: what is written is what is read back, on every engine.
+/// The last moment that can be told apart, in microseconds since 1970: the library's last whole second.
+const GREATEST: i64 = 253_402_207_200_000_000;
+/// The first moment of the year 1, in microseconds since 1970.
+const LEAST: i64 = -62_135_596_800_000_000;
+
+/// A point in time from the year 1 on, to the microsecond: what is written is what is read back, on every engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(Timestamp);
 
@@ -15,13 +20,14 @@ impl Moment {
     /// The moment, with everything below a microsecond cut off.
     #[must_use]
     pub fn new(timestamp: Timestamp) -> Self {
-        Self(Timestamp::from_microsecond(timestamp.as_microsecond()).unwrap_or(timestamp))
+        Self::from_microseconds(timestamp.as_microsecond())
     }
 
-    /// The moment so many microseconds after the beginning of 1970.
+    /// The moment so many microseconds after the beginning of 1970: the first or the last there is for what lies
+    /// beyond them.
     #[must_use]
-    pub fn from_microseconds(microseconds: i64) -> Option<Self> {
-        Timestamp::from_microsecond(microseconds).ok().map(Self)
+    pub fn from_microseconds(microseconds: i64) -> Self {
+        Timestamp::from_microsecond(microseconds.clamp(LEAST, GREATEST)).map_or_else(|_| Self::epoch(), Self)
     }
 
     /// The beginning of 1970.
@@ -46,14 +52,14 @@ impl Moment {
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {
         let later = self.0.checked_add(SignedDuration::from_secs(seconds));
-        later.map_or(self, Self)
+        later.map_or(self, Self::new)
     }
 
     /// The bound a bare date means where something begins: midnight UTC.
     #[must_use]
     pub fn start_of(date: Date) -> Self {
         // No date lies before the year 1, so one that is out of a moment's reach lies beyond its end.
-        TimeZone::UTC.to_timestamp(date.0.at(0, 0, 0, 0)).map_or_else(|_| Self::end_of_time(), Self)
+        TimeZone::UTC.to_timestamp(date.0.at(0, 0, 0, 0)).map_or_else(|_| Self::end_of_time(), Self::new)
     }
 
     /// The bound a bare date means where something ends: the end of that day, UTC.
@@ -65,12 +71,11 @@ impl Moment {
     /// The last moment of a day, in UTC.
     #[must_use]
     pub fn last_of(date: Date) -> Self {
-        let end = Self::end_of(date);
-        Self::from_microseconds(end.microseconds() - 1).unwrap_or(end)
+        Self::from_microseconds(Self::end_of(date).microseconds() - 1)
     }
 
     fn end_of_time() -> Self {
-        Self::new(Timestamp::MAX)
+        Self::from_microseconds(GREATEST)
     }
 }
 
@@ -84,9 +89,12 @@ impl TryFrom<&str> for Moment {
         if !has_date_and_time || text.contains('[') || text.starts_with(['+', '-']) {
             return Err(form());
         }
-        text.parse()
-            .map(Self::new)
-            .map_err(|cause: jiff::Error| Fault { detail: cause.to_string(), ..form() })
+        let timestamp: Timestamp =
+            text.parse().map_err(|cause: jiff::Error| Fault { detail: cause.to_string(), ..form() })?;
+        if timestamp.as_microsecond() < LEAST {
+            return Err(Fault::new(FaultCode::OutOfRange, "must not lie before the year 1"));
+        }
+        Ok(Self::new(timestamp))
     }
 }
 
@@ -175,7 +183,41 @@ mod tests {
     fn moments_keep_microseconds_and_are_written_in_utc() {
         let moment = Moment::try_from("2026-01-23T09:00:00.1234567+01:00").unwrap();
         assert_eq!(moment.to_string(), "2026-01-23T08:00:00.123456Z");
-        assert_eq!(Moment::from_microseconds(moment.microseconds()), Some(moment));
+        assert_eq!(Moment::from_microseconds(moment.microseconds()), moment);
+    }
+
+    #[test]
+    fn every_moment_is_read_back_as_it_was_written_to_the_ends_of_time() {
+        let days = ["0001-01-01", "0001-01-02", "9999-12-29", "9999-12-30", "9999-12-31"];
+        let days = days.map(|day| Date::try_from(day).unwrap());
+        let texts = ["0001-01-01T00:00:00Z", "9999-12-30T22:00:00.5Z", "9999-12-30T22:00:00.999999999Z"];
+        let moments = days.into_iter().flat_map(|day| {
+            [
+                Moment::start_of(day),
+                Moment::end_of(day),
+                Moment::last_of(day),
+                Moment::end_of(day).plus_seconds(1),
+            ]
+        });
+        for moment in moments.chain(texts.map(|text| Moment::try_from(text).unwrap())) {
+            let read = Timestamp::from_microsecond(moment.microseconds()).map(Moment);
+            assert_eq!(read.ok(), Some(moment), "{moment}");
+            assert_eq!(Moment::try_from(moment.to_string().as_str()), Ok(moment));
+        }
+        assert_eq!(Moment::new(Timestamp::MAX), Moment::end_of_time());
+        assert_eq!(Moment::from_microseconds(i64::MIN).to_string(), "0001-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn no_offset_carries_a_moment_before_the_year_1() {
+        for text in ["0000-01-01T00:00:00+14:00", "0000-06-01T00:00:00Z", "0001-01-01T00:00:00+00:01"] {
+            assert_eq!(
+                Moment::try_from(text).map_err(|fault| fault.code),
+                Err(FaultCode::OutOfRange),
+                "{text}"
+            );
+        }
+        assert!(Moment::try_from("0001-01-01T00:00:00-00:01").is_ok());
     }
 
     #[test]

@@ -15,12 +15,6 @@ const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Stamp(pub(super) Moment);
 
-impl Stamp {
-    fn from_microseconds(microseconds: i64) -> Result<Self, BoxDynError> {
-        Moment::from_microseconds(microseconds).map(Self).ok_or_else(|| "a moment out of range".into())
-    }
-}
-
 impl Type<Sqlite> for Stamp {
     fn type_info() -> SqliteTypeInfo {
         <i64 as Type<Sqlite>>::type_info()
@@ -39,7 +33,7 @@ impl Encode<'_, Sqlite> for Stamp {
 
 impl<'r> Decode<'r, Sqlite> for Stamp {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
-        Self::from_microseconds(<i64 as Decode<Sqlite>>::decode(value)?)
+        Ok(Self(Moment::from_microseconds(<i64 as Decode<Sqlite>>::decode(value)?)))
     }
 }
 
@@ -57,6 +51,7 @@ impl Encode<'_, Postgres> for Stamp {
 
 impl<'r> Decode<'r, Postgres> for Stamp {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        Self::from_microseconds(<i64 as Decode<Postgres>>::decode(value)? + POSTGRES_EPOCH)
+        let since_2000 = <i64 as Decode<Postgres>>::decode(value)?;
+        Ok(Self(Moment::from_microseconds(since_2000.saturating_add(POSTGRES_EPOCH))))
     }
 }

@@ -16,6 +16,7 @@ on_each_engine!(
     however_many_keep_time_a_date_is_recorded_once,
     what_rests_on_a_stale_source_is_left_open_and_the_source_told,
     a_date_that_passed_unrecorded_counts_all_the_same,
+    what_lasts_to_the_end_of_time_is_read_again,
 );
 
 /// Keeps time for a register until it is dropped, as a service does.
@@ -150,4 +151,35 @@ async fn a_date_that_passed_unrecorded_counts_all_the_same(database: Database) {
     let board = service.public().get("/v1/board").nobody().await.is(200);
     assert_eq!(board.revision(), revision, "nobody has looked at the clock");
     assert_eq!(board.json()["rows"][0]["cells"][0]["verdicts"]["order"], "yes");
+}
+
+async fn what_lasts_to_the_end_of_time_is_read_again(database: Database) {
+    let clock = Clock::system();
+    let service = Service::over(database.open(&clock).await, clock.clone()).await;
+    found(&service).await;
+    let condition = json!({"scope": {"chip": "part"}, "kind": "other", "text": "a test", "force": "required",
+        "status": "in_force", "citations": [{"attribution": "own_record"}]});
+    for (place, (field, value)) in [
+        ("in_force_until", "9999-12-31"),
+        ("in_force_until", "9999-12-30"),
+        ("in_force_until", "9999-12-30T22:00:00.5Z"),
+        ("in_force_from", "9999-12-31"),
+        ("met_on", "9999-12-31"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut condition = condition.clone();
+        condition[field] = value.into();
+        let path = format!("/v1/conditions/lasting-{place}");
+        let put = service.put(&path, &condition).await.is(201);
+        let again = Service::over(database.open(&clock).await, clock.clone()).await;
+        assert_eq!(again.get(&path).await.is(200).json()[field], put.json()[field], "{field} {value}");
+        again.get("/v1/board").await.is(200);
+        assert_eq!(again.register.store().verify().await.unwrap().faults, [""; 0], "{field} {value}");
+    }
+    let mut condition = condition;
+    condition["in_force_from"] = "0000-01-01T00:00:00+14:00".into();
+    let refused = service.put("/v1/conditions/first", &condition).await.is(400);
+    assert_eq!(refused.json()["errors"][0]["code"], "out_of_range");
 }
