@@ -7,10 +7,11 @@ use super::things::{Resource, allowed, present, seen};
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, Case, Standing};
 use crate::domain::authority::Authority;
+use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::id::{ApprovalId, AuthorityId, StageId};
 use crate::domain::record::Action;
 use crate::domain::refusal::Refusal;
-use crate::domain::thing::{Thing as _, ThingRef};
+use crate::domain::thing::{Kind, Thing as _, ThingRef};
 use crate::domain::time::{Date, Moment};
 use crate::domain::timeline::{Span, span_on};
 use crate::domain::transition::Transition;
@@ -27,13 +28,23 @@ impl Resource for Approval {
     }
 
     async fn authorise(
-        _write: &mut Write,
+        write: &mut Write,
         actor: &Actor,
         before: Option<&Self>,
         after: Option<&Self>,
     ) -> Result<(), Error> {
-        let authorities: Vec<&AuthorityId> =
-            before.into_iter().chain(after).map(|approval| &approval.authority).collect();
+        let mut authorities: Vec<AuthorityId> =
+            before.into_iter().chain(after).map(|approval| approval.authority.clone()).collect();
+        // Whose place is taken, or given back, stops or begins to count: that is a change of that case, too.
+        let supersedes = |side: Option<&Self>| side.and_then(|approval| approval.supersedes.clone());
+        let (earlier, later) = (supersedes(before), supersedes(after));
+        if earlier != later {
+            for case in [earlier, later].into_iter().flatten() {
+                let case = write.seen::<Case>(case.as_str()).await?.present();
+                authorities.extend(case.map(|case| case.approval.authority.clone()));
+            }
+        }
+        let authorities: Vec<&AuthorityId> = authorities.iter().collect();
         allowed(actor.may_write_for(&authorities))
     }
 
@@ -41,8 +52,8 @@ impl Resource for Approval {
         let earlier = |case: &Case| case.approval.supersedes.as_ref().map(ToString::to_string);
         let first = after.supersedes.as_ref().map(ToString::to_string);
         check_chain(write, "/supersedes", after.id.as_str(), first, earlier).await?;
-        let pair = |approval: &Self| (approval.company.clone(), approval.chip.clone());
-        if before.is_some_and(|before| pair(&before.approval) != pair(&after)) {
+        check_superseded(write, &after).await?;
+        if before.is_some_and(|before| !before.approval.is_of_the_pair_of(&after)) {
             check_undrawn(write, &after).await?;
         }
         let workflow = workflow_of(write, &after.authority).await?;
@@ -69,9 +80,27 @@ impl Resource for Approval {
     }
 }
 
-/// Refuses another company or chip for a case that movements draw on: they are of the old ones.
+/// Refuses to let a case take the place of one of another company or chip. It may be at another authority: the one
+/// that turned out to be meant.
+async fn check_superseded(write: &mut Write, approval: &Approval) -> Result<(), Error> {
+    let Some(superseded) = &approval.supersedes else { return Ok(()) };
+    let superseded = seen::<Case>(write, superseded.as_str()).await?;
+    let Approval { id, company, chip, .. } = &superseded.approval;
+    let mut faults = Faults::default();
+    if !superseded.approval.is_of_the_pair_of(approval) {
+        let detail = format!("`{id}` is the case of `{company}` for `{chip}`, not of the same two");
+        faults.add("/supersedes", FaultCode::Inconsistent, detail);
+    }
+    Ok(faults.or(())?)
+}
+
+/// Refuses another company or chip for a case that movements draw on, or whose place another one takes: they are of
+/// the old ones.
 async fn check_undrawn(write: &mut Write, approval: &Approval) -> Result<(), Error> {
-    let by = write.movements_on(&approval.id, NAMED).await?;
+    let mut by = write.movements_on(&approval.id, NAMED).await?;
+    write.flush().await?;
+    let referring = write.reading().await?.referring(&approval.thing_ref(), NAMED).await?;
+    by.extend(referring.into_iter().filter(|thing| thing.kind == Kind::Approval));
     if by.is_empty() { Ok(()) } else { Err(Refusal::InUse { thing: approval.thing_ref(), by }.into()) }
 }
 

@@ -79,6 +79,12 @@ pub struct Approval {
 }
 
 impl Approval {
+    /// Whether it is of the same company, for the same chip, as another one.
+    #[must_use]
+    pub fn is_of_the_pair_of(&self, other: &Self) -> bool {
+        (&self.company, &self.chip) == (&other.company, &other.chip)
+    }
+
     /// What contradicts itself in the record.
     #[must_use]
     pub fn faults(&self) -> Faults {

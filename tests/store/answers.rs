@@ -1,12 +1,13 @@
 //! What is loaded to answer a question: all that bears on it, wherever it is on record.
 
-use greenlight::app::{Precondition, Register, Wanted, determinations, transitions};
+use greenlight::app::{Error, Precondition, Register, Wanted, determinations, transitions};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
 use greenlight::domain::approval::Approval;
 use greenlight::domain::citation::Citation;
 use greenlight::domain::judgement::{Answer, Question, ReasonCode};
 use greenlight::domain::number::Units;
+use greenlight::domain::refusal::Refusal;
 use greenlight::domain::transition::Transition;
 use greenlight::domain::workflow::Activity;
 
@@ -14,7 +15,7 @@ use crate::support::things::{approval, chip, cited, commit, found, noon, of, pos
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
-    a_case_that_one_of_another_chip_takes_the_place_of_does_not_count,
+    a_case_takes_the_place_of_one_of_its_own_company_and_chip,
     of_the_steps_of_one_day_the_last_accepted_is_the_evidence,
 );
 
@@ -36,15 +37,24 @@ async fn ask(register: &Register) -> Answer {
     determinations::answer(&mut read, &question, &[], true).await.unwrap().answer
 }
 
-async fn a_case_that_one_of_another_chip_takes_the_place_of_does_not_count(database: Database) {
+async fn a_case_takes_the_place_of_one_of_its_own_company_and_chip(database: Database) {
     let register = database.open(&Clock::standing(noon(TODAY))).await;
     found(&register).await;
     put(&register, chip("h20")).await.unwrap();
     let cases = async || -> Vec<_> { ask(&register).await.gates.into_iter().map(|it| it.approval).collect() };
+    let refused = async |approval: Approval| match put(&register, approval).await {
+        Err(Error::Invalid(faults)) => faults.0[0].pointer.clone(),
+        Err(Error::Refused(Refusal::InUse { by, .. })) => by[0].id.clone(),
+        other => panic!("{other:?}"),
+    };
+    let anew = Approval { supersedes: Some(of("case")), ..approval("anew") };
+    assert_eq!(refused(Approval { chip: of("h20"), ..anew.clone() }).await, "/supersedes");
+    assert_eq!(refused(Approval { company: of("nvidia"), ..anew.clone() }).await, "/supersedes");
     assert_eq!(cases().await, [None, Some(of("case"))]);
-    let anew = Approval { chip: of("h20"), supersedes: Some(of("case")), ..approval("anew") };
     put(&register, anew).await.unwrap();
-    assert_eq!(cases().await, [None, None]);
+    assert_eq!(cases().await, [None, Some(of("anew"))]);
+    let moved = Approval { chip: of("h20"), ..approval("case") };
+    assert_eq!(refused(moved).await, "anew", "it is of the pair that the other one is of");
 }
 
 async fn of_the_steps_of_one_day_the_last_accepted_is_the_evidence(database: Database) {

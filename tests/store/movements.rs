@@ -4,8 +4,8 @@ use greenlight::app::movements::Limits;
 use std::sync::Arc;
 
 use greenlight::app::{
-    Address, Effect, Error, Extent, Filter, HOLDING_FILTERS, Narrowing, Position, Presence, Read, Register,
-    Wanted, imports, movements,
+    self, Address, Effect, Error, Extent, Filter, HOLDING_FILTERS, Narrowing, Position, Precondition,
+    Presence, Read, Register, Wanted, imports, movements,
 };
 use greenlight::clock::Clock;
 use greenlight::domain::actor::{Actor, Denied, Key, Role};
@@ -37,6 +37,7 @@ on_each_engine!(
     periods_are_those_of_the_calendar,
     holdings_are_listed_page_by_page,
     what_a_movement_names_must_be_on_record_and_stays,
+    a_key_limited_to_authorities_takes_the_place_of_no_case_elsewhere,
     a_key_limited_to_authorities_writes_only_movements_on_their_approvals,
     a_sum_greater_than_the_register_keeps_is_refused,
     what_is_undone_is_not_added_up,
@@ -355,23 +356,47 @@ async fn what_a_movement_names_must_be_on_record_and_stays(database: Database) {
     refused(retire::<Source>(&register, "s").await);
 }
 
+/// The holder of a key that is limited to one authority.
+fn holder(role: Role) -> Actor {
+    Actor::Key(Arc::new(Key {
+        id: of("key-1"),
+        name: of("desk"),
+        owner: of("desk"),
+        role,
+        authorities: vec![of("ndrc")],
+        created_at: noon("2026-01-01"),
+        expires_at: noon("2027-01-01"),
+        revoked_at: None,
+        last_used_at: None,
+    }))
+}
+
+async fn a_key_limited_to_authorities_takes_the_place_of_no_case_elsewhere(database: Database) {
+    let register = opened(&database).await;
+    put(&register, authority("mofcom")).await.unwrap();
+    put(&register, Approval { authority: of("mofcom"), ..approval("elsewhere") }).await.unwrap();
+    let put_by = async |actor: Actor, case: Approval| {
+        let done = commit(&register, |write| {
+            Box::pin(async move { app::put(write, &actor, case, &Precondition::Import).await })
+        });
+        done.await.map(|_| ()).map_err(|error| format!("{error:?}"))
+    };
+    let anew = Approval { supersedes: Some(of("elsewhere")), ..approval("anew") };
+    let denied = Err("Denied(Authority)".to_owned());
+    assert_eq!(put_by(holder(Role::Editor), anew.clone()).await, denied);
+    put_by(Actor::Operator, anew.clone()).await.unwrap();
+    // Nor is it given back to the other one; what is else to say of one's own case is.
+    let noted = Approval { note: Some(of("asked again")), ..anew.clone() };
+    put_by(holder(Role::Editor), noted).await.unwrap();
+    assert_eq!(put_by(holder(Role::Editor), Approval { supersedes: None, ..anew }).await, denied);
+    let own = Approval { supersedes: Some(of("case")), ..approval("own") };
+    put_by(holder(Role::Editor), own).await.unwrap();
+}
+
 async fn a_key_limited_to_authorities_writes_only_movements_on_their_approvals(database: Database) {
     let register = opened(&database).await;
     put(&register, authority("mofcom")).await.unwrap();
     put(&register, Approval { authority: of("mofcom"), ..approval("elsewhere") }).await.unwrap();
-    let holder = |role: Role| {
-        Actor::Key(Arc::new(Key {
-            id: of("key-1"),
-            name: of("desk"),
-            owner: of("desk"),
-            role,
-            authorities: vec![of("ndrc")],
-            created_at: noon("2026-01-01"),
-            expires_at: noon("2027-01-01"),
-            revoked_at: None,
-            last_used_at: None,
-        }))
-    };
     assert!(enter_as(&register, holder(Role::Editor), movement("a")).await.is_ok());
     for (movement, role, denied) in [
         (Movement { approval: None, ..movement("b") }, Role::Editor, Denied::Authority),
@@ -451,7 +476,7 @@ async fn the_feed_tells_movements_to_all_they_concern(database: Database) {
 
 async fn exported(register: &Register) -> String {
     let mut read = register.read(Wanted::Newest).await.unwrap();
-    let mut export = greenlight::app::exports::Export::begin(register, &mut read).await.unwrap();
+    let mut export = app::exports::Export::begin(register, &mut read).await.unwrap();
     drop(read);
     let mut lines = String::new();
     while let Some(chunk) = export.chunk().await.unwrap() {
