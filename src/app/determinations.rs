@@ -4,7 +4,7 @@ use super::Error;
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::id::DeterminationId;
 use crate::domain::judgement::{Assumption, Question, Supposed, suppose};
-use crate::domain::records::Records;
+use crate::domain::records::{Dossier, Records};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::store::{self, Extent, Read, Receipt, Write};
@@ -23,6 +23,12 @@ pub async fn answer(
     assume: &[Assumption],
     present: bool,
 ) -> Result<Supposed, Error> {
+    let records = records(read, question, present).await?;
+    Ok(suppose(&dossier(&records, question)?, question, assume)?)
+}
+
+/// What a question is answered on.
+pub(super) async fn records(read: &mut Read, question: &Question, present: bool) -> Result<Records, Error> {
     let extent = Extent {
         companies: question.exporter.iter().chain([&question.company]).cloned().collect(),
         chips: vec![question.chip.clone()],
@@ -31,9 +37,13 @@ pub async fn answer(
     };
     let records = read.records(&extent).await?;
     check(&records, question)?;
+    Ok(records)
+}
+
+/// The records as far as they bear on a question.
+pub(super) fn dossier<'r>(records: &'r Records, question: &Question) -> Result<Dossier<'r>, Error> {
     let dossier = records.dossier(&question.company, &question.chip);
-    let dossier = dossier.ok_or_else(|| Refusal::Dangling(Faults::default()))?;
-    Ok(suppose(&dossier, question, assume)?)
+    dossier.ok_or_else(|| Refusal::Dangling(Faults::default()).into())
 }
 
 /// Refuses a question about something that is not on record.

@@ -1,12 +1,14 @@
 //! Movements: entered in the ledger once, and never changed.
 
+use std::cmp::Ordering;
+
 use super::things::{self, Written, check_references, present, written};
 use super::{Error, determinations};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::holding::Totals;
-use crate::domain::judgement::{Effect, Question, Reason, ReasonCode, Supposed};
+use crate::domain::judgement::{Effect, Question, Reason, ReasonCode, judge_entry};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::refusal::Refusal;
 use crate::domain::thing::Thing as _;
@@ -76,7 +78,8 @@ pub fn needs(movement: &Movement) -> Needs {
 }
 
 /// What speaks against an order or shipment on the day it happened; refused if it breaks a limit and does not
-/// say why. What was entered before counts, whatever day it happened on.
+/// say why. What was entered before counts, whatever day it happened on. One dated ahead is held against the
+/// limits of the present as well: they may have lapsed by then.
 async fn held_against(
     write: &mut Write,
     movement: &Movement,
@@ -87,8 +90,8 @@ async fn held_against(
         MovementKind::Shipment => Activity::Ship,
         MovementKind::Cancellation | MovementKind::Delivery | MovementKind::Return => return Ok(Vec::new()),
     };
-    let present = movement.occurred_on == write.now().date();
-    let question = Question {
+    let (now, on) = (write.now(), movement.occurred_on);
+    let question = |valid_at| Question {
         company: movement.company.clone(),
         chip: movement.chip.clone(),
         activity,
@@ -97,18 +100,30 @@ async fn held_against(
         end_use: movement.end_use.clone(),
         end_user: movement.end_user.clone(),
         exporter: case.and_then(|case| case.approval.exporter.clone()),
-        valid_at: if present { write.now() } else { Moment::last_of(movement.occurred_on) },
+        valid_at,
+    };
+    let today = (question(now), true);
+    let then = (question(Moment::last_of(on)), false);
+    let questions = match on.cmp(&now.date()) {
+        Ordering::Less => vec![then],
+        Ordering::Equal => vec![today],
+        Ordering::Greater => vec![today, then],
     };
     // What the command has done so far is judged as well.
     write.flush().await?;
-    let Supposed { answer, .. } =
-        determinations::answer(write.reading().await?, &question, &[], present).await?;
-    let breaks = |reason: &Reason| reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
-    if movement.overage_reason.is_none() && answer.reasons.iter().any(breaks) {
-        let limits = answer.reasons.into_iter().filter(breaks).collect();
-        return Err(Refusal::OverLimit { headroom: answer.headroom, limits }.into());
+    let mut against = Vec::new();
+    for (question, present) in &questions {
+        let records = determinations::records(write.reading().await?, question, *present).await?;
+        let dossier = determinations::dossier(&records, question)?;
+        let answer = judge_entry(&dossier, question, movement.approval.as_ref());
+        let breaks =
+            |reason: &Reason| reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
+        if movement.overage_reason.is_none() && answer.reasons.iter().any(breaks) {
+            let limits = answer.reasons.into_iter().filter(breaks).collect();
+            return Err(Refusal::OverLimit { headroom: answer.headroom, limits }.into());
+        }
+        against = answer.reasons;
     }
-    let mut against = answer.reasons;
     against.retain(|reason| reason.effect != Effect::Advises);
     Ok(against)
 }

@@ -74,10 +74,10 @@ impl Totals {
         self.shipped - self.returned
     }
 
-    /// Units ordered and neither cancelled nor shipped; negative if more was shipped than ordered.
+    /// Units ordered and neither cancelled nor shipped; none if more was shipped than ordered.
     #[must_use]
     pub fn reserved(self) -> i64 {
-        self.ordered - self.cancelled - self.shipped
+        (self.ordered - self.cancelled - self.shipped).max(0)
     }
 }
 
@@ -168,7 +168,7 @@ mod tests {
             assert_eq!(full.plus(full), None);
         }
         let most = Totals { cancelled: Totals::GREATEST, shipped: Totals::GREATEST, ..Totals::default() };
-        assert_eq!(most.reserved(), -(i64::MAX - 1));
+        assert_eq!(most.reserved(), 0);
     }
 
     #[test]

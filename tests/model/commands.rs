@@ -76,7 +76,7 @@ pub(crate) fn opening(dice: &mut Dice) -> Vec<Command> {
     commands.extend(SOURCES.iter().map(|id| Command::Source(source(dice, id))));
     commands.extend(CHIPS.iter().map(|id| Command::Chip(chip(dice, id))));
     commands.extend(AUTHORITIES.iter().take(5).map(|id| Command::Authority(authority(dice, id))));
-    commands.extend((0..16).map(|_| Command::Approval(approval(dice))));
+    commands.extend((0..16).map(|_| Command::Approval(approval(dice, &Record::default()))));
     commands.extend((0..8).map(|_| Command::Condition(condition(dice))));
     commands
 }
@@ -115,7 +115,7 @@ pub(crate) fn next(dice: &mut Dice, record: &Record, now: Moment) -> Command {
             let id = dice.pick(&SOURCES);
             Command::Source(source(dice, id))
         }
-        7..16 => Command::Approval(approval(dice)),
+        7..16 => Command::Approval(approval(dice, record)),
         16..30 => Command::Transition(transition(dice, record)),
         30..33 => Command::Report(report(dice)),
         33..45 => Command::Condition(condition(dice)),
@@ -220,7 +220,8 @@ fn source(dice: &mut Dice, id: &str) -> Source {
     Source { check_every_days: None, last_checked_at: dice.maybe(80, moment), ..things::source(id) }
 }
 
-fn approval(dice: &mut Dice) -> Approval {
+/// A case; one in eight takes the place of another, of the same company and chip if that is on record.
+fn approval(dice: &mut Dice, record: &Record) -> Approval {
     let (valid_from, valid_until) = span(dice);
     let quantity = |dice: &mut Dice| Quantity {
         role: dice.pick(&[QuantityRole::Authorised, QuantityRole::Authorised, QuantityRole::Requested]),
@@ -230,10 +231,11 @@ fn approval(dice: &mut Dice) -> Approval {
     };
     let quantities = (0..dice.below(3)).map(|_| quantity(dice)).collect();
     let id = dice.pick(&CASES).to_owned();
-    let supersedes = dice.pick(&CASES).to_owned();
+    let supersedes = dice.maybe(12, |dice| dice.pick(&CASES).to_owned()).filter(|it| *it != id);
+    let known = supersedes.as_ref().and_then(|case| record.approvals.get(case));
     Approval {
-        company: of(dice.pick(&BUYERS)),
-        chip: of(dice.pick(&WANTED[..4])),
+        company: known.map_or_else(|| of(dice.pick(&BUYERS)), |case| case.company.clone()),
+        chip: known.map_or_else(|| of(dice.pick(&WANTED[..4])), |case| case.chip.clone()),
         authority: of(dice.pick(&[
             "cn-ndrc",
             "cn-ndrc",
@@ -247,7 +249,7 @@ fn approval(dice: &mut Dice) -> Approval {
         quantities,
         valid_from: valid_from.filter(|_| dice.chance(50)),
         valid_until,
-        supersedes: (id != supersedes && dice.chance(12)).then(|| of(&supersedes)),
+        supersedes: supersedes.map(|case| of(&case)),
         ..things::approval(&id)
     }
 }

@@ -7,8 +7,11 @@ use greenlight::domain::authority::Authority;
 use greenlight::domain::chip::Chip;
 use greenlight::domain::company::Company;
 use greenlight::domain::condition::Condition;
-use greenlight::domain::movement::Movement;
+use greenlight::domain::id::ChipId;
+use greenlight::domain::judgement::Question;
+use greenlight::domain::movement::{Movement, MovementKind};
 use greenlight::domain::thing::{Kind, Thing, ThingRef};
+use greenlight::domain::time::Date;
 use greenlight::domain::transition::Transition;
 use greenlight::domain::workflow::Workflow;
 
@@ -18,6 +21,9 @@ type Shelf<T> = BTreeMap<String, T>;
 
 /// A code, its effect, and the id it is about.
 pub(crate) type Reason = (&'static str, &'static str, String);
+
+/// Since when a case is over, and how.
+pub(crate) type Over = (Option<Date>, &'static str);
 
 /// What a write did and what speaks against it all the same, or the kind of its refusal.
 pub(crate) type Outcome = Result<(&'static str, BTreeSet<Reason>), String>;
@@ -48,7 +54,21 @@ pub(crate) struct Record {
     pub(crate) slip: i128,
 }
 
+/// Which movements are meant.
+pub(crate) type Of<'f> = &'f dyn Fn(&Movement) -> bool;
+
+/// The greatest number within reach, from `least` on, up to which something holds.
+pub(crate) fn greatest(least: i128, holds: impl Fn(i128) -> bool) -> i128 {
+    (0..40).rev().map(|bit| 1 << bit).fold(least, |most, by| if holds(most + by) { most + by } else { most })
+}
+
 impl Record {
+    /// The units of movements of a kind, of a company and a chip.
+    pub(crate) fn sum(&self, asked: &Question, chip: &ChipId, kind: MovementKind, of: Of<'_>) -> i128 {
+        let own = |it: &&Movement| (&it.company, &it.chip, it.kind) == (&asked.company, chip, kind) && of(it);
+        self.movements.iter().filter(own).map(|it| i128::from(it.units.get())).sum()
+    }
+
     /// The record once a command is accepted.
     pub(crate) fn accept(&mut self, command: Command) {
         match command {

@@ -1,18 +1,22 @@
 //! The rules told a second time, as plainly as they can be: every answer is worked out from scratch on all
 //! that was accepted. Of the crate it uses only the types of what is put on record.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use greenlight::domain::approval::{Approval, Comparator, QuantityRole};
 use greenlight::domain::authority::Gate;
+use greenlight::domain::condition::Terms::{DomesticShare, Exclusion, LocationOfUse, Payment, Prohibition};
+use greenlight::domain::condition::Terms::{RelativeCap, Requirement, SpecificationLimit, UnitCap};
 use greenlight::domain::condition::{Condition, ConditionStatus, Counting, ExclusionOf, Force, Metric};
-use greenlight::domain::condition::{Period, ShareBasis, Terms};
-use greenlight::domain::id::{AuthorityId, ChipId, StageId};
+use greenlight::domain::condition::{Period, ShareBasis};
+use greenlight::domain::id::{ApprovalId, AuthorityId, ChipId, StageId};
 use greenlight::domain::judgement::Question;
 use greenlight::domain::movement::{Movement, MovementKind as Kind};
 use greenlight::domain::text::Name;
 use greenlight::domain::time::Date;
 use greenlight::domain::workflow::{Activity, Phase, Stage, Workflow};
 
-use crate::record::{Answer, Reason, Record};
+use crate::record::{Answer, Of, Over, Reason, Record, greatest};
 
 /// What is counted once so many units more are ordered or shipped.
 type Count = Box<dyn Fn(i128) -> i128>;
@@ -31,15 +35,9 @@ impl Limit {
 
     /// The greatest number of units from `least` on for which it holds; zero if for none, nothing if for all.
     fn most(&self, least: i128) -> Option<i128> {
-        let raised = |most: i128, by: i128| if self.holds(most + by) { most + by } else { most };
-        let most = (0..40).rev().map(|bit| 1 << bit).fold(least, raised);
+        let most = greatest(least, |units| self.holds(units));
         (!self.holds(1 << 40)).then_some(if most == least { 0 } else { most })
     }
-}
-
-/// An order or shipment with this answer is refused if it breaks a limit that binds and does not say why.
-pub(crate) fn is_over_limit(answer: &Answer, entry: &Movement) -> bool {
-    answer.reasons.iter().any(|it| (it.0, it.1) == ("over_limit", "blocks")) && entry.overage_reason.is_none()
 }
 
 impl Record {
@@ -69,32 +67,38 @@ impl Record {
         (since, stages.iter().find(|stage| stage.id == *id).unwrap())
     }
 
-    /// Whether a company may do with a chip what it wants to, and why not.
-    pub(crate) fn answer(&self, asked: &Question) -> Answer {
+    /// Whether a company may do with a chip what it wants to, or enter a movement, and why not.
+    pub(crate) fn answer(&self, asked: &Question, entry: Option<&Movement>) -> Answer {
         let (mut reasons, mut cases) = (Vec::new(), Vec::new());
         for guards in self.gates(asked) {
             let (missing, open) = self.pass(asked, &guards);
             reasons.extend(missing);
             cases.extend(open);
         }
-        let (told, limits) = self.weigh(asked, &cases);
+        // What a movement draws on: the case it names, or all that are open.
+        let named = entry.and_then(|entry| entry.approval.as_ref());
+        let open = self.cases(asked).into_iter().filter(|it| it.1.is_none() && named.is_none());
+        let drawn = named.map(|id| &self.approvals[id.as_str()]).into_iter().chain(open.map(|it| it.0));
+        let drawn: Vec<_> = drawn.filter(|case| entry.is_some() && !cases.contains(case)).collect();
+        let (told, limits) = self.weigh(asked, &cases, &drawn);
         reasons.extend(told);
         let is_any = |effect| reasons.iter().any(|reason| reason.1 == effect);
-        let verdict = if is_any("leaves_open") { "unknown" } else { "yes" };
-        let verdict = if is_any("blocks") { "no" } else { verdict };
+        let open = if is_any("leaves_open") { "unknown" } else { "yes" };
+        let verdict = if is_any("blocks") { "no" } else { open };
         let most = limits.iter().filter_map(|limit| limit.most(0)).min();
         // No number fits if a share is mended only by more than another limit leaves.
         let headroom = most.map(|most| if limits.iter().all(|limit| limit.holds(most)) { most } else { 0 });
-        let figures = self.figures(asked, &cases);
-        Answer { verdict, headroom, figures, reasons: reasons.into_iter().collect() }
+        let reasons = reasons.into_iter().collect();
+        Answer { verdict, headroom, figures: self.figures(asked, &cases), reasons }
     }
 
     /// Authorised by the tightest limit on orders; reserved; used; and available, by that limit, too.
     fn figures(&self, asked: &Question, cases: &[&Approval]) -> (Option<i128>, i128, i128, Option<i128>) {
-        let doing = |activity| Question { activity, ..asked.clone() };
-        let shipped = |of| self.count(&doing(of), &asked.chip, Counting::Shipped, |_| true)(0);
-        let (reserved, used) = (shipped(Activity::Order) - shipped(Activity::Ship), shipped(Activity::Ship));
-        let limits = self.weigh(&doing(Activity::Order), cases).1;
+        let sum = |kind| self.sum(asked, &asked.chip, kind, &|_| true);
+        let reserved = (sum(Kind::Order) - sum(Kind::Cancellation) - sum(Kind::Shipment)).max(0);
+        let used = sum(Kind::Shipment) - sum(Kind::Return);
+        let ordering = Question { activity: Activity::Order, ..asked.clone() };
+        let limits = self.weigh(&ordering, cases, &[]).1;
         let left = limits.iter().filter_map(|it| Some((it.most(-1_000_000_000)?, &it.subject, it.cap)));
         let tightest = left.min().map(|(left, _, cap)| (cap.unwrap_or(left + reserved + used), left));
         let (authorised, available) = tightest.unzip();
@@ -110,54 +114,59 @@ impl Record {
         gates.map(|gate| guards(gate).map(|authority| &authority.id).collect()).collect()
     }
 
-    /// The cases that count at a gate: all open and not superseded ones; if there are none, the last to end blocks.
-    fn pass(&self, asked: &Question, guards: &[&AuthorityId]) -> (Option<Reason>, Vec<&Approval>) {
-        let (at, mut open, mut over) = (asked.valid_at, Vec::new(), Vec::new());
-        let here = self.approvals.values().filter(|case| {
-            (&case.company, &case.chip) == (&asked.company, &asked.chip)
-                && guards.contains(&&case.authority)
-                && !self.approvals.values().any(|later| later.supersedes.as_ref() == Some(&case.id))
-        });
-        for case in here {
-            let (since, stage) = self.standing(case, at.date());
-            match case.valid_until {
-                _ if stage.phase == Phase::Ended => over.push((since, &case.id, "approval_ended")),
-                Some(until) if until <= at => over.push((Some(until.date()), &case.id, "approval_expired")),
-                _ => open.push(case),
-            }
-        }
-        let missing = match over.into_iter().max() {
-            _ if guards.is_empty() => Some(("no_authority", "leaves_open", String::new())),
-            _ if !open.is_empty() => None,
-            Some((_, id, code)) => Some((code, "blocks", id.to_string())),
-            None => Some(("no_record", "leaves_open", String::new())),
+    /// The cases of a pair that nothing takes the place of; those that are over with since when, and how.
+    fn cases(&self, asked: &Question) -> Vec<(&Approval, Option<Over>)> {
+        let all = || self.approvals.values();
+        let here = all().filter(|it| (&it.company, &it.chip) == (&asked.company, &asked.chip));
+        let here = here.filter(|it| !all().any(|later| later.supersedes.as_ref() == Some(&it.id)));
+        let over = |case| {
+            let (since, stage) = self.standing(case, asked.valid_at.date());
+            let expired = case.valid_until.filter(|until| *until <= asked.valid_at);
+            let expired = expired.map(|until| (Some(until.date()), "approval_expired"));
+            if stage.phase == Phase::Ended { Some((since, "approval_ended")) } else { expired }
         };
-        (missing, open)
+        here.map(|case| (case, over(case))).collect()
+    }
+
+    /// The open cases at a gate; where the gate, or an authority, has none, the last to end there blocks.
+    fn pass(&self, asked: &Question, guards: &[&AuthorityId]) -> (Vec<Reason>, Vec<&Approval>) {
+        let here = self.cases(asked).into_iter().filter(|it| guards.contains(&&it.0.authority));
+        let (open, over): (Vec<_>, Vec<_>) = here.partition(|it| it.1.is_none());
+        let open: Vec<_> = open.into_iter().map(|it| it.0).collect();
+        if open.is_empty() && over.is_empty() {
+            let code = if guards.is_empty() { "no_authority" } else { "no_record" };
+            return (vec![(code, "leaves_open", String::new())], open);
+        }
+        let is_open = |by: &AuthorityId| open.iter().any(|it| it.authority == *by);
+        let over = over.into_iter().filter(|it| !is_open(&it.0.authority));
+        let over = over.filter_map(|(it, over)| over.map(|(on, code)| (on, &it.id, code, &it.authority)));
+        let place = |by| (!open.is_empty()).then_some(by);
+        let block = |(_, id, code, by): (_, &ApprovalId, _, _)| (place(by), (code, "blocks", id.to_string()));
+        let last: BTreeMap<_, _> = over.collect::<BTreeSet<_>>().into_iter().map(block).collect();
+        (last.into_values().collect(), open)
     }
 
     /// What the cases that count and the conditions in scope say, and the limits they set.
-    fn weigh(&self, asked: &Question, cases: &[&Approval]) -> (Vec<Reason>, Vec<Limit>) {
+    fn weigh(&self, asked: &Question, cases: &[&Approval], drawn: &[&Approval]) -> (Vec<Reason>, Vec<Limit>) {
         let (mut reasons, mut limits) = (Vec::new(), Vec::new());
         let (at, early) = (asked.valid_at, asked.activity == Activity::Prepare);
         for case in cases {
-            let mut block = |code| reasons.push((code, "blocks", case.id.to_string()));
-            if case.valid_from.is_some_and(|from| at < from) {
-                block("not_yet_valid");
-            }
-            if !self.standing(case, at.date()).1.permits.contains(&asked.activity) {
-                block("stage_does_not_permit");
-            }
+            let early = case.valid_from.is_some_and(|from| at < from).then_some("not_yet_valid");
+            let permits = self.standing(case, at.date()).1.permits.contains(&asked.activity);
+            let codes = [early, (!permits).then_some("stage_does_not_permit")].into_iter().flatten();
+            reasons.extend(codes.map(|code| (code, "blocks", case.id.to_string())));
+        }
+        for case in cases.iter().chain(drawn) {
             let binding = [Comparator::Exact, Comparator::UpTo, Comparator::LessThan];
             let authorised = case.quantities.iter().filter(|it| it.role == QuantityRole::Authorised);
             for quantity in authorised.filter(|it| binding.contains(&it.comparator) && !early) {
                 let less = i128::from(quantity.comparator == Comparator::LessThan);
                 let cap = Some(i128::from(quantity.units.get()) - less + self.slip);
                 let own = |it: &Movement| it.approval.as_ref().is_none_or(|id| *id == case.id);
-                let counts = vec![(1, self.count(asked, &asked.chip, Counting::Shipped, own))];
+                let counts = vec![(1, self.count(asked, &asked.chip, Counting::Shipped, &own, &|_| true))];
                 let limit = Limit { subject: case.id.to_string(), cap, counts };
-                if !limit.holds(asked.units.get().into()) {
-                    block("over_limit");
-                }
+                let breaks = !limit.holds(asked.units.get().into());
+                reasons.extend(breaks.then(|| ("over_limit", "blocks", case.id.to_string())));
                 limits.push(limit);
             }
         }
@@ -190,28 +199,23 @@ impl Record {
             move |it: &Movement| period.is_none_or(|period| period.next(it.occurred_on) == period.next(today))
         };
         let (cap, counts) = match &condition.terms {
-            Terms::Payment { .. } => return Some("payment_due"),
-            Terms::Prohibition { activities } => {
-                return Some(if activities.contains(&asked.activity) { "prohibited" } else { "met" });
-            }
-            Terms::UnitCap { .. } | Terms::RelativeCap { .. } | Terms::DomesticShare { .. } if early => {
-                return Some("met");
-            }
-            Terms::UnitCap { chips, .. } if !chips.is_empty() && !chips.contains(&asked.chip) => {
-                return Some("met");
-            }
-            Terms::UnitCap { maximum, counting, chips, period } => {
+            Payment { .. } => return Some("payment_due"),
+            Prohibition { activities } if activities.contains(&asked.activity) => return Some("prohibited"),
+            UnitCap { .. } | RelativeCap { .. } | DomesticShare { .. } if early => return Some("met"),
+            UnitCap { chips, .. } if !chips.is_empty() && !chips.contains(&asked.chip) => return Some("met"),
+            Prohibition { .. } => return Some("met"),
+            UnitCap { maximum, counting, chips, period } => {
                 let (maximum, counting) = (i128::from((*maximum)?.get()), (*counting)?);
                 let chips = [&asked.chip].into_iter().chain(chips.iter().filter(|it| **it != asked.chip));
-                let counts = chips.map(|chip| (1, self.count(asked, chip, counting, now(*period))));
-                (Some(maximum), counts.collect())
+                let count = |chip| self.count(asked, chip, counting, &|_| true, &now(*period));
+                (Some(maximum), chips.map(|chip| (1, count(chip))).collect())
             }
-            Terms::RelativeCap { maximum_share, reference_units } => {
+            RelativeCap { maximum_share, reference_units } => {
                 let ((part, whole), reference) = ((*maximum_share)?.ratio(), (*reference_units)?.get());
-                let count = self.count(asked, &asked.chip, Counting::Shipped, now(None));
+                let count = self.count(asked, &asked.chip, Counting::Shipped, &|_| true, &now(None));
                 (Some(part * i128::from(reference) / whole), vec![(1, count)])
             }
-            Terms::DomesticShare { minimum, basis, counting, period } => {
+            DomesticShare { minimum, basis, counting, period } => {
                 let ((part, whole), basis, counting) = ((*minimum)?.ratio(), (*basis)?, (*counting)?);
                 let case = condition.scope.approval.as_ref().map(|id| &self.approvals[id.as_str()].authority);
                 let authority = condition.scope.authority.as_ref().or(case);
@@ -219,13 +223,11 @@ impl Record {
                 let home = home.unwrap_or(self.companies[asked.company.as_str()].jurisdiction);
                 let mut counts = Vec::new();
                 for chip in self.chips.values() {
-                    let count = self.count(asked, &chip.id, counting, now(*period));
+                    let count = self.count(asked, &chip.id, counting, &|_| true, &now(*period));
                     if chip.id == asked.chip || count(0) > 0 {
                         let tpp = chip.specification.tpp.map(|tpp| tpp.thousandths().into());
                         let weight = if basis == ShareBasis::Units { 1 } else { tpp? };
                         let lacks = if chip.origin == home { part - whole } else { part };
-                        // More cancelled or returned than there was is nothing, not less.
-                        let count: Count = Box::new(move |units| count(units) - count(0).min(0));
                         counts.push((lacks * weight, count));
                     }
                 }
@@ -244,48 +246,45 @@ impl Record {
         let chip = &self.chips[asked.chip.as_str()].specification;
         let done = condition.met_on.is_some_and(|day| day <= asked.valid_at.date());
         Some(match &condition.terms {
-            Terms::SpecificationLimit { metric, below } => {
-                let (figure, per) = match metric {
-                    Metric::Tpp => (chip.tpp?.thousandths(), 1000),
-                    Metric::MemoryBandwidth => (chip.memory_bandwidth_gb_s?.thousandths(), 1000),
-                    Metric::PerformanceDensity => (chip.tpp?.thousandths(), chip.die_area_mm2?.thousandths()),
-                };
+            SpecificationLimit { metric, below } => {
+                let density = *metric == Metric::PerformanceDensity;
+                let per = if density { chip.die_area_mm2?.thousandths() } else { 1000 };
+                let bandwidth = *metric == Metric::MemoryBandwidth;
+                let figure = if bandwidth { chip.memory_bandwidth_gb_s? } else { chip.tpp? }.thousandths();
                 figure * 1000 < (*below)?.thousandths() * per
             }
-            Terms::Exclusion { of, classes } => {
-                let declared = if *of == ExclusionOf::EndUse { &asked.end_use } else { &asked.end_user };
-                let declared = declared.as_ref()?;
+            Exclusion { of, classes } => {
+                let by_use = *of == ExclusionOf::EndUse;
+                let declared = if by_use { asked.end_use.as_ref()? } else { asked.end_user.as_ref()? };
                 let is_out = classes.iter().any(|class| overlap(declared, &class.name));
                 (is_out || classes.iter().all(|class| class.definition.is_some())).then_some(!is_out)?
             }
-            Terms::LocationOfUse { allowed, barred } => {
-                let there = asked.destination?;
-                !barred.contains(&there) && (allowed.is_empty() || allowed.contains(&there))
-            }
-            Terms::Requirement { .. } => done,
+            LocationOfUse { barred, .. } if barred.contains(&asked.destination?) => false,
+            LocationOfUse { allowed, .. } => allowed.is_empty() || allowed.contains(&asked.destination?),
+            Requirement { .. } => done,
             _ => done.then_some(true)?,
         })
     }
 
-    /// What a limit counts of a chip: what is ordered and not shipped will be, and a shipment draws on it.
-    fn count(&self, asked: &Question, chip: &ChipId, by: Counting, of: impl Fn(&Movement) -> bool) -> Count {
-        let own = |it: &&Movement| (&it.company, &it.chip) == (&asked.company, chip) && of(it);
-        let sum = |kind| -> i128 {
-            let moved = self.movements.iter().filter(own).filter(|it| it.kind == kind);
-            moved.map(|it| i128::from(it.units.get())).sum()
-        };
-        let (ordered, shipped) = (sum(Kind::Order) - sum(Kind::Cancellation), sum(Kind::Shipment));
-        let (gone, promised) = (shipped - sum(Kind::Return), (ordered - shipped).max(0));
-        let arrived = gone.max(sum(Kind::Delivery));
+    /// What a limit counts of a chip: what is ordered will be shipped, a shipment draws on it, what is sent arrives.
+    fn count(&self, asked: &Question, chip: &ChipId, by: Counting, of: Of<'_>, now: Of<'_>) -> Count {
+        let ever = |kind| self.sum(asked, chip, kind, of);
+        let sum = |kind| self.sum(asked, chip, kind, &|it| of(it) && now(it));
+        // More cancelled or returned than there was is nothing, not less.
+        let ordered = (sum(Kind::Order) - sum(Kind::Cancellation)).max(0);
+        let gone = (sum(Kind::Shipment) - sum(Kind::Return)).max(0);
+        let promised = ever(Kind::Order) - ever(Kind::Cancellation);
+        let (sent, arrived) = (ever(Kind::Shipment), ever(Kind::Delivery));
+        let arriving = sum(Kind::Delivery) + (sent - ever(Kind::Return) - arrived).max(0);
         let (is_asked, is_shipment) = (*chip == asked.chip, asked.activity == Activity::Ship);
         Box::new(move |units| {
-            let units = if is_asked { units } else { 0 };
-            let coming = if is_shipment { units } else { promised + units };
+            let (units, left) = (if is_asked { units } else { 0 }, |done: i128| (promised - done).max(0));
+            let coming = |done| if is_shipment { units } else { left(done).min(ordered) + units };
             match by {
-                Counting::Ordered if is_shipment => ordered + (units - promised).max(0),
+                Counting::Ordered if is_shipment => ordered + (units - left(sent)).max(0),
                 Counting::Ordered => ordered + units,
-                Counting::Shipped => gone + coming,
-                Counting::Delivered => arrived + coming,
+                Counting::Shipped => gone + coming(sent),
+                Counting::Delivered => arriving + coming(sent.max(arrived)),
             }
         })
     }

@@ -13,7 +13,6 @@ use crate::board::assert_right;
 use crate::commands::{self, Command, KEPT};
 use crate::dice::Dice;
 use crate::record::{Outcome, Record};
-use crate::reference::is_over_limit;
 use crate::service::{Seen, put_by, seen, stands};
 use crate::support::Database;
 use crate::support::things::{newest, noon};
@@ -64,8 +63,10 @@ impl Model {
                 service.clone()
             }
             (_, Seen::Written(outcome)) => Seen::Written(self.written(command, outcome)),
-            (Command::Ask(question), _) => Seen::Answered(Ok(self.record.answer(question))),
-            (Command::AskAt(question, back), _) => Seen::Answered(Ok(self.past(*back).answer(question))),
+            (Command::Ask(question), _) => Seen::Answered(Ok(self.record.answer(question, None))),
+            (Command::AskAt(question, back), _) => {
+                Seen::Answered(Ok(self.past(*back).answer(question, None)))
+            }
             (Command::Look, _) => standing(&self.record, self.now.date()),
             (Command::LookAt(day, back), _) => standing(self.past(*back), *day),
             _ => Seen::Nothing,
@@ -86,12 +87,17 @@ impl Model {
                 Err("illegal_move".to_owned())
             }
             Command::Movement(movement) => {
-                let Some(question) = put_by(movement, &self.record, self.now) else { return Ok((did, none)) };
-                let answer = self.record.answer(&question);
-                if is_over_limit(&answer, movement) {
-                    return Err(format!("over_limit {:?}", answer.headroom));
+                let mut against = none;
+                for question in put_by(movement, &self.record, self.now) {
+                    let answer = self.record.answer(&question, Some(movement));
+                    // One that breaks a limit that binds says why, or is refused.
+                    let breaks = answer.reasons.iter().any(|it| (it.0, it.1) == ("over_limit", "blocks"));
+                    if breaks && movement.overage_reason.is_none() {
+                        return Err(format!("over_limit {:?}", answer.headroom));
+                    }
+                    against = answer.reasons;
                 }
-                Ok((did, answer.reasons.into_iter().filter(|(_, effect, _)| *effect != "advises").collect()))
+                Ok((did, against.into_iter().filter(|(_, effect, _)| *effect != "advises").collect()))
             }
             _ => Ok((did, none)),
         }

@@ -185,15 +185,15 @@ fn answered(answer: Result<judgement::Supposed, Error>) -> Seen {
 }
 
 /// The question an order or shipment puts: today's as of now, that of another day as of its end.
-pub(crate) fn put_by(movement: &Movement, record: &Record, now: Moment) -> Option<Question> {
+pub(crate) fn put_by(movement: &Movement, record: &Record, now: Moment) -> Vec<Question> {
     let activity = match movement.kind {
         MovementKind::Order => Activity::Order,
         MovementKind::Shipment => Activity::Ship,
-        _ => return None,
+        _ => return Vec::new(),
     };
     let case = movement.approval.as_ref().map(|case| &record.approvals[case.as_str()]);
     let day = movement.occurred_on;
-    Some(Question {
+    let at = |valid_at| Question {
         company: movement.company.clone(),
         chip: movement.chip.clone(),
         activity,
@@ -202,8 +202,12 @@ pub(crate) fn put_by(movement: &Movement, record: &Record, now: Moment) -> Optio
         end_use: movement.end_use.clone(),
         end_user: movement.end_user.clone(),
         exporter: case.and_then(|case| case.exporter.clone()),
-        valid_at: if day == now.date() { now } else { Moment::last_of(day) },
-    })
+        valid_at,
+    };
+    // One dated ahead must be within the limits of today as well.
+    let today = (day >= now.date()).then_some(now);
+    let then = (day != now.date()).then(|| Moment::last_of(day));
+    today.into_iter().chain(then).map(at).collect()
 }
 
 /// Where a case stands, in words.

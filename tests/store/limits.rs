@@ -12,7 +12,7 @@ use greenlight::domain::refusal::Refusal;
 use tokio::task::JoinSet;
 
 use crate::support::things::{
-    approval, commit, condition, enter, found, movement, noon, of, post, put, transition,
+    approval, commit, condition, enter, found, movement, noon, of, post, put, retire, transition,
 };
 use crate::support::{Database, on_each_engine};
 
@@ -25,6 +25,11 @@ on_each_engine!(
     a_period_counts_anew,
     movements_of_one_command_count_together,
     what_else_speaks_against_a_movement_is_a_warning,
+    a_named_approval_is_not_overdrawn_however_it_stands,
+    a_movement_that_names_no_approval_counts_against_every_open_one,
+    a_movement_dated_ahead_is_held_against_the_limits_of_today,
+    what_was_ordered_before_a_period_is_shipped_within_it,
+    deliveries_and_what_is_under_way_count_together,
 );
 
 fn units(number: i64) -> Units {
@@ -172,4 +177,87 @@ async fn what_else_speaks_against_a_movement_is_a_warning(database: Database) {
         Box::pin(movements::put(write, &Actor::Operator, delivered, Limits::Hold))
     });
     assert_eq!(entered.await.unwrap().warnings, []);
+}
+
+fn authorised(most: i64) -> Vec<Quantity> {
+    let (role, comparator) = (QuantityRole::Authorised, Comparator::UpTo);
+    vec![Quantity { role, comparator, units: units(most), citations: Vec::new() }]
+}
+
+async fn a_named_approval_is_not_overdrawn_however_it_stands(database: Database) {
+    let register = opened(&database).await;
+    let case = |id: &str| Approval { quantities: authorised(10), ..approval(id) };
+    put(&register, Approval { valid_until: Some(noon("2026-02-01")), ..case("expired") }).await.unwrap();
+    put(&register, case("replaced")).await.unwrap();
+    put(&register, Approval { supersedes: Some(of("replaced")), ..approval("anew") }).await.unwrap();
+    for id in ["expired", "replaced"] {
+        let named = |units| Movement {
+            approval: Some(of(id)),
+            occurred_on: of("2026-03-10"),
+            ..shipment(&format!("{id}-{units}"), units)
+        };
+        assert_over(enter(&register, named(11)).await, 10, id);
+        enter(&register, named(10)).await.unwrap();
+        assert_over(enter(&register, named(1)).await, 0, id);
+    }
+    // Of no gate of this movement, since it goes elsewhere.
+    put(&register, case("case")).await.unwrap();
+    let elsewhere = Movement { approval: Some(of("case")), destination: Some(of("SG")), ..shipment("e", 11) };
+    assert_over(enter(&register, elsewhere.clone()).await, 10, "case");
+    enter(&register, Movement { overage_reason: Some(of("agreed")), ..elsewhere }).await.unwrap();
+}
+
+async fn a_movement_that_names_no_approval_counts_against_every_open_one(database: Database) {
+    let register = opened(&database).await;
+    retire::<Approval>(&register, "case").await.unwrap();
+    for (id, exporter, most) in [("one", "nvidia", 60), ("other", "alibaba", 100)] {
+        let exporter = Some(of(exporter));
+        put(&register, Approval { exporter, quantities: authorised(most), ..approval(id) }).await.unwrap();
+    }
+    assert_over(enter(&register, shipment("both", 61)).await, 60, "one");
+    let named = |approval: &str| Movement { approval: Some(of(approval)), ..shipment(approval, 80) };
+    assert_over(enter(&register, named("one")).await, 60, "one");
+    enter(&register, named("other")).await.unwrap();
+    assert_over(enter(&register, shipment("both", 21)).await, 20, "other");
+    enter(&register, shipment("both", 20)).await.unwrap();
+}
+
+async fn a_movement_dated_ahead_is_held_against_the_limits_of_today(database: Database) {
+    let register = opened(&database).await;
+    let until = Some(noon("2026-04-01"));
+    put(&register, Condition { in_force_until: until, ..cap(100, Counting::Ordered, None) }).await.unwrap();
+    let ahead = |units| Movement { occurred_on: of("2026-05-01"), ..order(&format!("o{units}"), units) };
+    assert_over(enter(&register, ahead(101)).await, 100, "cap");
+    enter(&register, ahead(100)).await.unwrap();
+    let from = Some(noon("2026-04-01"));
+    let later = Condition { in_force_from: from, ..cap(120, Counting::Ordered, None) };
+    put(&register, Condition { id: of("later"), ..later }).await.unwrap();
+    retire::<Condition>(&register, "cap").await.unwrap();
+    assert_over(enter(&register, ahead(21)).await, 20, "later");
+}
+
+async fn what_was_ordered_before_a_period_is_shipped_within_it(database: Database) {
+    let register = opened(&database).await;
+    put(&register, cap(100, Counting::Ordered, Some(Period::Month))).await.unwrap();
+    let on = |day: &str, entry: Movement| Movement { occurred_on: of(day), ..entry };
+    enter(&register, on("2026-01-15", order("a", 100))).await.unwrap();
+    enter(&register, on("2026-02-15", order("b", 100))).await.unwrap();
+    assert_over(enter(&register, on("2026-03-15", shipment("c", 301))).await, 300, "cap");
+    enter(&register, on("2026-03-15", shipment("d", 200))).await.unwrap();
+    enter(&register, on("2026-03-15", order("e", 100))).await.unwrap();
+    assert_over(enter(&register, on("2026-03-15", order("f", 1))).await, 0, "cap");
+}
+
+async fn deliveries_and_what_is_under_way_count_together(database: Database) {
+    let register = opened(&database).await;
+    put(&register, cap(150, Counting::Delivered, Some(Period::Month))).await.unwrap();
+    let on = |day: &str, kind, id: &str, number| Movement { occurred_on: of(day), kind, ..order(id, number) };
+    enter(&register, on("2026-02-20", MovementKind::Order, "a", 100)).await.unwrap();
+    enter(&register, on("2026-02-25", MovementKind::Shipment, "b", 100)).await.unwrap();
+    enter(&register, on("2026-03-01", MovementKind::Delivery, "c", 100)).await.unwrap();
+    let ship = |id: &str| on("2026-03-02", MovementKind::Shipment, id, 50);
+    enter(&register, ship("d")).await.unwrap();
+    assert_over(enter(&register, ship("e")).await, 0, "cap");
+    enter(&register, on("2026-03-03", MovementKind::Delivery, "f", 50)).await.unwrap();
+    assert_over(enter(&register, ship("g")).await, 0, "cap");
 }

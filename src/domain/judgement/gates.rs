@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::domain::citation::Citation;
-use crate::domain::id::AuthorityId;
+use crate::domain::id::{AuthorityId, CompanyId};
 use crate::domain::records::CaseOn;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::{Date, Moment};
@@ -27,16 +27,16 @@ pub(super) struct Passage<'a> {
 }
 
 impl<'a> Passage<'a> {
-    /// How the gates of a question stand.
-    pub(super) fn of(matter: &Matter<'a>) -> Self {
+    /// How the gates of a question stand for who buys from an exporter, if cases differ by that.
+    pub(super) fn of(matter: &Matter<'a>, exporter: Option<&'a CompanyId>) -> Self {
         let mut passage = Self::default();
         for crossing in &matter.crossings {
-            passage.cross(matter, crossing);
+            passage.cross(matter, crossing, exporter);
         }
         passage
     }
 
-    fn cross(&mut self, matter: &Matter<'a>, crossing: &Crossing<'a>) {
+    fn cross(&mut self, matter: &Matter<'a>, crossing: &Crossing<'a>, exporter: Option<&'a CompanyId>) {
         if crossing.authorities.is_empty() {
             return self.miss(crossing, None, no_authority(matter, crossing));
         }
@@ -47,36 +47,43 @@ impl<'a> Passage<'a> {
             .filter(|case| crossing.authorities.contains(&&case.approval.authority))
             .filter(|case| !records.is_superseded(&case.approval.id))
             .partition(|case| is_open(matter, case));
+        let of = |case: &CaseOn, asked: Option<&CompanyId>| {
+            let exporter = case.approval.exporter.as_ref();
+            exporter.is_none() || asked.is_none() || exporter == asked
+        };
         if open.is_empty() {
             let asked = matter.question.exporter.as_ref();
-            let concerned = closed.into_iter().filter(|case| {
-                case.approval.exporter.is_none()
-                    || asked.is_none()
-                    || case.approval.exporter.as_ref() == asked
-            });
-            return match latest(matter, concerned) {
+            return match latest(matter, closed.into_iter().filter(|case| of(case, asked))) {
                 Some(case) => self.end(matter, crossing, case),
-                None => self.miss(crossing, None, no_record(matter, crossing, None)),
+                None => self.miss(crossing, None, no_record(matter, crossing, None, exporter)),
             };
         }
-        let mut by_authority: BTreeMap<&AuthorityId, Vec<&CaseOn>> = BTreeMap::new();
+        let mut by_authority: BTreeMap<&AuthorityId, (Vec<&CaseOn>, Vec<&CaseOn>)> = BTreeMap::new();
         for case in open {
-            by_authority.entry(&case.approval.authority).or_default().push(case);
+            by_authority.entry(&case.approval.authority).or_default().0.push(case);
         }
-        for (authority, cases) in by_authority {
-            let choice = choose(matter, &cases);
+        for case in closed {
+            by_authority.entry(&case.approval.authority).or_default().1.push(case);
+        }
+        for (authority, (open, closed)) in by_authority {
+            if open.is_empty() {
+                // What this authority ended nobody else makes good: all must permit.
+                let last = latest(matter, closed.into_iter().filter(|case| of(case, exporter)));
+                if let Some(case) = last {
+                    self.end(matter, crossing, case);
+                }
+                continue;
+            }
+            let choice = choose(open, exporter);
             for case in choice.cases {
                 self.count(matter, crossing, case);
             }
-            let Some(exporter) = choice.missing else { continue };
-            let own = closed.iter().copied().filter(|case| {
-                case.approval.authority == *authority && case.approval.exporter.as_ref() == Some(exporter)
-            });
+            let Some(missing) = choice.missing else { continue };
+            let own = closed.into_iter().filter(|case| case.approval.exporter.as_ref() == Some(missing));
+            let none = || no_record(matter, crossing, Some(authority), exporter);
             match latest(matter, own) {
                 Some(case) => self.end(matter, crossing, case),
-                None => {
-                    self.miss(crossing, Some(authority), no_record(matter, crossing, Some(authority)));
-                }
+                None => self.miss(crossing, Some(authority), none()),
             }
         }
     }
@@ -134,6 +141,11 @@ fn is_open(matter: &Matter<'_>, case: &CaseOn) -> bool {
     !has_ended(matter, case) && !has_expired(matter, case)
 }
 
+/// Whether a case counts, if it is at a gate: it is open, and nothing takes its place.
+pub(super) fn counts(matter: &Matter<'_>, case: &CaseOn) -> bool {
+    is_open(matter, case) && !matter.dossier.records.is_superseded(&case.approval.id)
+}
+
 /// The case that was over last: by the day it ended or expired, then by id.
 fn latest<'a>(matter: &Matter<'_>, closed: impl Iterator<Item = &'a CaseOn>) -> Option<&'a CaseOn> {
     let over_on = |case: &CaseOn| -> Option<Date> {
@@ -178,10 +190,14 @@ fn no_authority(matter: &Matter<'_>, crossing: &Crossing<'_>) -> Reason {
     }
 }
 
-fn no_record(matter: &Matter<'_>, crossing: &Crossing<'_>, authority: Option<&AuthorityId>) -> Reason {
+fn no_record(
+    matter: &Matter<'_>,
+    crossing: &Crossing<'_>,
+    authority: Option<&AuthorityId>,
+    exporter: Option<&CompanyId>,
+) -> Reason {
     let Crossing { gate, jurisdiction, .. } = crossing;
     let (company, chip) = (&matter.dossier.company.id, &matter.dossier.chip.id);
-    let exporter = matter.question.exporter.as_ref();
     let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
     let from = exporter.map(|exporter| words(format_args!(" from `{exporter}`"))).unwrap_or_default();
     let at = authority.map(|authority| words(format_args!(" at `{authority}`"))).unwrap_or_default();

@@ -32,7 +32,7 @@ pub(super) fn figures(matter: &Matter<'_>, limits: &[Limit]) -> Figures {
         .filter_map(|limit| Some((limit.bound.left()?, limit)))
         .min_by_key(|(left, limit)| (*left, &limit.subject));
     let totals = matter.holding.map(|holding| holding.all).unwrap_or_default();
-    let (reserved, used) = (totals.reserved().max(0), totals.used());
+    let (reserved, used) = (totals.reserved(), totals.used());
     Figures {
         authorised: tightest.map(|(left, limit)| {
             held(limit.bound.maximum().unwrap_or(left + i128::from(reserved) + i128::from(used)))

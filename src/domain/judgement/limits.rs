@@ -57,6 +57,11 @@ pub(super) fn room_of(limits: &[Limit]) -> Option<Room<'_>> {
     Some(Room { least, most, limit })
 }
 
+/// The units that limits leave room for together: as many as can be told, if they leave any number.
+pub(super) fn room(limits: &[Limit]) -> i128 {
+    room_of(limits).map_or(i128::MAX, Room::most)
+}
+
 /// The required limits in force that are known, among conditions in scope and the approvals that count.
 pub(super) fn known(
     matter: &Matter<'_>,
@@ -149,7 +154,7 @@ fn allowances<'a>(matter: &Matter<'_>, case: &'a CaseOn, activity: Activity) -> 
     let counted = matter.holding.map(|holding| holding.against(&case.approval.id));
     let tally = match counted {
         None => Tally::default(),
-        Some(Some(totals)) => Tally::of(totals, Counting::Shipped, activity),
+        Some(Some(totals)) => Tally::of(totals, totals, Counting::Shipped, activity),
         // More than can be counted is more than anything allows.
         Some(None) => Tally { base: i128::from(i64::MAX), free: 0 },
     };
@@ -203,7 +208,7 @@ fn unit_cap(
     let (Some(maximum), Some(counting)) = (maximum, counting) else {
         return unset(matter, "the greatest number or how it is counted");
     };
-    let tally = |holding: &Holding| Tally::of(holding.over(period), counting, activity);
+    let tally = |holding: &Holding| Tally::of(holding.over(period), holding.all, counting, activity);
     let own = matter.holding.map(tally).unwrap_or_default();
     // A list of chips has no repetitions.
     let others = chips.iter().filter(|chip| *chip != asked);
@@ -226,5 +231,5 @@ fn relative_cap(
     let (part, whole) = share.ratio();
     let maximum = part * i128::from(reference.get()) / whole;
     let totals = matter.holding.map(|holding| holding.all).unwrap_or_default();
-    Measured::Known(Bound::cap(Tally::of(totals, Counting::Shipped, activity), maximum))
+    Measured::Known(Bound::cap(Tally::of(totals, totals, Counting::Shipped, activity), maximum))
 }

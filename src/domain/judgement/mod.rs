@@ -30,26 +30,51 @@ pub use answer::{
 pub use assumption::{Assumption, Change, Supposed, suppose};
 pub use question::Question;
 
+use std::cmp::Reverse;
+
 use super::approval::QuantityRole;
 use super::citation::Citation;
 use super::condition::Condition;
+use super::id::{ApprovalId, CompanyId};
 use super::records::{CaseOn, Dossier};
 use super::workflow::Activity;
 use gates::Passage;
+use limits::Limit;
 use matter::{Matter, Telling};
 
 /// The answer to a question about the dossier's company and chip.
 #[must_use]
 pub fn judge(dossier: &Dossier<'_>, question: &Question) -> Answer {
     let matter = Matter::new(*dossier, question, Telling::Whole);
-    let ruling = Ruling::on(&matter);
-    let limits = ruling.limits(&matter, question.activity);
-    let on_orders = (question.activity != Activity::Order).then(|| ruling.limits(&matter, Activity::Order));
+    answer(&matter, &[])
+}
+
+/// The answer that a movement is held against: besides what [`judge`] looks at, the quantities authorised by what it
+/// draws on, which is the approval it names, wherever and however that stands, or else every open one of the pair.
+#[must_use]
+pub fn judge_entry(dossier: &Dossier<'_>, question: &Question, approval: Option<&ApprovalId>) -> Answer {
+    let matter = Matter::new(*dossier, question, Telling::Whole);
+    let draws_on = |case: &&CaseOn| match approval {
+        Some(named) => case.approval.id == *named,
+        None => gates::counts(&matter, case),
+    };
+    let drawn: Vec<&CaseOn> = dossier.cases().filter(draws_on).collect();
+    answer(&matter, &drawn)
+}
+
+fn answer<'a>(matter: &Matter<'a>, drawn: &[&'a CaseOn]) -> Answer {
+    let rulings = Rulings::on(matter, drawn);
+    let figures = rulings.figures(matter, drawn);
+    let headroom = {
+        let (ruling, limits) = rulings.roomiest(matter, matter.question.activity);
+        headroom::headroom(&limits, &ruling.evaluations)
+    };
+    let ruling = rulings.best;
     Answer {
         verdict: verdict(&ruling.reasons),
-        headroom: headroom::headroom(&limits, &ruling.evaluations),
-        figures: headroom::figures(&matter, on_orders.as_ref().unwrap_or(&limits)),
-        stale: freshness::stale(&matter, ruling.evidence.into_iter().flatten()),
+        headroom,
+        figures,
+        stale: freshness::stale(matter, ruling.evidence.into_iter().flatten()),
         gates: ruling.findings,
         conditions: ruling.evaluations,
         reasons: ruling.reasons,
@@ -60,12 +85,64 @@ pub fn judge(dossier: &Dossier<'_>, question: &Question) -> Answer {
 #[must_use]
 pub fn glance(dossier: &Dossier<'_>, question: &Question) -> Glance {
     let matter = Matter::new(*dossier, question, Telling::Brief);
-    let ruling = Ruling::on(&matter);
+    let rulings = Rulings::on(&matter, &[]);
+    let figures = rulings.figures(&matter, &[]);
+    let ruling = rulings.best;
     Glance {
         verdict: verdict(&ruling.reasons),
-        figures: headroom::figures(&matter, &ruling.limits(&matter, Activity::Order)),
+        figures,
         gates: ruling.findings,
         reasons: answer::codes(&ruling.reasons),
+    }
+}
+
+/// What is for and against with each exporter that the company may choose.
+struct Rulings<'a> {
+    /// With the one that least speaks against: the fewest reasons that block, then the fewest that leave open, then
+    /// the most room, then the first id.
+    best: Ruling<'a>,
+    others: Vec<Ruling<'a>>,
+}
+
+impl<'a> Rulings<'a> {
+    /// The limits of the approvals `drawn` on count beside those of the approvals that count at the gates.
+    fn on(matter: &Matter<'a>, drawn: &[&'a CaseOn]) -> Self {
+        let mut exporters = exporters::alternatives(matter).into_iter();
+        let mut best = Ruling::on(matter, exporters.next().flatten(), drawn);
+        let mut others = Vec::new();
+        for exporter in exporters {
+            let mut ruling = Ruling::on(matter, exporter, drawn);
+            if ruling.rank(matter) < best.rank(matter) {
+                std::mem::swap(&mut ruling, &mut best);
+            }
+            others.push(ruling);
+        }
+        Self { best, others }
+    }
+
+    /// The ruling whose limits leave the most room for an activity, and its limits: among those that nothing but a
+    /// limit speaks against, if there are any.
+    fn roomiest(&self, matter: &Matter<'_>, activity: Activity) -> (&Ruling<'a>, Vec<Limit>) {
+        let barred = |ruling: &Ruling<'_>| ruling.is_barred();
+        let any_free = !barred(&self.best) || !self.others.iter().all(barred);
+        let mut roomiest: Option<(&Ruling<'a>, Vec<Limit>)> = None;
+        for ruling in [&self.best].into_iter().chain(&self.others).filter(|it| !(any_free && barred(it))) {
+            let limits = ruling.limits(matter, activity);
+            if roomiest.as_ref().is_none_or(|(_, most)| limits::room(&limits) > limits::room(most)) {
+                roomiest = Some((ruling, limits));
+            }
+        }
+        roomiest.unwrap_or_else(|| (&self.best, self.best.limits(matter, activity)))
+    }
+
+    /// The four figures. They are those of orders, whatever is asked.
+    fn figures(&self, matter: &Matter<'a>, drawn: &[&'a CaseOn]) -> Figures {
+        if self.others.is_empty() || matter.question.activity == Activity::Order {
+            return headroom::figures(matter, &self.roomiest(matter, Activity::Order).1);
+        }
+        let question = Question { activity: Activity::Order, ..matter.question.clone() };
+        let matter = Matter::new(matter.dossier, &question, Telling::Brief);
+        Rulings::on(&matter, drawn).figures(&matter, drawn)
     }
 }
 
@@ -76,17 +153,21 @@ struct Ruling<'a> {
     evaluations: Vec<Evaluation>,
     evidence: Vec<&'a [Citation]>,
     governing: Vec<&'a Condition>,
+    /// The approvals that count at the gates, and those beside them whose limits do.
     counting: Vec<&'a CaseOn>,
 }
 
 impl<'a> Ruling<'a> {
-    fn on(matter: &Matter<'a>) -> Self {
-        let Passage { findings, mut reasons, counting, mut evidence } = Passage::of(matter);
+    fn on(matter: &Matter<'a>, exporter: Option<&'a CompanyId>, drawn: &[&'a CaseOn]) -> Self {
+        let Passage { findings, mut reasons, mut counting, mut evidence } = Passage::of(matter, exporter);
+        let governing = conditions::governing(matter, &counting);
+        let is_beside = |case: &&&CaseOn| counting.iter().all(|it| it.approval.id != case.approval.id);
+        let beside: Vec<&CaseOn> = drawn.iter().filter(is_beside).copied().collect();
+        counting.extend(beside);
         for case in &counting {
             reasons.extend(limits::authorised(matter, case));
             evidence.extend(authorised(case));
         }
-        let governing = conditions::governing(matter, &counting);
         let mut evaluations = Vec::with_capacity(governing.len());
         for condition in &governing {
             let (evaluation, reason) = conditions::judged(matter, condition);
@@ -101,8 +182,21 @@ impl<'a> Ruling<'a> {
     }
 
     /// The known limits on an activity.
-    fn limits(&self, matter: &Matter<'_>, activity: Activity) -> Vec<limits::Limit> {
+    fn limits(&self, matter: &Matter<'_>, activity: Activity) -> Vec<Limit> {
         limits::known(matter, &self.governing, &self.counting, activity)
+    }
+
+    /// How much speaks against it.
+    fn rank(&self, matter: &Matter<'_>) -> (usize, usize, Reverse<i128>) {
+        let count = |effect| self.reasons.iter().filter(|reason| reason.effect == effect).count();
+        let room = limits::room(&self.limits(matter, matter.question.activity));
+        (count(Effect::Blocks), count(Effect::LeavesOpen), Reverse(room))
+    }
+
+    /// Whether anything blocks that is no limit.
+    fn is_barred(&self) -> bool {
+        let bars = |reason: &Reason| reason.effect == Effect::Blocks && reason.code != ReasonCode::OverLimit;
+        self.reasons.iter().any(bars)
     }
 }
 

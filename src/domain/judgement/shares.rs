@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::chip::Chip;
 use crate::domain::condition::{Condition, Counting, Period, ShareBasis};
+use crate::domain::holding::Holding;
 use crate::domain::id::ChipId;
 use crate::domain::jurisdiction::Jurisdiction;
 use crate::domain::number::Fraction;
@@ -32,9 +33,9 @@ pub(super) fn share(
     activity: Activity,
 ) -> Measured {
     let held = matter.dossier.records.holdings(&matter.dossier.company.id);
-    let tally = |totals| Tally::of(totals, sharing.counting, activity);
-    let mut tallies: BTreeMap<&ChipId, Tally> =
-        held.map(|(chip, holding)| (chip, tally(holding.over(sharing.period)))).collect();
+    let tally =
+        |holding: &Holding| Tally::of(holding.over(sharing.period), holding.all, sharing.counting, activity);
+    let mut tallies: BTreeMap<&ChipId, Tally> = held.map(|(chip, holding)| (chip, tally(holding))).collect();
     tallies.entry(&matter.dossier.chip.id).or_default();
     let mix = match mix(matter, &tallies, home(matter, condition), sharing.basis) {
         Ok(mix) => mix,
@@ -65,15 +66,13 @@ fn mix(
         if **id == asked.id {
             mix.free = tally.free;
         }
-        // More cancelled or returned than there was counts as nothing, not as less.
-        let count = tally.base.max(0);
-        if count == 0 {
+        if tally.base == 0 {
             continue;
         }
         let chip = matter.dossier.records.chip(id);
         let chip =
             chip.ok_or_else(|| format!("Nothing is on record of `{id}`, which counts in the share."))?;
-        let weighed = count.checked_mul(weight(chip, basis)?).ok_or_else(beyond)?;
+        let weighed = tally.base.checked_mul(weight(chip, basis)?).ok_or_else(beyond)?;
         mix.total = mix.total.checked_add(weighed).ok_or_else(beyond)?;
         if chip.origin == home {
             mix.domestic += weighed;

@@ -12,22 +12,25 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// What a limit that counts `counting` makes of these totals.
+    /// What a limit that counts `counting` makes of what occurred `within` its period, and of `all`.
     ///
-    /// What is ordered and not shipped will be shipped, and delivered: an order comes on top of it. A shipment
-    /// draws on it: only units beyond what is ordered and not shipped are ordered anew.
-    pub(super) fn of(totals: Totals, counting: Counting, activity: Activity) -> Self {
-        let ordered = i128::from(totals.ordered) - i128::from(totals.cancelled);
-        let shipped = i128::from(totals.shipped) - i128::from(totals.returned);
-        let arrived = i128::from(totals.delivered).max(shipped);
-        let promised = (ordered - i128::from(totals.shipped)).max(0);
+    /// What is ordered and not shipped will be shipped, and delivered: an order comes on top of what of it was
+    /// ordered within the period. A shipment draws on it, whenever it was ordered: only units beyond it are ordered
+    /// anew. What is under way will be delivered. More cancelled or returned than there was is nothing, not less.
+    pub(super) fn of(within: Totals, all: Totals, counting: Counting, activity: Activity) -> Self {
+        let ordered = ordered(within).max(0);
+        let open = |gone: i64| (self::ordered(all) - i128::from(gone)).max(0);
+        let (to_ship, to_deliver) = (open(all.shipped), open(all.shipped.max(all.delivered)));
+        let shipped = shipped(within).max(0);
+        let under_way = (self::shipped(all) - i128::from(all.delivered)).max(0);
+        let arriving = i128::from(within.delivered) + under_way;
         let (base, free) = match (counting, activity) {
-            (Counting::Ordered, Activity::Ship) => (ordered, promised),
+            (Counting::Ordered, Activity::Ship) => (ordered, to_ship),
             (Counting::Ordered, _) => (ordered, 0),
             (Counting::Shipped, Activity::Ship) => (shipped, 0),
-            (Counting::Shipped, _) => (shipped + promised, 0),
-            (Counting::Delivered, Activity::Ship) => (arrived, 0),
-            (Counting::Delivered, _) => (arrived + promised, 0),
+            (Counting::Shipped, _) => (shipped + to_ship.min(ordered), 0),
+            (Counting::Delivered, Activity::Ship) => (arriving, 0),
+            (Counting::Delivered, _) => (arriving + to_deliver.min(ordered), 0),
         };
         Self { base, free }
     }
@@ -36,6 +39,14 @@ impl Tally {
     pub(super) fn beyond(self, units: i128) -> i128 {
         (units - self.free).max(0)
     }
+}
+
+fn ordered(totals: Totals) -> i128 {
+    i128::from(totals.ordered) - i128::from(totals.cancelled)
+}
+
+fn shipped(totals: Totals) -> i128 {
+    i128::from(totals.shipped) - i128::from(totals.returned)
 }
 
 #[cfg(test)]
@@ -54,7 +65,11 @@ mod tests {
             (Counting::Shipped, Activity::Ship, 25, 0),
             (Counting::Delivered, Activity::Ship, 25, 0),
         ] {
-            assert_eq!(Tally::of(totals, counting, activity), Tally { base, free }, "{counting} {activity}");
+            assert_eq!(
+                Tally::of(totals, totals, counting, activity),
+                Tally { base, free },
+                "{counting} {activity}"
+            );
         }
     }
 
@@ -66,8 +81,53 @@ mod tests {
             (Counting::Shipped, Activity::Order, 30),
             (Counting::Delivered, Activity::Order, 40),
         ] {
-            let tally = Tally::of(totals, counting, activity);
+            let tally = Tally::of(totals, totals, counting, activity);
             assert_eq!(tally, Tally { base, free: 0 }, "{counting} {activity}");
+        }
+    }
+
+    #[test]
+    fn what_was_delivered_without_a_shipment_on_record_is_not_delivered_again() {
+        let totals = Totals { ordered: 100, delivered: 100, ..Totals::default() };
+        let tally = |activity| Tally::of(totals, totals, Counting::Delivered, activity);
+        assert_eq!(tally(Activity::Order), Tally { base: 100, free: 0 });
+        assert_eq!(tally(Activity::Ship), Tally { base: 100, free: 0 });
+    }
+
+    #[test]
+    fn a_period_counts_what_occurred_in_it_and_what_is_still_to_come() {
+        // Before: 100 ordered, of which 60 were shipped, and all of those are delivered within the period. Within it
+        // 30 are ordered, and 50 of all that were shipped.
+        let within = Totals { ordered: 30, shipped: 50, delivered: 60, ..Totals::default() };
+        let all = Totals { ordered: 130, shipped: 110, delivered: 60, ..Totals::default() };
+        for (counting, activity, base, free) in [
+            (Counting::Ordered, Activity::Order, 30, 0),
+            (Counting::Ordered, Activity::Ship, 30, 20),
+            (Counting::Shipped, Activity::Order, 70, 0),
+            (Counting::Shipped, Activity::Ship, 50, 0),
+            (Counting::Delivered, Activity::Order, 130, 0),
+            (Counting::Delivered, Activity::Ship, 110, 0),
+        ] {
+            let tally = Tally::of(within, all, counting, activity);
+            assert_eq!(tally, Tally { base, free }, "{counting} {activity}");
+        }
+        // Of what is open from before the period nothing is ordered within it.
+        let tally = Tally::of(Totals::default(), all, Counting::Shipped, Activity::Order);
+        assert_eq!(tally, Tally::default());
+    }
+
+    #[test]
+    fn more_cancelled_or_returned_than_there_was_leaves_nothing_and_no_more_room() {
+        let within = Totals { cancelled: 10, returned: 20, ..Totals::default() };
+        let all = Totals { ordered: 10, shipped: 20, ..within };
+        for (counting, activity) in [
+            (Counting::Ordered, Activity::Order),
+            (Counting::Shipped, Activity::Order),
+            (Counting::Shipped, Activity::Ship),
+            (Counting::Delivered, Activity::Ship),
+        ] {
+            let tally = Tally::of(within, all, counting, activity);
+            assert_eq!(tally, Tally::default(), "{counting} {activity}");
         }
     }
 

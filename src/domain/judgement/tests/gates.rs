@@ -3,10 +3,10 @@
 use crate::domain::approval::Comparator;
 use crate::domain::authority::Gate;
 use crate::domain::condition::Terms;
-use crate::domain::judgement::Verdict;
 use crate::domain::judgement::testing::{
     World, authorised, authority, case, condition, id, moment, told, units,
 };
+use crate::domain::judgement::{Headroom, Verdict};
 use crate::domain::records::CaseOn;
 use crate::domain::workflow::Activity;
 
@@ -257,6 +257,75 @@ fn an_exporter_is_chosen_with_all_that_its_licence_is_tied_to() {
     assert_eq!((answer.verdict, answer.headroom.units), (Yes, Some(10)), "the other is tied");
     world.question.units = units(11);
     assert_eq!(world.judged().verdict, No);
+}
+
+#[test]
+fn the_exporter_is_the_same_at_every_authority() {
+    let mut world = World::new();
+    world.cases = vec![licence("a-licence", "amd", "granted"), case("permit", "cn-ndrc", "granted")];
+    world.cases[1].approval.exporter = Some(id("nvidia"));
+    let answer = world.judged();
+    assert_eq!((answer.verdict, told(&answer)), (Unknown, vec!["leaves_open no_record amd".to_owned()]));
+    world.cases.push(licence("n-licence", "nvidia", "granted"));
+    let answer = world.judged();
+    assert_eq!((answer.verdict, told(&answer)), (Yes, Vec::new()));
+    let counting: Vec<_> = answer.gates.iter().filter_map(|gate| gate.approval.clone()).collect();
+    assert_eq!(counting, [id("n-licence"), id("permit")]);
+}
+
+#[test]
+fn what_one_authority_ended_another_does_not_make_good() {
+    let ended = |w: &mut World| {
+        w.authorities.push(authority("us-state", Gate::Export, "US"));
+        w.cases.push(case("second", "us-state", "over"));
+    };
+    assert_judged("ended there", ended, No, &["blocks approval_ended second"]);
+    assert_judged(
+        "filed anew there",
+        |w| {
+            ended(w);
+            w.cases.push(case("third", "us-state", "granted"));
+        },
+        Yes,
+        &[],
+    );
+    assert_judged(
+        "ended for an exporter that is not asked about",
+        |w| {
+            ended(w);
+            w.cases[2].approval.exporter = Some(id("amd"));
+            w.question.exporter = Some(id("nvidia"));
+        },
+        Yes,
+        &[],
+    );
+}
+
+#[test]
+fn headroom_and_figures_are_the_same_whatever_is_asked_of_several_exporters() {
+    let mut world = World::new();
+    world.cases[0] = licence("a-licence", "amd", "granted");
+    world.cases.push(licence("n-licence", "nvidia", "granted"));
+    world.cases[0].approval.quantities = vec![authorised(Comparator::UpTo, 10)];
+    world.cases[2].approval.quantities = vec![authorised(Comparator::UpTo, 100)];
+    let mut open = condition("c", Terms::Other { text: id("terms") });
+    open.scope.authority = None;
+    open.scope.approval = Some(id("n-licence"));
+    world.conditions.push(open);
+    for (asked, verdict) in [(1, Yes), (10, Yes), (11, Unknown), (100, Unknown), (101, No)] {
+        world.question.units = units(asked);
+        let answer = world.judged();
+        let Headroom { units, limited_by, .. } = &answer.headroom;
+        assert_eq!((answer.verdict, *units), (verdict, Some(100)), "{asked}");
+        assert_eq!(limited_by.as_ref().map(|thing| thing.id.as_str()), Some("n-licence"), "{asked}");
+        for activity in [Activity::Prepare, Activity::Order, Activity::Ship] {
+            world.question.activity = activity;
+            assert_eq!(world.judged().figures, answer.figures, "{asked} {activity}");
+            assert_eq!(world.glanced().figures, answer.figures, "{asked} {activity}");
+        }
+        world.question.activity = Activity::Order;
+        assert_eq!(answer.figures.authorised, Some(100));
+    }
 }
 
 #[test]
