@@ -7,7 +7,7 @@ use crate::domain::number::{Fraction, Units};
 use crate::domain::records::{Dossier, Records};
 use crate::domain::time::Date;
 
-use super::answer::{Answer, Verdict};
+use super::answer::Answer;
 use super::judge;
 use super::question::Question;
 
@@ -155,8 +155,6 @@ impl Assumption {
 pub struct Supposed {
     /// The answer with everything assumed.
     pub answer: Answer,
-    /// The verdict with nothing assumed.
-    pub without: Verdict,
     /// For each assumption, whether the verdict would be another without it alone.
     pub decided: Vec<bool>,
 }
@@ -182,13 +180,16 @@ pub fn suppose(
         }
     }
     faults.or(())?;
+    if assumptions.is_empty() {
+        return Ok(Supposed { answer: judge(dossier, question), decided: Vec::new() });
+    }
     let answer = judge_with(dossier, question, assumptions.iter());
     let decided = (0..assumptions.len()).map(|left_out| {
         let others = assumptions.iter().enumerate().filter(|(index, _)| *index != left_out);
         let others = judge_with(dossier, question, others.map(|(_, assumption)| assumption));
         others.verdict != answer.verdict
     });
-    Ok(Supposed { decided: decided.collect(), without: judge(dossier, question).verdict, answer })
+    Ok(Supposed { decided: decided.collect(), answer })
 }
 
 fn judge_with<'q>(

@@ -51,8 +51,8 @@ fn all() -> Vec<Assumption> {
 
 #[test]
 fn assumptions_take_the_place_of_what_is_on_record() {
-    let supposed = world().supposed(&all()).unwrap();
-    assert_eq!((supposed.without, supposed.answer.verdict), (Verdict::No, Verdict::Yes));
+    let (judged, supposed) = (world().judged(), world().supposed(&all()).unwrap());
+    assert_eq!((judged.verdict, supposed.answer.verdict), (Verdict::No, Verdict::Yes));
     assert_eq!(supposed.answer.headroom.units, Some(10));
     assert_eq!(supposed.decided, [true; 4]);
 }
