@@ -67,7 +67,9 @@ impl World {
         records.insert_workflow(workflow());
         self.chips.iter().cloned().for_each(|chip| records.insert_chip(chip));
         self.authorities.iter().cloned().for_each(|authority| records.insert_authority(authority));
-        let fresh = self.sources.iter().filter(|source| !source.is_stale(self.question.valid_at));
+        let is_fresh =
+            |source: &&Source| source.stale_at().is_none_or(|stale_at| stale_at > self.question.valid_at);
+        let fresh = self.sources.iter().filter(is_fresh);
         fresh.for_each(|source| records.insert_fresh(source.id.clone()));
         let superseded = self.cases.iter().filter_map(|case| case.approval.supersedes.clone());
         superseded.for_each(|approval| records.insert_superseded(approval));
