@@ -171,11 +171,6 @@ impl Records {
         Some(Dossier { records: self, company: self.companies.get(company)?, chip: self.chips.get(chip)? })
     }
 
-    /// Every company, by id.
-    pub fn companies(&self) -> impl Iterator<Item = &Company> {
-        self.companies.values()
-    }
-
     /// Every chip, by id.
     pub fn chips(&self) -> impl Iterator<Item = &Chip> {
         self.chips.values()
