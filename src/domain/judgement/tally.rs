@@ -18,11 +18,11 @@ impl Tally {
     /// ordered within the period. A shipment draws on it, whenever it was ordered: only units beyond it are ordered
     /// anew. What is under way will be delivered. More cancelled or returned than there was is nothing, not less.
     pub(super) fn of(within: Totals, all: Totals, counting: Counting, activity: Activity) -> Self {
-        let ordered = ordered(within).max(0);
-        let open = |gone: i64| (self::ordered(all) - i128::from(gone)).max(0);
+        let at_least_none = |units: i64| i128::from(units.max(0));
+        let (ordered, shipped) = (at_least_none(within.ordered_net()), at_least_none(within.used()));
+        let open = |gone: i64| at_least_none(all.ordered_net() - gone);
         let (to_ship, to_deliver) = (open(all.shipped), open(all.shipped.max(all.delivered)));
-        let shipped = shipped(within).max(0);
-        let under_way = (self::shipped(all) - i128::from(all.delivered)).max(0);
+        let under_way = at_least_none(all.used() - all.delivered);
         let arriving = i128::from(within.delivered) + under_way;
         let (base, free) = match (counting, activity) {
             (Counting::Ordered, Activity::Ship) => (ordered, to_ship),
@@ -39,14 +39,6 @@ impl Tally {
     pub(super) fn beyond(self, units: i128) -> i128 {
         (units - self.free).max(0)
     }
-}
-
-fn ordered(totals: Totals) -> i128 {
-    i128::from(totals.ordered) - i128::from(totals.cancelled)
-}
-
-fn shipped(totals: Totals) -> i128 {
-    i128::from(totals.shipped) - i128::from(totals.returned)
 }
 
 #[cfg(test)]
