@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::approvals::settle_case;
+use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
 use crate::domain::condition::Condition;
 use crate::domain::fault::Fault;
@@ -80,5 +81,5 @@ async fn put_again<T: Stored>(write: &mut Write, id: &str, action: Action) -> Re
 
 fn service() -> Result<Maker, StoreError> {
     let name = |text: &str| Name::try_from(text).map_err(|fault| StoreError::Unfit(fault.detail));
-    Ok(Maker { actor: name("service")?, reason: None, request_id: name("clock")? })
+    Ok(Maker { actor: name(Actor::Service.name())?, reason: None, request_id: name("clock")? })
 }
