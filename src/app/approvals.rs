@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Error;
-use super::things::{Resource, allowed, present, seen};
+use super::things::{Resource, present, seen};
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, Case, Standing};
 use crate::domain::authority::Authority;
@@ -45,7 +45,7 @@ impl Resource for Approval {
             }
         }
         let authorities: Vec<&AuthorityId> = authorities.iter().collect();
-        allowed(actor.may_write_for(&authorities))
+        Ok(actor.may_write_for(&authorities)?)
     }
 
     async fn decide(write: &mut Write, before: Option<&Case>, after: Self) -> Result<Case, Error> {

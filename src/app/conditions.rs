@@ -1,7 +1,7 @@
 //! Conditions: put on record, replaced, retired.
 
 use super::Error;
-use super::things::{Resource, allowed, present};
+use super::things::{Resource, present};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
 use crate::domain::condition::Condition;
@@ -26,11 +26,11 @@ impl Resource for Condition {
         for condition in before.into_iter().chain(after) {
             let own = authorities_of(write, condition).await?;
             if own.is_empty() {
-                return allowed(actor.may_write_for(&[]));
+                return Ok(actor.may_write_for(&[])?);
             }
             authorities.extend(own);
         }
-        allowed(actor.may_write_for(&authorities.iter().collect::<Vec<_>>()))
+        Ok(actor.may_write_for(&authorities.iter().collect::<Vec<_>>())?)
     }
 
     async fn decide(_write: &mut Write, _before: Option<&Self>, after: Self) -> Result<Self, Error> {

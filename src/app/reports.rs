@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::approvals::{settle_case, workflow_of};
-use super::things::{Resource, allowed};
+use super::things::Resource;
 use crate::domain::actor::Actor;
 use crate::domain::fault::FaultCode;
 use crate::domain::fault::{Fault, Faults};
@@ -28,7 +28,7 @@ impl Resource for Report {
         let reports: Vec<&Self> = before.into_iter().chain(after).collect();
         let authorities: Option<Vec<&AuthorityId>> =
             reports.iter().map(|report| report.about.authority.as_ref()).collect();
-        allowed(actor.may_write_for(&authorities.unwrap_or_default()))
+        Ok(actor.may_write_for(&authorities.unwrap_or_default())?)
     }
 
     async fn decide(write: &mut Write, _before: Option<&Self>, after: Self) -> Result<Self, Error> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Error;
-use crate::domain::actor::{Actor, Denied};
+use crate::domain::actor::Actor;
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::record::Action;
 use crate::domain::refusal::Refusal;
@@ -248,9 +248,4 @@ pub(super) async fn check_chain<T: Stored>(
         link = write.current::<T>(&at).await?.present().and_then(|version| next(&version.value));
     }
     Ok(())
-}
-
-/// Allows a write to an actor that is not limited to authorities other than these.
-pub(super) fn allowed(denied: Result<(), Denied>) -> Result<(), Error> {
-    denied.map_err(Error::from)
 }
