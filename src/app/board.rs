@@ -22,10 +22,7 @@ use crate::domain::time::Moment;
 use crate::domain::transition::Transition;
 use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::{Activity, Phase};
-use crate::store::{BOARD, Extent, Position, Query, Read, SortKey};
-
-/// The order of the rows.
-pub const BY_ID: &SortKey = SortKey::BY_ID;
+use crate::store::{BOARD, Extent, Position, Query, Read};
 
 /// How many companies are looked at together where what they answer decides whether they have a row.
 const LOOKED_AT_TOGETHER: i64 = 200;

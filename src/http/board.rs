@@ -16,7 +16,7 @@ use super::refusals::problem;
 use super::resources::{JSON, count_param, cursor_param, limit_param, time_params};
 use super::schema::{Field, count, id, list, named, required, shown, word};
 use crate::app::board::{self, Cell, Narrowed, Occasion, Row};
-use crate::app::{Filter, Listing as _, Position, Query, Read, Sort, Takes};
+use crate::app::{Filter, Listing as _, Position, Query, Read, Sort, SortKey, Takes};
 use crate::domain::company::Company;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::id::CompanyId;
@@ -187,7 +187,7 @@ fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
     };
     let after =
         cursor.map(|cursor| Position { key: cursor.position.id.clone(), id: cursor.position.id.clone() });
-    let sort = Sort { key: board::BY_ID, descending };
+    let sort = Sort { key: SortKey::BY_ID, descending };
     Ok(board::on_the_board(Query { on: None, filters, sort, after, limit: call.params.limit()? }))
 }
 

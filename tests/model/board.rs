@@ -1,8 +1,8 @@
 //! What is kept of the board from one revision to the next is what is made from the start.
 
-use greenlight::app::board::{BY_ID, Narrowed, Occasion, Row, on_the_board};
+use greenlight::app::board::{Narrowed, Occasion, Row, on_the_board};
 use greenlight::app::rows::Rows;
-use greenlight::app::{Query, Register, Sort, Wanted};
+use greenlight::app::{Query, Register, Sort, SortKey, Wanted};
 use greenlight::domain::time::Moment;
 
 fn written(row: &Row) -> String {
@@ -11,7 +11,7 @@ fn written(row: &Row) -> String {
 
 /// The whole board of the present, with rows that were kept or none.
 async fn board(register: &Register, rows: &Rows, now: Moment) -> Vec<String> {
-    let sort = Sort { key: BY_ID, descending: false };
+    let sort = Sort { key: SortKey::BY_ID, descending: false };
     let companies = on_the_board(Query { on: None, filters: Vec::new(), sort, after: None, limit: 1000 });
     let mut read = register.read(Wanted::Newest).await.unwrap();
     let occasion = Occasion { valid_at: now, present: true };

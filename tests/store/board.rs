@@ -1,8 +1,8 @@
 //! The board: loaded in as many statements whether it has one cell or a thousand.
 
-use greenlight::app::board::{self, BY_ID, Narrowed, Occasion, Row, on_the_board};
+use greenlight::app::board::{self, Narrowed, Occasion, Row, on_the_board};
 use greenlight::app::rows::Rows;
-use greenlight::app::{self, Precondition, Query, Read, Register, Sort, Wanted};
+use greenlight::app::{self, Precondition, Query, Read, Register, Sort, SortKey, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
 use greenlight::domain::condition::{Condition, Scope};
@@ -25,7 +25,7 @@ async fn read(register: &Register) -> Read {
 async fn loaded(register: &Register, limit: i64, narrowed: &Narrowed, present: bool) -> (usize, u64) {
     let mut read = read(register).await;
     let before = read.statements();
-    let sort = Sort { key: BY_ID, descending: false };
+    let sort = Sort { key: SortKey::BY_ID, descending: false };
     let companies = on_the_board(Query { on: None, filters: Vec::new(), sort, after: None, limit });
     let occasion = Occasion { valid_at: noon("2026-03-01"), present };
     let page = board::page(&mut read, &companies, narrowed, occasion).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_page_takes_a_fixed_number_of_statements(database: Database) {
 /// The rows of the board of the present, and how many statements they took.
 async fn shown(register: &Register, rows: &Rows) -> (Vec<String>, u64) {
     let mut read = read(register).await;
-    let sort = Sort { key: BY_ID, descending: false };
+    let sort = Sort { key: SortKey::BY_ID, descending: false };
     let companies = on_the_board(Query { on: None, filters: Vec::new(), sort, after: None, limit: 100 });
     let occasion = Occasion { valid_at: register.now(), present: true };
     let written = |row: &Row| format!("{row:?}");
