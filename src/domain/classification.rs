@@ -74,20 +74,18 @@ impl Vintage {
     /// The rule in force on a day; `None` before the first one on file.
     #[must_use]
     pub fn on(day: Date) -> Option<Self> {
-        let day = day.to_string();
-        // Dates written in full compare like the days they stand for.
         [Self::January2026, Self::December2024, Self::November2023]
             .into_iter()
-            .find(|vintage| vintage.effective_on() <= day.as_str())
+            .find(|vintage| vintage.effective_on() <= day)
     }
 
     /// The day the rule took effect.
     #[must_use]
-    pub fn effective_on(self) -> &'static str {
+    pub fn effective_on(self) -> Date {
         match self {
-            Self::November2023 => "2023-11-17",
-            Self::December2024 => "2024-12-02",
-            Self::January2026 => "2026-01-15",
+            Self::November2023 => const { Date::literal(2023, 11, 17) },
+            Self::December2024 => const { Date::literal(2024, 12, 2) },
+            Self::January2026 => const { Date::literal(2026, 1, 15) },
         }
     }
 
@@ -204,9 +202,8 @@ fn density_reaches(specification: &Specification, hundredths: i64) -> Truth {
 /// The review under the rule of January 2026: one by one below both limits, for what the US market had by then.
 fn review(specification: &Specification) -> Review {
     let below = |figure: Option<Figure>, limit: i64| figure.map(|figure| figure.thousandths() < limit * 1000);
-    let on_sale = specification
-        .commercially_available_us_on
-        .map(|day| day.to_string().as_str() <= Vintage::January2026.effective_on());
+    let on_sale =
+        specification.commercially_available_us_on.map(|day| day <= Vintage::January2026.effective_on());
     let parts =
         [below(specification.tpp, 21_000), below(specification.memory_bandwidth_gb_s, 6_500), on_sale];
     match all(&parts) {

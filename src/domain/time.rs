@@ -109,6 +109,11 @@ impl fmt::Display for Moment {
 pub struct Date(civil::Date);
 
 impl Date {
+    /// A date written down in the program. It must be one of the calendar.
+    pub(crate) const fn literal(year: i16, month: i8, day: i8) -> Self {
+        Self(civil::date(year, month, day))
+    }
+
     /// The day after, unless it is the last one there is.
     #[must_use]
     pub fn tomorrow(self) -> Option<Self> {

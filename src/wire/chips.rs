@@ -47,7 +47,7 @@ pub fn classification(classification: &Classification) -> Value {
     let rule = classification.rule.map_or(Value::Null, |rule| {
         json!({
             "vintage": rule.to_string(),
-            "effective_on": rule.effective_on(),
+            "effective_on": rule.effective_on().to_string(),
             "citation": rule.citation(),
             "url": rule.url(),
         })
