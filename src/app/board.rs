@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::Error;
-use crate::domain::approval::{Case, Standing};
+use crate::domain::approval::Case;
 use crate::domain::chip::Chip;
 use crate::domain::company::Company;
 use crate::domain::condition::Condition;
@@ -351,10 +351,7 @@ pub async fn whole(
         in_scope.extend(answer.conditions.iter().map(|evaluation| &evaluation.condition));
     }
     let conditions = in_scope.into_iter().filter_map(|id| records.condition(id).cloned()).collect();
-    let case = |case: &CaseOn| Case {
-        approval: case.approval.clone(),
-        standing: Standing { stage: case.stage.clone(), since: case.since, disputed: case.disputed },
-    };
+    let case = |case: &CaseOn| Case { approval: case.approval.clone(), standing: case.standing.clone() };
     let cases: Vec<Case> = dossier.cases().map(case).collect();
     let (transitions, reports) = read.history_of(company, chip).await?;
     Ok(Whole { answers, cases, transitions, reports, conditions })

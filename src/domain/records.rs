@@ -5,16 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::approval::Approval;
+use super::approval::{Approval, Standing};
 use super::authority::{Authority, Gate};
 use super::chip::Chip;
 use super::citation::Citation;
 use super::company::Company;
 use super::condition::{Condition, Scope};
 use super::holding::Holding;
-use super::id::{ApprovalId, AuthorityId, ChipId, CompanyId, ConditionId, SourceId, StageId, WorkflowId};
+use super::id::{ApprovalId, AuthorityId, ChipId, CompanyId, ConditionId, SourceId, WorkflowId};
 use super::jurisdiction::Jurisdiction;
-use super::time::Date;
 use super::workflow::{Stage, Workflow};
 
 /// An approval and where it stands at the valid moment.
@@ -22,12 +21,8 @@ use super::workflow::{Stage, Workflow};
 pub struct CaseOn {
     /// The approval.
     pub approval: Approval,
-    /// The stage in effect.
-    pub stage: StageId,
-    /// The date it took effect; `None` for the stage a case begins in.
-    pub since: Option<Date>,
-    /// Whether an open report names another stage.
-    pub disputed: bool,
+    /// Where it stands.
+    pub standing: Standing,
     /// What the transition that entered the stage rests on; empty for the stage a case begins in.
     pub evidence: Vec<Citation>,
 }
@@ -241,7 +236,7 @@ impl Records {
     /// The stage a case is at.
     #[must_use]
     pub fn stage_of(&self, case: &CaseOn) -> Option<&Stage> {
-        self.workflow_of(case)?.stage(&case.stage)
+        self.workflow_of(case)?.stage(&case.standing.stage)
     }
 
     /// The chips a company has movements of, by id, and what those add up to.

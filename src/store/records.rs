@@ -8,7 +8,7 @@ use super::read::Read;
 use super::statement::Statement;
 use super::table::{At, Filed, Stored, holds, thing};
 use super::transitions::ACCEPTED;
-use crate::domain::approval::{Approval, Case};
+use crate::domain::approval::{Approval, Case, Standing};
 use crate::domain::authority::Authority;
 use crate::domain::chip::Chip;
 use crate::domain::citation::Citation;
@@ -287,9 +287,11 @@ impl<'t> CaseRow<'t> {
         let fault = |fault: Fault| damaged("approval", &self.filed.id, &fault);
         let Case { approval, .. } = self.filed.version::<Case>()?.value;
         Ok(CaseOn {
-            stage: StageId::try_from(self.stage).map_err(fault)?,
-            since: self.stage_since.map(Date::try_from).transpose().map_err(fault)?,
-            disputed: self.disputed,
+            standing: Standing {
+                stage: StageId::try_from(self.stage).map_err(fault)?,
+                since: self.stage_since.map(Date::try_from).transpose().map_err(fault)?,
+                disputed: self.disputed,
+            },
             evidence: self.evidence(&approval)?,
             approval,
         })

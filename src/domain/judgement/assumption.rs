@@ -1,5 +1,6 @@
 //! Assumptions: facts that a what-if puts in the place of those on record.
 
+use crate::domain::approval::Standing;
 use crate::domain::condition::{Condition, ConditionKind, ConditionStatus, Terms};
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::id::{ApprovalId, ConditionId, StageId};
@@ -135,9 +136,8 @@ impl Assumption {
         match self {
             Self::Stage { approval, stage } => {
                 if let Some(case) = records.case_mut(&question.company, &question.chip, approval) {
-                    case.stage = stage.clone();
-                    case.since = Some(question.valid_at.date());
-                    case.disputed = false;
+                    let since = Some(question.valid_at.date());
+                    case.standing = Standing { stage: stage.clone(), since, disputed: false };
                     case.evidence = Vec::new();
                 }
             }

@@ -122,10 +122,10 @@ fn found(matter: &Matter<'_>, crossing: &Crossing<'_>, case: &CaseOn) -> GateFin
         jurisdiction: crossing.jurisdiction,
         authority: Some(case.approval.authority.clone()),
         approval: Some(case.approval.id.clone()),
-        stage: Some(case.stage.clone()),
+        stage: Some(case.standing.stage.clone()),
         phase: matter.dossier.records.stage_of(case).map(|stage| stage.phase),
-        since: case.since,
-        disputed: case.disputed,
+        since: case.standing.since,
+        disputed: case.standing.disputed,
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) fn counts(matter: &Matter<'_>, case: &CaseOn) -> bool {
 fn latest<'a>(matter: &Matter<'_>, closed: impl Iterator<Item = &'a CaseOn>) -> Option<&'a CaseOn> {
     let over_on = |case: &CaseOn| -> Option<Date> {
         let expired = case.approval.valid_until.filter(|_| has_expired(matter, case));
-        let ended = case.since.filter(|_| has_ended(matter, case));
+        let ended = case.standing.since.filter(|_| has_ended(matter, case));
         // What had ended already does not end again when its validity runs out.
         ended.or(expired.map(Moment::date))
     };
@@ -160,7 +160,7 @@ fn latest<'a>(matter: &Matter<'_>, closed: impl Iterator<Item = &'a CaseOn>) -> 
 fn over(matter: &Matter<'_>, case: &CaseOn) -> Reason {
     let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
     let (code, detail) = if has_ended(matter, case) {
-        let stage = &case.stage;
+        let stage = &case.standing.stage;
         let detail = words(format_args!("The last case at this gate is over; it ended at `{stage}`."));
         (ReasonCode::ApprovalEnded, detail)
     } else {

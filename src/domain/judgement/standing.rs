@@ -36,7 +36,7 @@ pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut tell = |what, words| reasons.push(about(matter, case, what, words));
     let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
-    let stage = &case.stage;
+    let stage = &case.standing.stage;
     let activity = matter.question.activity;
     if let Some(from) = case.approval.valid_from.filter(|from| matter.question.valid_at < *from) {
         tell(
@@ -67,7 +67,7 @@ pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
             ),
         );
     }
-    if case.disputed {
+    if case.standing.disputed {
         tell(
             (ReasonCode::Disputed, Effect::Advises),
             (
@@ -85,11 +85,12 @@ fn way_out(matter: &Matter<'_>, case: &CaseOn) -> String {
     }
     let activity = matter.question.activity;
     let workflow = matter.dossier.records.workflow_of(case);
-    let stages = workflow.map(|workflow| permitting(workflow, &case.stage, activity)).unwrap_or_default();
+    let stages =
+        workflow.map(|workflow| permitting(workflow, &case.standing.stage, activity)).unwrap_or_default();
     if stages.is_empty() {
         return format!(
             "No stage that permits to {activity} can be reached from `{}`; a case filed anew may reach one.",
-            case.stage
+            case.standing.stage
         );
     }
     let stages: Vec<String> = stages.into_iter().map(|stage| format!("`{stage}`")).collect();

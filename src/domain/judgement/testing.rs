@@ -1,6 +1,6 @@
 //! A small world to judge in, for tests: every part of it can be changed before it is judged.
 
-use crate::domain::approval::{Approval, Comparator, Quantity, QuantityRole};
+use crate::domain::approval::{Approval, Comparator, Quantity, QuantityRole, Standing};
 use crate::domain::authority::{Authority, Gate};
 use crate::domain::chip::{Chip, Specification};
 use crate::domain::citation::{Attribution, Citation};
@@ -166,9 +166,11 @@ pub(crate) fn case(name: &str, authority: &str, stage: &str) -> CaseOn {
             supersedes: None,
             note: None,
         },
-        stage: id::<StageId>(stage),
-        since: Some(id::<Date>("2026-01-20")),
-        disputed: false,
+        standing: Standing {
+            stage: id::<StageId>(stage),
+            since: Some(id::<Date>("2026-01-20")),
+            disputed: false,
+        },
         evidence: cited("news"),
     }
 }

@@ -15,7 +15,7 @@ fn change(condition: &str, change: Change) -> Assumption {
 /// Filed at the export gate, and tied to a test, a share and a cap that nobody has set.
 fn world() -> World {
     let mut world = World::new();
-    world.cases[0].stage = id("filed");
+    world.cases[0].standing.stage = id("filed");
     world.conditions = vec![
         condition("test", Terms::Requirement { what: RequirementOf::ThirdPartyTest }),
         condition(

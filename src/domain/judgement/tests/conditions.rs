@@ -336,8 +336,8 @@ fn what_blocks_comes_first_then_gates_then_ids() {
         condition("a", Terms::Other { text: id("words") }),
         condition("b", bars()),
     ];
-    world.cases[1].stage = id("principle");
-    world.cases[0].disputed = true;
+    world.cases[1].standing.stage = id("principle");
+    world.cases[0].standing.disputed = true;
     assert_eq!(
         told(&world.judged()),
         [

@@ -22,7 +22,7 @@ fn assert_judged(name: &str, change: impl FnOnce(&mut World), verdict: Verdict, 
 }
 
 fn at(world: &mut World, stage: &str) {
-    world.cases[0].stage = id(stage);
+    world.cases[0].standing.stage = id(stage);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn every_gate_is_asked_and_every_open_approval_must_permit() {
         No,
         &["blocks stage_does_not_permit second"],
     );
-    assert_judged("disputed", |w| w.cases[0].disputed = true, Yes, &["advises disputed licence"]);
+    assert_judged("disputed", |w| w.cases[0].standing.disputed = true, Yes, &["advises disputed licence"]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn an_approval_counts_while_it_is_open() {
         "the latest of those that are over",
         |w| {
             at(w, "over");
-            w.cases[0].since = Some(id("2026-01-10"));
+            w.cases[0].standing.since = Some(id("2026-01-10"));
             w.cases.push(case("expired", "us-bis", "granted"));
             w.cases[2].approval.valid_until = Some(moment("2026-01-12"));
         },
@@ -188,7 +188,7 @@ fn a_stage_on_the_word_of_stale_sources_does_not_permit_by_itself() {
         &["leaves_open source_stale licence", "leaves_open source_stale permit"],
     );
     let mut world = World::new().with(stale);
-    world.cases[0].disputed = true;
+    world.cases[0].standing.disputed = true;
     assert_eq!(world.judged().stale, [id("news")]);
 }
 
