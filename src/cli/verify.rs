@@ -1,6 +1,5 @@
 //! `greenlight verify`: whether anything on record was altered.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use super::{Error, open, output};
 use crate::app::{Address, Findings, Register, Wanted};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::wire::values::hexadecimal;
 
 /// What a SQLite file begins with.
 const MARK: [u8; 16] = *b"SQLite format 3\0";
@@ -58,13 +58,4 @@ pub(super) async fn check(register: &Register) -> Result<String, Error> {
     }
     output::result(summary)?;
     Err(Error::Failed("the register is not what was recorded".to_owned()))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
