@@ -1,12 +1,12 @@
 //! The JSON form of conditions: the parameters of each kind stand beside `kind`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Document;
 use super::citations::{citations, written as cited};
 use super::fields::{Fields, Place};
 use super::values::{
-    MAX_ITEMS, beginning, ending, figure, integer, listed, number, set, set_of, shown, text,
+    MAX_ITEMS, beginning, ending, figure, integer, listed, members, number, set, set_of, shown, text,
 };
 use crate::domain::condition::{Class, Condition, ConditionKind, Scope, Terms};
 use crate::domain::number::Units;
@@ -82,13 +82,6 @@ impl Document for Condition {
         };
         fields.refuse_all(condition.faults());
         Some(condition)
-    }
-}
-
-fn members(part: Value) -> Map<String, Value> {
-    match part {
-        Value::Object(members) => members,
-        _ => Map::new(),
     }
 }
 

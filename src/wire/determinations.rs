@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::citations::written as cited;
 use super::fields::{Fields, Place};
-use super::values::{MAX_ITEMS, beginning, integer, linked, listed, shown, text, whole};
+use super::values::{MAX_ITEMS, beginning, integer, linked, listed, members, shown, text, whole};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::id::{ApprovalId, AuthorityId, StageId};
 use crate::domain::judgement::{
@@ -265,13 +265,6 @@ pub fn figures(figures: &Figures) -> Value {
 /// A form as JSON. Forms have names for keys, so nothing stands in the way.
 fn formed(form: &impl Serialize) -> Value {
     serde_json::to_value(form).unwrap_or_default()
-}
-
-fn members(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
 }
 
 #[cfg(test)]

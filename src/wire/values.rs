@@ -205,6 +205,14 @@ pub fn linked(thing: Option<&ThingRef>) -> Value {
     )
 }
 
+/// What an object holds; nothing where there is none.
+pub(super) fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
 /// Bytes in hexadecimal digits.
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
