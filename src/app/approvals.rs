@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Error;
-use super::things::{Resource, present, seen};
+use super::things::{NAMED, Resource, check_chain, present, seen};
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, Case, Standing};
 use crate::domain::authority::Authority;
@@ -17,8 +17,6 @@ use crate::domain::timeline::{Span, span_on};
 use crate::domain::transition::Transition;
 use crate::domain::workflow::Workflow;
 use crate::store::Write;
-
-use super::things::{NAMED, check_chain};
 
 impl Resource for Approval {
     type Record = Case;
