@@ -13,12 +13,12 @@ use crate::domain::actor::Role;
 use crate::domain::fault::{Fault, nearest};
 use crate::domain::id::AuthorityId;
 use crate::domain::text::{Name, Reason};
+use crate::domain::time::SECONDS_A_DAY;
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "GREENLIGHT_";
 /// Variables that only the tests of the program read.
 const OF_TESTS: [&str; 2] = ["GREENLIGHT_TEST_POSTGRES", "GREENLIGHT_TEST_LONG"];
-const SECONDS_A_DAY: i64 = 86_400;
 
 /// One option of the command line, which is a variable of the environment, too.
 pub struct Setting {

@@ -25,7 +25,6 @@ pub const DEFAULT_DAYS: u32 = 90;
 /// The longest a key can work, in days.
 pub const MAX_DAYS: u32 = 365;
 
-const SECONDS_A_DAY: i64 = 86_400;
 const PREFIX: &str = "gl_";
 
 /// A key's secret: shown once to whoever asked for the key, kept nowhere, and never printed by accident.
@@ -63,7 +62,7 @@ pub struct NewKey {
 impl NewKey {
     fn faults(&self, now: Moment) -> Faults {
         let mut faults = Faults::default();
-        let latest = now.plus_seconds(i64::from(MAX_DAYS) * SECONDS_A_DAY);
+        let latest = now.plus_days(i64::from(MAX_DAYS));
         if self.expires_at.is_some_and(|at| at <= now || at > latest) {
             faults.add(
                 "/expires_at",
@@ -99,7 +98,7 @@ pub async fn create(write: &mut Write, actor: &Actor, new: NewKey) -> Result<(Ke
     let id =
         KeyId::try_from(format!("key-{}", unique(now)?).as_str()).map_err(|fault| unfit(fault.detail))?;
     let secret = secret(&id)?;
-    let default = now.plus_seconds(i64::from(DEFAULT_DAYS) * SECONDS_A_DAY);
+    let default = now.plus_days(i64::from(DEFAULT_DAYS));
     let key = Key {
         id,
         name: new.name,

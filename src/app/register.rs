@@ -13,8 +13,8 @@ use crate::store::{self, Address, BoxFuture, Needs, Store, Wanted, Write};
 
 /// How often the register looks whether a date has passed or another process has written.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long a kept reply is given again.
-const KEPT_SECONDS: i64 = 7 * 86_400;
+/// How long a kept reply is given again, in days.
+const KEPT_DAYS: i64 = 7;
 
 /// The register as the rest of the program holds it.
 #[derive(Clone)]
@@ -126,7 +126,7 @@ impl Register {
     ///
     /// [`store::Error`] if the register cannot be written.
     pub async fn tidy(&self) -> Result<u64, store::Error> {
-        let before = self.store.clock().earliest().plus_seconds(-KEPT_SECONDS);
+        let before = self.store.clock().earliest().plus_days(-KEPT_DAYS);
         self.write(move |write| Box::pin(write.forget_replies(before))).await
     }
 

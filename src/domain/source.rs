@@ -28,8 +28,6 @@ pub struct Source {
     pub last_checked_at: Option<Moment>,
 }
 
-const SECONDS_A_DAY: i64 = 86_400;
-
 impl Source {
     /// The longest time between two checks, in days.
     pub const MAX_CHECK_EVERY_DAYS: u32 = 3650;
@@ -49,7 +47,7 @@ impl Source {
     #[must_use]
     pub fn stale_at(&self) -> Option<Moment> {
         let days = i64::from(self.check_every_days?);
-        let checked = |at: Moment| at.plus_seconds(days * SECONDS_A_DAY);
+        let checked = |at: Moment| at.plus_days(days);
         Some(self.last_checked_at.map_or_else(Moment::epoch, checked))
     }
 

@@ -7,6 +7,8 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use super::fault::{Fault, FaultCode};
 use super::vocabulary::vocabulary;
 
+/// How long a day is, in seconds.
+pub const SECONDS_A_DAY: i64 = 86_400;
 /// The last moment that can be told apart, in microseconds since 1970: the library's last whole second.
 const GREATEST: i64 = 253_402_207_200_000_000;
 /// The first moment of the year 1, in microseconds since 1970.
@@ -53,6 +55,12 @@ impl Moment {
     pub fn plus_seconds(self, seconds: i64) -> Self {
         let later = self.0.checked_add(SignedDuration::from_secs(seconds));
         later.map_or(self, Self::new)
+    }
+
+    /// This moment and so many days more, each of [`SECONDS_A_DAY`].
+    #[must_use]
+    pub fn plus_days(self, days: i64) -> Self {
+        self.plus_seconds(days.saturating_mul(SECONDS_A_DAY))
     }
 
     /// The bound a bare date means where something begins: midnight UTC.
@@ -226,6 +234,13 @@ mod tests {
     }
 
     #[test]
+    fn days_are_added_and_taken_away() {
+        let moment = Moment::try_from("2026-03-01T08:00:00Z").unwrap();
+        assert_eq!(moment.plus_days(7).to_string(), "2026-03-08T08:00:00Z");
+        assert_eq!(moment.plus_days(-1).to_string(), "2026-02-28T08:00:00Z");
+    }
+
+    #[test]
     fn the_last_dates_of_the_calendar_stand_for_the_end_of_time() {
         for date in ["9999-12-30", "9999-12-31"] {
             let end = Moment::end_of(Date::try_from(date).unwrap());
@@ -233,6 +248,7 @@ mod tests {
             assert_eq!(Moment::try_from(end.to_string().as_str()), Ok(end), "{date}");
             assert_eq!(end.plus_seconds(1), end);
             assert_eq!(end.plus_seconds(i64::MAX), end);
+            assert_eq!(end.plus_days(i64::MAX), end);
         }
     }
 
