@@ -191,7 +191,7 @@ async fn looked_up(register: &Register, id: &str) -> Result<Option<(Arc<Key>, Se
 ///
 /// # Errors
 ///
-/// [`Error::Denied`], or [`Error::Unknown`].
+/// [`Error::Denied`], or [`Error::UnknownKey`].
 pub async fn revoke(write: &mut Write, actor: &Actor, id: &KeyId, keyring: &Keyring) -> Result<Key, Error> {
     actor.may_manage_keys()?;
     let now = write.now();
