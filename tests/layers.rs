@@ -4,7 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-/// The layers, and what each may use of the crate beside itself.
+/// The layers from the bottom up, and what each may use of the crate beside itself.
+///
+/// `http` names nothing of `store`, but uses what `app` hands on of it: it opens reads and writes, asks for lists,
+/// versions and changes, and shows what it is given. Things are put on record by use cases alone.
 const LAYERS: [(&str, &[&str]); 8] = [
     ("domain", &[]),
     ("clock", &["domain"]),
@@ -20,6 +23,8 @@ const KEPT: [(&str, &str); 4] =
     [("sqlx", "store"), ("axum", "http"), ("utoipa_swagger_ui", "http"), ("clap", "cli")];
 /// Layers that may use a library all the same: the table of options is written for the command line.
 const ALSO: [(&str, &str); 1] = [("clap", "config")];
+/// The page with the map of the code, on which a layer uses those above it.
+const README: &str = include_str!("../README.md");
 /// Names that say nothing of what is in a file.
 const NAMELESS: [&str; 4] = ["utils", "common", "helpers", "models"];
 
@@ -39,7 +44,11 @@ fn faults(path: &str, text: &str) -> Vec<String> {
         faults.push(format!("{path}: `{layer}` is no layer"));
         return faults;
     };
+    let is_root = path == format!("{layer}.rs") || path == format!("{layer}/mod.rs");
     for (number, line) in code(text) {
+        if line.contains("super::super::") || (is_root && uses(line, "super::").any(|used| is_layer(&used))) {
+            faults.push(format!("{path}:{number}: what is elsewhere is named from `crate`"));
+        }
         let other = uses(line, "crate::").filter(|used| used != layer && !may.contains(&used.as_str()));
         faults.extend(other.map(|used| format!("{path}:{number}: `{layer}` uses `{used}`")));
         for (library, owner) in KEPT {
@@ -50,6 +59,10 @@ fn faults(path: &str, text: &str) -> Vec<String> {
         }
     }
     faults
+}
+
+fn is_layer(name: &str) -> bool {
+    LAYERS.iter().any(|(layer, _)| *layer == name)
 }
 
 /// The lines that are code, numbered from 1.
@@ -109,6 +122,19 @@ fn no_layer_uses_one_above_it() {
 }
 
 #[test]
+fn every_layer_stands_on_those_below_it() {
+    for (place, (layer, may)) in LAYERS.iter().enumerate() {
+        let below = &LAYERS[..place];
+        assert!(may.iter().all(|used| below.iter().any(|(name, _)| name == used)), "{layer}");
+    }
+    let places = LAYERS.map(|(layer, _)| {
+        let places = [format!("\n| `src/{layer}/`"), format!("\n| `src/{layer}.rs`")];
+        places.iter().find_map(|place| README.find(place)).unwrap_or_else(|| panic!("no {layer} in README"))
+    });
+    assert!(places.is_sorted(), "README has them in another order: {places:?}");
+}
+
+#[test]
 fn a_fault_is_found_in_every_form() {
     for (path, text, fault) in [
         ("domain/chip.rs", "use crate::store::Read;", "domain/chip.rs:1: `domain` uses `store`"),
@@ -117,6 +143,17 @@ fn a_fault_is_found_in_every_form() {
         ("app/mod.rs", "use sqlx::query;", "app/mod.rs:1: `sqlx` belongs to `store`"),
         ("http/mod.rs", "fn f(x: sqlx::Error) {}", "http/mod.rs:1: `sqlx` belongs to `store`"),
         ("cli/serve.rs", "let router = axum::Router::new();", "cli/serve.rs:1: `axum` belongs to `http`"),
+        (
+            "store/chips.rs",
+            "use super::super::domain::chip::Chip;",
+            "store/chips.rs:1: what is elsewhere is named from `crate`",
+        ),
+        ("clock.rs", "use super::app;", "clock.rs:1: what is elsewhere is named from `crate`"),
+        (
+            "store/mod.rs",
+            "fn f(x: super::app::Error) {}",
+            "store/mod.rs:1: what is elsewhere is named from `crate`",
+        ),
         ("app/utils.rs", "", "app/utils.rs: `utils` says nothing of what is in it"),
         ("colour/mod.rs", "", "colour/mod.rs: `colour` is no layer"),
     ] {
@@ -131,6 +168,8 @@ fn what_is_allowed_is_no_fault() {
         ("app/chips.rs", "// crate::http is above, and sqlx::query is elsewhere\nuse crate::store::Read;"),
         ("http/mod.rs", "use axum::Router;\nuse crate::app::Register;"),
         ("cli/mod.rs", "use not_axum::Router;\nuse crate::http::router;"),
+        ("config/limits.rs", "use super::Setting;\nuse super::app;"),
+        ("config.rs", "mod tests {\n    use super::*;"),
     ] {
         assert_eq!(faults(path, text), [""; 0], "{path}");
     }

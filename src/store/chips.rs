@@ -4,6 +4,7 @@ use super::labels::labels;
 use super::list::{Filter, Listing, SortKey, Takes};
 use super::table::{Cells, Part, Stored, Table};
 use crate::domain::chip::Chip;
+use crate::domain::text::Name;
 
 impl Stored for Chip {
     const TABLE: Table = Table {
@@ -22,8 +23,7 @@ impl Stored for Chip {
     }
 
     fn parts(&self) -> Vec<Part> {
-        let names =
-            std::iter::once(&self.name).chain(&self.aliases).map(super::super::domain::text::Name::as_str);
+        let names = std::iter::once(&self.name).chain(&self.aliases).map(Name::as_str);
         labels(Self::TABLE.name, self.id.as_str(), names)
     }
 }

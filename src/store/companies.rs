@@ -4,6 +4,7 @@ use super::labels::labels;
 use super::list::{Filter, Listing, SortKey, Takes, words};
 use super::table::{Cells, Part, Stored, Table};
 use crate::domain::company::{Company, CompanyRole};
+use crate::domain::text::Name;
 use crate::domain::vocabulary::Vocabulary as _;
 
 impl Stored for Company {
@@ -25,10 +26,8 @@ impl Stored for Company {
     }
 
     fn parts(&self) -> Vec<Part> {
-        let names = std::iter::once(&self.name)
-            .chain(self.names.values())
-            .chain(&self.aliases)
-            .map(super::super::domain::text::Name::as_str);
+        let names =
+            std::iter::once(&self.name).chain(self.names.values()).chain(&self.aliases).map(Name::as_str);
         let identifiers = self.identifiers.iter().map(|identifier| identifier.value().as_str());
         labels(Self::TABLE.name, self.id.as_str(), names.chain(identifiers))
     }
