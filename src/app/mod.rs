@@ -32,8 +32,7 @@ pub use register::{Register, fresh_id, minted};
 pub use things::{Effect, Precondition, Resource, Written, put, retire};
 
 pub use crate::store::{
-    Address, At, BoxFuture, Error as StoreError, Extent, Filed, Filter, Findings, Found, HOLDING_FILTERS,
-    Head, HoldingPage, Leaf, Listed, Listing, Maker, Narrowing, Needs, Newest, Page, PairTotals, Position,
-    Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Sort, SortKey, Stored, Takes, Version, Wanted,
-    Write,
+    Address, At, BoxFuture, Error as StoreError, Filed, Filter, Findings, Found, HOLDING_FILTERS, Head,
+    HoldingPage, Leaf, Listed, Listing, Maker, Narrowing, Needs, Newest, Page, PairTotals, Position,
+    Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Sort, SortKey, Stored, Takes, Wanted, Write,
 };

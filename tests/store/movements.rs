@@ -4,8 +4,8 @@ use greenlight::app::movements::Limits;
 use std::sync::Arc;
 
 use greenlight::app::{
-    self, Address, Effect, Error, Extent, Filter, HOLDING_FILTERS, Narrowing, Position, Precondition,
-    Presence, Read, Register, Wanted, imports, movements,
+    self, Address, Effect, Error, Filter, HOLDING_FILTERS, Narrowing, Position, Precondition, Presence, Read,
+    Register, Wanted, imports, movements,
 };
 use greenlight::clock::Clock;
 use greenlight::domain::actor::{Actor, Denied, Key, Role};
@@ -19,6 +19,7 @@ use greenlight::domain::refusal::Refusal;
 use greenlight::domain::source::Source;
 use greenlight::domain::thing::{Kind, ThingRef};
 use greenlight::domain::time::Moment;
+use greenlight::store::Extent;
 use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tokio::task::JoinSet;
 
