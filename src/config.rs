@@ -380,6 +380,7 @@ pub(crate) fn lifetime(text: &str) -> Result<i64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::keys::DEFAULT_DAYS;
 
     fn checked(variables: &[(&str, &str)]) -> Vec<String> {
         let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
@@ -444,6 +445,12 @@ mod tests {
         ] {
             assert_eq!(redacted(text), shown);
         }
+    }
+
+    #[test]
+    fn a_key_works_as_long_as_one_made_without_the_command_line() {
+        assert_eq!(KEY_EXPIRES_IN.default, format!("{DEFAULT_DAYS}d"));
+        assert!(KEY_EXPIRES_IN.meaning.ends_with(&format!("at most `{MAX_DAYS}d`")));
     }
 
     #[test]

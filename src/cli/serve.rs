@@ -100,14 +100,18 @@ impl Serve {
             ));
         }
         let chores = chores(register);
-        let options = http::Options {
+        let served = http::serve(listener, register, self.options(), stop).await;
+        drop(chores);
+        served.map_err(|cause| Error::of("the service", cause))
+    }
+
+    /// How the service is to behave.
+    fn options(&self) -> http::Options {
+        http::Options {
             public_read: self.public_read,
             limits: self.limits.limits(),
             cache_bytes: self.cache_bytes,
-        };
-        let served = http::serve(listener, register, options, stop).await;
-        drop(chores);
-        served.map_err(|cause| Error::of("the service", cause))
+        }
     }
 }
 
@@ -155,4 +159,21 @@ fn chores(register: &Register) -> JoinSet<()> {
         }
     });
     chores
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Arguments, Command};
+    use clap::Parser as _;
+
+    #[test]
+    fn a_service_that_is_told_nothing_behaves_as_one_by_default() {
+        let Command::Serve(serve) = Arguments::parse_from(["greenlight", "serve"]).command else {
+            panic!("another command");
+        };
+        let http::Options { public_read, limits, cache_bytes } = http::Options::default();
+        let told = serve.options();
+        assert_eq!((told.public_read, told.limits, told.cache_bytes), (public_read, limits, cache_bytes));
+    }
 }
