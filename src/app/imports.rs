@@ -2,10 +2,10 @@
 
 use super::movements::Limits;
 use super::things::{Effect, Precondition, Written};
-use super::{Error, movements, put, transitions};
+use super::{Error, Register, movements, put, transitions};
 use crate::domain::actor::Actor;
 use crate::domain::fault::PlacedFault;
-use crate::store::Write;
+use crate::store::{self, Maker, Write};
 use crate::wire::json::Unreadable;
 use crate::wire::lines::{self, Line};
 
@@ -62,8 +62,8 @@ impl Outcome {
         }
     }
 
-    /// Notes a line that was not taken.
-    pub fn refuse(&mut self, line: usize, cause: Cause) {
+    /// Notes a line that was not taken; lines come in their order.
+    fn refuse(&mut self, line: usize, cause: Cause) {
         self.failed += 1;
         if self.bad.len() < MOST_REPORTED {
             self.bad.push(BadLine { line, cause });
@@ -77,8 +77,9 @@ impl Outcome {
         self.unchanged += other.unchanged;
         self.failed += other.failed;
         self.too_many |= other.too_many;
-        let room = MOST_REPORTED.saturating_sub(self.bad.len());
-        self.bad.extend(other.bad.into_iter().take(room));
+        self.bad.extend(other.bad);
+        self.bad.sort_by_key(|bad| bad.line);
+        self.bad.truncate(MOST_REPORTED);
     }
 }
 
@@ -100,21 +101,60 @@ pub fn read(line: &[u8]) -> Result<Line, Cause> {
     })
 }
 
+/// Reads some lines, before anybody writes: what can be applied, and what was refused already.
+pub fn read_some<'t>(lines: impl Iterator<Item = (usize, &'t [u8])>) -> (Vec<(usize, Line)>, Outcome) {
+    let mut refused = Outcome::default();
+    let mut readable = Vec::new();
+    for (number, line) in lines {
+        match read(line) {
+            Ok(line) => readable.push((number, line)),
+            Err(cause) => refused.refuse(number, cause),
+        }
+    }
+    (readable, refused)
+}
+
 /// Puts the things of some lines on record, each on its own: what cannot be taken is left out and told.
 ///
 /// # Errors
 ///
-/// [`Error::Store`] if the register fails; nothing of the lines is kept then.
-pub async fn apply(write: &mut Write, actor: &Actor, lines: Vec<(usize, Line)>) -> Result<Outcome, Error> {
+/// [`store::Error`] if the register fails; nothing of the lines is kept then.
+pub async fn apply(
+    write: &mut Write,
+    actor: &Actor,
+    lines: Vec<(usize, Line)>,
+) -> Result<Outcome, store::Error> {
     let mut outcome = Outcome::default();
     for (number, line) in lines {
         match one(write, actor, line).await {
             Ok(written) => outcome.add(&written),
-            Err(Error::Store(error)) => return Err(error.into()),
+            Err(Error::Store(error)) => return Err(error),
             Err(Error::Invalid(faults)) => outcome.refuse(number, Cause::Faults(faults.0)),
             Err(error) => outcome.refuse(number, Cause::Error(error)),
         }
     }
+    Ok(outcome)
+}
+
+/// Puts on record what can be taken of some lines, in a revision of their own.
+///
+/// # Errors
+///
+/// [`store::Error`] if the register fails; nothing of the lines is kept then.
+pub async fn in_one_revision<'t>(
+    register: &Register,
+    (actor, maker): (Actor, Maker),
+    lines: impl Iterator<Item = (usize, &'t [u8])>,
+) -> Result<Outcome, store::Error> {
+    let (lines, mut outcome) = read_some(lines);
+    let applied = register.write(move |write| {
+        Box::pin(async move {
+            let outcome = apply(write, &actor, lines).await?;
+            write.record(&maker).await?;
+            Ok(outcome)
+        })
+    });
+    outcome.absorb(applied.await?);
     Ok(outcome)
 }
 
@@ -147,7 +187,7 @@ async fn one(write: &mut Write, actor: &Actor, line: Line) -> Result<Written, Er
 /// [`Error::Store`] if the register fails; nothing of the lines is kept then.
 pub async fn atomic(write: &mut Write, actor: &Actor, text: &[u8]) -> Result<Outcome, Error> {
     match read_all(text) {
-        Ok(lines) => apply(write, actor, lines).await,
+        Ok(lines) => Ok(apply(write, actor, lines).await?),
         Err(outcome) => Ok(outcome),
     }
 }
@@ -157,15 +197,8 @@ fn read_all(text: &[u8]) -> Result<Vec<(usize, Line)>, Outcome> {
     if count > ATOMIC_LINES {
         return Err(Outcome { failed: count, too_many: true, ..Outcome::default() });
     }
-    let mut lines = Vec::with_capacity(count);
-    let mut outcome = Outcome::default();
-    for (number, line) in numbered(text) {
-        match read(line) {
-            Ok(line) => lines.push((number, line)),
-            Err(cause) => outcome.refuse(number, cause),
-        }
-    }
-    if outcome.failed == 0 { Ok(lines) } else { Err(outcome) }
+    let (lines, refused) = read_some(numbered(text));
+    if refused.failed == 0 { Ok(lines) } else { Err(refused) }
 }
 
 /// Putting back a register that was exported is the work of an admin: what was accepted once is not judged

@@ -93,7 +93,9 @@ impl Import {
                 progress.finish_and_clear();
                 return Ok(outcome);
             }
-            outcome.absorb(partial(register, maker.clone(), before, &text).await?);
+            let numbered = imports::numbered(&text).map(|(number, line)| (before + number, line));
+            let by = (Actor::Operator, maker.clone());
+            outcome.absorb(imports::in_one_revision(register, by, numbered).await?);
             before += lines;
             progress.set_message(format!("{before} lines"));
             progress.tick();
@@ -137,29 +139,6 @@ pub(super) async fn atomic(register: &Register, maker: Maker, text: Vec<u8>) -> 
         })
     })
     .await
-}
-
-/// Puts on record what can be taken of some lines, in one revision. `before` is how many lines came before.
-async fn partial(register: &Register, maker: Maker, before: usize, text: &[u8]) -> Result<Outcome, Error> {
-    let mut refused = Outcome::default();
-    let mut lines = Vec::new();
-    for (number, line) in imports::numbered(text) {
-        match imports::read(line) {
-            Ok(line) => lines.push((before + number, line)),
-            Err(cause) => refused.refuse(before + number, cause),
-        }
-    }
-    let mut outcome = write(register, move |write| {
-        Box::pin(async move {
-            let outcome = imports::apply(write, &Actor::Operator, lines).await?;
-            write.record(&maker).await?;
-            Ok(outcome)
-        })
-    })
-    .await?;
-    outcome.absorb(refused);
-    outcome.bad.sort_by_key(|bad| bad.line);
-    Ok(outcome)
 }
 
 /// Reads as many lines as one revision takes; how many there were.

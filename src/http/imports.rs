@@ -9,13 +9,12 @@ use super::exports::NDJSON;
 use super::operation::{Api, Input, Operation, Param};
 use super::params::{refused, word};
 use super::problem::{Code, Problem, Wrong};
-use super::refusals::problem;
+use super::refusals::{problem, store_problem};
 use super::resources::JSON;
 use super::schema::{Field, count, list, named, required, text};
 use super::write::{Answer, Given, Outcome as Ended, write};
 use crate::app::imports::{self, ATOMIC_LINES, BadLine, Cause, LINES_A_REVISION, MOST_REPORTED, Outcome};
-use crate::app::{Error, Maker, Write};
-use crate::domain::actor::Actor;
+use crate::app::{Error, Write};
 use crate::domain::text::Note;
 
 /// The most bytes of an import.
@@ -157,85 +156,38 @@ fn report(mode: &str, outcome: &Outcome) -> Value {
 /// Every part but the last is a write of its own; the last one carries the answer, and with it the
 /// idempotency key. Repeating the parts before changes nothing, since what is there already is unchanged.
 async fn partial(call: Call) -> Result<Response, Problem> {
-    let text = call.body.clone();
-    let actor = call.actor.clone();
-    if call.params.flag("dry_run")? {
-        return write(&call, move |write, given| {
-            Box::pin(async move { all_at_once(write, &given.actor, &text).await })
-        })
-        .await;
-    }
+    let lines: Vec<(usize, &[u8])> = imports::numbered(&call.body).collect();
+    // Of what is on trial nothing stays that later parts could refer to, so all of it is the last part.
+    let on_trial = call.params.flag("dry_run")?;
+    let before =
+        if on_trial { 0 } else { lines.len().saturating_sub(1) / LINES_A_REVISION * LINES_A_REVISION };
+    let (before, last) = lines.split_at(before);
     let maker = super::write::maker(&call)?;
     let mut done = Outcome::default();
-    let lines: Vec<(usize, Vec<u8>)> =
-        imports::numbered(&text).map(|(number, line)| (number, line.to_vec())).collect();
-    let mut parts = lines.chunks(LINES_A_REVISION).map(<[_]>::to_vec).collect::<Vec<_>>();
-    let last = parts.pop().unwrap_or_default();
-    for part in parts {
-        done.absorb(part_written(&call, part, actor.clone(), maker.clone()).await?);
+    for part in before.chunks(LINES_A_REVISION) {
+        let by = (call.actor.clone(), maker.clone());
+        let outcome = imports::in_one_revision(&call.app.register, by, part.iter().copied()).await;
+        done.absorb(outcome.map_err(|error| store_problem(&error))?);
     }
+    let (readable, refused) = imports::read_some(last.iter().copied());
+    done.absorb(refused);
     write(&call, move |write, given| {
         Box::pin(async move {
-            done.absorb(part_applied(write, &given.actor, last).await?);
+            done.absorb(imports::apply(write, &given.actor, readable).await?);
             Ok(Ok(Answer::body(StatusCode::OK, report("partial", &done))))
         })
     })
     .await
 }
 
-async fn all_at_once(write: &mut Write, actor: &Actor, text: &[u8]) -> Ended {
-    let lines = imports::numbered(text).map(|(number, line)| (number, line.to_vec())).collect();
-    let outcome = part_applied(write, actor, lines).await?;
-    Ok(Ok(Answer::body(StatusCode::OK, report("partial", &outcome))))
-}
-
-async fn part_written(
-    call: &Call,
-    part: Vec<(usize, Vec<u8>)>,
-    actor: Actor,
-    maker: Maker,
-) -> Result<Outcome, Problem> {
-    let done = call.app.register.write(move |write| {
-        Box::pin(async move {
-            match part_applied(write, &actor, part).await {
-                Ok(outcome) => {
-                    write.record(&maker).await?;
-                    Ok(outcome)
-                }
-                Err(Error::Store(error)) => Err(error),
-                Err(_) => Ok(Outcome::default()),
-            }
-        })
-    });
-    done.await.map_err(|error| super::refusals::store_problem(&error))
-}
-
-async fn part_applied(
-    write: &mut Write,
-    actor: &Actor,
-    part: Vec<(usize, Vec<u8>)>,
-) -> Result<Outcome, Error> {
-    let mut outcome = Outcome::default();
-    let mut lines = Vec::new();
-    for (number, line) in part {
-        match imports::read(&line) {
-            Ok(line) => lines.push((number, line)),
-            Err(cause) => outcome.refuse(number, cause),
-        }
-    }
-    outcome.absorb(imports::apply(write, actor, lines).await?);
-    Ok(outcome)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::fault::{Fault, FaultCode};
 
     #[test]
     fn a_bad_line_is_told_with_its_number_and_pointer() {
-        let mut outcome = Outcome::default();
-        outcome.refuse(7, Cause::Faults(vec![Fault::new(FaultCode::Missing, "must be given").at("/name")]));
+        let nameless = br#"{"kind": "company", "id": "a", "jurisdiction": "CN"}"#;
+        let (_, outcome) = imports::read_some([(7, nameless.as_slice())].into_iter());
         let report = report("partial", &outcome);
         assert_eq!(
             report["errors"][0],

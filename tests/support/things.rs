@@ -298,7 +298,9 @@ pub(crate) async fn enter_as(
 pub(crate) async fn import(register: &Register, lines: &str) -> Outcome {
     let read = |(number, line)| (number, imports::read(line).unwrap_or_else(|cause| panic!("{cause:?}")));
     let lines: Vec<(usize, Line)> = imports::numbered(lines.as_bytes()).map(read).collect();
-    let apply = commit(register, move |write| Box::pin(imports::apply(write, &Actor::Operator, lines)));
+    let apply = commit(register, move |write| {
+        Box::pin(async move { Ok(imports::apply(write, &Actor::Operator, lines).await?) })
+    });
     apply.await.unwrap()
 }
 
