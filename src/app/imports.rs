@@ -176,23 +176,14 @@ async fn one(write: &mut Write, actor: &Actor, line: Line) -> Result<Written, Er
     }
 }
 
-/// Puts the things of all lines on record, or finds out which of them cannot be taken.
-///
-/// Every line is read before the first is applied. If any failed, nothing may be recorded: it is the
-/// caller's to [`Write::undo`] then. More than [`ATOMIC_LINES`] lines have all failed, and
-/// [`Outcome::too_many`] says so.
+/// Reads all lines of an import that is all or nothing, before anybody writes: all that can be applied, or
+/// what was refused of them.
 ///
 /// # Errors
 ///
-/// [`Error::Store`] if the register fails; nothing of the lines is kept then.
-pub async fn atomic(write: &mut Write, actor: &Actor, text: &[u8]) -> Result<Outcome, Error> {
-    match read_all(text) {
-        Ok(lines) => Ok(apply(write, actor, lines).await?),
-        Err(outcome) => Ok(outcome),
-    }
-}
-
-fn read_all(text: &[u8]) -> Result<Vec<(usize, Line)>, Outcome> {
+/// The [`Outcome`] if a line is refused. More than [`ATOMIC_LINES`] lines have all failed, and
+/// [`Outcome::too_many`] says so.
+pub fn read_all(text: &[u8]) -> Result<Vec<(usize, Line)>, Outcome> {
     let count = numbered(text).count();
     if count > ATOMIC_LINES {
         return Err(Outcome { failed: count, too_many: true, ..Outcome::default() });

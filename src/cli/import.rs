@@ -72,7 +72,7 @@ impl Import {
         // It shows itself on a terminal only.
         let progress = ProgressBar::new_spinner().with_message("importing");
         progress.enable_steady_tick(BEAT);
-        let outcome = atomic(register, maker, text).await;
+        let outcome = atomic(register, maker, &text).await;
         progress.finish_and_clear();
         outcome
     }
@@ -126,10 +126,14 @@ pub(super) fn maker(register: &Register, reason: Option<Reason>) -> Result<Maker
 }
 
 /// Puts all lines on record in one revision, or none of them.
-pub(super) async fn atomic(register: &Register, maker: Maker, text: Vec<u8>) -> Result<Outcome, Error> {
+pub(super) async fn atomic(register: &Register, maker: Maker, text: &[u8]) -> Result<Outcome, Error> {
+    let lines = match imports::read_all(text) {
+        Ok(lines) => lines,
+        Err(refused) => return Ok(refused),
+    };
     write(register, move |write| {
         Box::pin(async move {
-            let outcome = imports::atomic(write, &Actor::Operator, &text).await?;
+            let outcome = imports::apply(write, &Actor::Operator, lines).await?;
             if outcome.failed > 0 {
                 write.undo().await?;
                 return Ok(Outcome { created: 0, updated: 0, unchanged: 0, ..outcome });

@@ -27,7 +27,7 @@ pub(super) async fn load(register: &Register) -> Result<(), Error> {
         return Ok(());
     }
     let reason = config::reason("the sample register").map_err(Error::Failed)?;
-    let outcome = atomic(register, maker(register, Some(reason))?, PARTS.concat().into_bytes()).await?;
+    let outcome = atomic(register, maker(register, Some(reason))?, PARTS.concat().as_bytes()).await?;
     if outcome.failed > 0 {
         tell(&outcome);
         return Err(Error::Failed("the sample register was not taken".to_owned()));

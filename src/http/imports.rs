@@ -16,6 +16,7 @@ use super::write::{Answer, Given, Outcome as Ended, write};
 use crate::app::imports::{self, ATOMIC_LINES, BadLine, Cause, LINES_A_REVISION, MOST_REPORTED, Outcome};
 use crate::app::{Error, Write};
 use crate::domain::text::Note;
+use crate::wire::lines::Line;
 
 /// The most bytes of an import.
 const LIMIT: usize = 64 << 20;
@@ -85,15 +86,18 @@ pub(crate) fn expose(api: &mut Api) {
 async fn import(call: Call) -> Result<Response, Problem> {
     let mode = call.params.text("mode").unwrap_or("atomic").to_owned();
     word(&mode, &["atomic", "partial"]).map_err(|fault| refused("mode", &fault))?;
-    let text = call.body.clone();
     if mode == "partial" {
         return partial(call).await;
     }
-    write(&call, move |write, given| Box::pin(async move { atomic(write, &given, &text).await })).await
+    let lines = imports::read_all(&call.body);
+    write(&call, move |write, given| Box::pin(async move { atomic(write, &given, lines).await })).await
 }
 
-async fn atomic(write: &mut Write, given: &Given, text: &[u8]) -> Ended {
-    let outcome = imports::atomic(write, &given.actor, text).await?;
+async fn atomic(write: &mut Write, given: &Given, lines: Result<Vec<(usize, Line)>, Outcome>) -> Ended {
+    let outcome = match lines {
+        Ok(lines) => imports::apply(write, &given.actor, lines).await?,
+        Err(refused) => refused,
+    };
     if outcome.too_many {
         let detail = format!("an import that is all or nothing has at most {ATOMIC_LINES} lines");
         return Ok(Err(Problem::new(Code::TooManyLines, detail)));

@@ -10,7 +10,6 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{self, HeaderMap, HeaderName, HeaderValue, Method, header};
 use greenlight::app::Register;
-use greenlight::app::imports::atomic;
 use greenlight::app::keys::{self, NewKey};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::{Actor, Role};
@@ -23,7 +22,7 @@ use tower::ServiceExt as _;
 
 use crate::document::{assert_fits, operation_of};
 use crate::support::Database;
-use crate::support::things::{commit, of, sample};
+use crate::support::things::{import, of, sample};
 
 /// The moment at which the clock of every test stands.
 pub(crate) const NOW: &str = "2026-09-15T12:00:00Z";
@@ -66,11 +65,7 @@ impl Service {
     pub(crate) async fn sample(database: &Database) -> Self {
         let clock = Clock::standing(of(NOW));
         let register = database.open(&clock).await;
-        let lines = sample();
-        let outcome = commit(&register, move |write| {
-            Box::pin(async move { atomic(write, &Actor::Operator, lines.as_bytes()).await })
-        });
-        let outcome = outcome.await.unwrap();
+        let outcome = import(&register, &sample()).await;
         assert_eq!((outcome.failed, outcome.created), (0, sample().lines().count()), "{:?}", outcome.bad);
         Self::over(register, clock).await
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use greenlight::app::{
     self, Address, Effect, Error, Filter, HOLDING_FILTERS, Narrowing, Position, Precondition, Presence, Read,
-    Register, Wanted, imports, movements,
+    Register, Wanted, movements,
 };
 use greenlight::clock::Clock;
 use greenlight::domain::actor::{Actor, Denied, Key, Role};
@@ -503,11 +503,7 @@ async fn an_export_with_movements_is_imported_the_same(database: Database) {
     assert_eq!(lines.matches(r#""kind":"movement""#).count(), 3);
     let elsewhere = Database::sqlite().await;
     let other = elsewhere.open(&Clock::standing(noon("2026-01-23"))).await;
-    let text = lines.clone();
-    let outcome = commit(&other, move |write| {
-        Box::pin(async move { imports::atomic(write, &Actor::Operator, text.as_bytes()).await })
-    });
-    assert_eq!(outcome.await.unwrap().failed, 0);
+    assert_eq!(import(&other, &lines).await.failed, 0);
     assert_eq!(exported(&other).await, lines);
     assert_eq!(holding(&other).await, holding(&register).await);
     let again = import(&other, &lines).await;
