@@ -22,11 +22,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::App;
 use super::door;
-use super::limits::{Limits, MOST_FIELD_BYTES, MOST_URI_BYTES};
+use super::limits::{MOST_FIELD_BYTES, MOST_URI_BYTES};
 use super::line::{Line, Talk};
 use super::problem::{Code, Problem};
 use super::pushing::Pushing;
-use super::stopping::Stopping;
+use crate::app::fresh_id;
 
 /// The most that is kept of what a client says or is told, in bytes.
 const BUFFER: usize = 64 * 1024;
@@ -42,10 +42,6 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 pub(crate) struct Host {
     pub(crate) app: App,
     pub(crate) router: Router,
-    pub(crate) limits: Limits,
-    pub(crate) stopping: Stopping,
-    /// Makes the ids of requests that never became any.
-    pub(crate) request_id: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Host {
@@ -64,7 +60,7 @@ impl Host {
         // Answers are written whole; waiting for more to send would only delay them.
         drop(stream.set_nodelay(true));
         let talk = Arc::new(Talk::default());
-        let line = Line::new(stream, Arc::clone(&talk), &self.limits);
+        let line = Line::new(stream, Arc::clone(&talk), &self.app.options.limits);
         // In a place of its own, which an answer that goes on gives back: it is larger than all the rest.
         let Some((mut line, end)) = Box::pin(self.converse(line, peer, &talk)).await else { return };
         let last = match end {
@@ -89,7 +85,7 @@ impl Host {
         let mut connection = Self::protocol().serve_connection(TokioIo::new(line), service);
         let ended = tokio::select! {
             ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
-            () = self.stopping.begun() => {
+            () = self.app.stopping.begun() => {
                 Pin::new(&mut connection).graceful_shutdown();
                 tokio::select! {
                     ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
@@ -102,7 +98,7 @@ impl Host {
             return Some((line, End::Pushing(pushing)));
         }
         let refusal = ended.err().and_then(|error| refusal(&error, talk));
-        Some((line, End::Said(refusal.map(|problem| last_word(&problem, &(self.request_id)())))))
+        Some((line, End::Said(refusal.map(|problem| self.last_word(&problem)))))
     }
 
     /// Answers a request: at once if the answer is kept, else by the routes.
@@ -148,15 +144,34 @@ impl Host {
         }))
     }
 
+    /// A whole answer for what never became a request; the connection ends with it.
+    pub(crate) fn last_word(&self, problem: &Problem) -> Vec<u8> {
+        let request_id = fresh_id(self.app.register.now());
+        let status = problem.code.status();
+        let body = problem.body(request_id.as_str());
+        let mut text =
+            format!("HTTP/1.1 {} {}\r\n", status.as_u16(), status.canonical_reason().unwrap_or_default());
+        for (name, value) in problem.header_fields() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{name}: {}\r\n", value.to_str().unwrap_or_default());
+        }
+        let _ = write!(
+            text,
+            "content-length: {}\r\nx-request-id: {request_id}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        text.into_bytes()
+    }
+
     /// Waits until the service stops, and whoever is being answered has had the time there is.
     async fn stopped(&self, talk: &Talk) {
-        self.stopping.begun().await;
+        self.app.stopping.begun().await;
         self.waited_enough(talk).await;
     }
 
     /// Waits, once the service stops, until the client is not being answered or the time is up.
     async fn waited_enough(&self, talk: &Talk) {
-        let bound = Instant::now() + self.limits.stop;
+        let bound = Instant::now() + self.app.options.limits.stop;
         loop {
             sleep_until(bound.min(Instant::now() + GRACE)).await;
             if !talk.busy() || Instant::now() >= bound {
@@ -231,22 +246,4 @@ fn refusal(error: &hyper::Error, talk: &Talk) -> Option<Problem> {
         }
         _ => Problem::new(Code::MalformedRequest, format!("this is not HTTP/1.1: {error}")),
     })
-}
-
-/// A whole answer for what never became a request; the connection ends with it.
-pub(crate) fn last_word(problem: &Problem, request_id: &str) -> Vec<u8> {
-    let status = problem.code.status();
-    let body = problem.body(request_id);
-    let mut text =
-        format!("HTTP/1.1 {} {}\r\n", status.as_u16(), status.canonical_reason().unwrap_or_default());
-    for (name, value) in problem.header_fields() {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{name}: {}\r\n", value.to_str().unwrap_or_default());
-    }
-    let _ = write!(
-        text,
-        "content-length: {}\r\nx-request-id: {request_id}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    text.into_bytes()
 }

@@ -133,7 +133,7 @@ pub(crate) struct Held {
     pub(crate) answers: Answers,
     pub(crate) rows: Rows,
     pub(crate) exports: Arc<Semaphore>,
-    pub(crate) rates: Arc<Rates>,
+    pub(crate) rates: Rates,
     pub(crate) stopping: Stopping,
     pub(crate) hub: Arc<Hub>,
     noted: Mutex<HashMap<KeyId, Moment>>,
@@ -206,11 +206,11 @@ pub fn problem_table() -> String {
 
 /// The routes of the service, with everything around them.
 pub fn router(register: &Register, options: Options) -> Router {
-    built(register, options, &Stopping::default()).1
+    built(register, options).1
 }
 
-/// What a service that heeds the sign to stop holds, and its routes.
-fn built(register: &Register, options: Options, stopping: &Stopping) -> (App, Router) {
+/// What the service holds, and its routes.
+fn built(register: &Register, options: Options) -> (App, Router) {
     let api = api();
     let app = App(Arc::new(Held {
         register: register.clone(),
@@ -220,8 +220,8 @@ fn built(register: &Register, options: Options, stopping: &Stopping) -> (App, Ro
         answers: Answers::new(options.cache_bytes),
         exports: Arc::new(Semaphore::new(exports::MOST_EXPORTS)),
         rows: Rows::new(options.cache_bytes / ROWS_SHARE),
-        rates: Arc::new(Rates::new(&options.limits)),
-        stopping: stopping.clone(),
+        rates: Rates::new(&options.limits),
+        stopping: Stopping::default(),
         hub: Arc::new(Hub::new(register)),
         noted: Mutex::default(),
     }));

@@ -10,12 +10,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Host, last_word};
+use super::connection::Host;
 use super::line::{Line, Talk};
 use super::problem::{Code, Problem};
-use super::stopping::Stopping;
 use super::{Options, built};
-use crate::app::{Register, fresh_id};
+use crate::app::Register;
 
 /// How long to wait before the next try to take a connection that the system would not give.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -37,23 +36,15 @@ pub async fn serve(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let stopping = Stopping::default();
-    let clock = register.clone();
-    let (app, router) = built(register, options, &stopping);
-    let host = Arc::new(Host {
-        app,
-        router,
-        limits: options.limits,
-        stopping,
-        request_id: Box::new(move || fresh_id(clock.now()).as_str().to_owned()),
-    });
+    let (app, router) = built(register, options);
+    let host = Arc::new(Host { app, router });
     let places = Arc::new(Semaphore::new(options.limits.connections as usize));
     tokio::select! {
         () = accept(&listener, &host, &places) => {}
         () = stop => {}
     }
     drop(listener);
-    host.stopping.begin();
+    host.app.stopping.begin();
     // Every connection has its place until it ends, and each ends within the bound by itself.
     let ended = places.acquire_many(options.limits.connections);
     if timeout(options.limits.stop + SLACK, ended).await.is_err() {
@@ -94,6 +85,6 @@ async fn accept(listener: &tokio::net::TcpListener, host: &Arc<Host>, places: &A
 async fn turn_away(host: &Host, stream: TcpStream, peer: SocketAddr) {
     tracing::debug!(%peer, "no room for a connection");
     let problem = Problem::new(Code::Overloaded, "as many connections are open as the service takes");
-    let line = Line::new(stream, Arc::new(Talk::default()), &host.limits);
-    line.close(Some(last_word(&problem, &(host.request_id)()))).await;
+    let line = Line::new(stream, Arc::new(Talk::default()), &host.app.options.limits);
+    line.close(Some(host.last_word(&problem))).await;
 }
