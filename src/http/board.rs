@@ -12,7 +12,6 @@ use super::page::{Cursor, body_of};
 use super::params::{filter_schema, refused, separated};
 use super::problem::Problem;
 use super::reading::read_at;
-use super::refusals::problem;
 use super::resources::{JSON, count_param, cursor_param, limit_param, time_params};
 use super::schema::{Field, count, id, list, named, required, shown, word};
 use crate::app::board::{self, Cell, Narrowed, Occasion, Row};
@@ -209,11 +208,10 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let occasion = occasion(&call, &read, cursor.as_ref())?;
     let revision = read.at().revision;
-    let failed = |error: crate::app::Error| problem(&error, "");
     let page = call.app.rows.page(&mut read, &companies, &narrowed, occasion, row_written);
-    let page = page.await.map_err(failed)?;
+    let page = page.await?;
     let total = if call.params.flag("count")? {
-        Some(board::count(&mut read, &companies, &narrowed, occasion).await.map_err(failed)?)
+        Some(board::count(&mut read, &companies, &narrowed, occasion).await?)
     } else {
         None
     };

@@ -13,7 +13,6 @@ use super::App;
 use super::operation::{Access, Operation};
 use super::params::Params;
 use super::problem::{Code, Problem, Wrong};
-use super::refusals::{problem, store_problem};
 use crate::app;
 use crate::domain::actor::{Actor, Key};
 use crate::domain::fault::{Fault, FaultCode};
@@ -192,7 +191,7 @@ pub(crate) async fn actor(app: &App, access: Access, headers: &HeaderMap) -> Res
         Access::Write => actor.may_write(),
         Access::Admin => actor.may_manage_keys(),
     };
-    allowed.map_err(|denied| problem(&app::Error::Denied(denied), ""))?;
+    allowed.map_err(app::Error::from)?;
     Ok(actor)
 }
 
@@ -201,7 +200,7 @@ impl App {
     async fn holder(&self, value: &[u8]) -> Result<Arc<Key>, Problem> {
         let unknown = || Problem::new(Code::Unauthenticated, "the key is unknown, expired or revoked");
         let held = app::keys::holder(&self.register, secret(value).ok_or_else(unknown)?).await;
-        let key = held.map_err(|error| store_problem(&error))?.ok_or_else(unknown)?;
+        let key = held?.ok_or_else(unknown)?;
         self.note_use(&key, self.register.now());
         Ok(key)
     }

@@ -10,7 +10,6 @@ use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation};
 use super::problem::{Code, Problem};
 use super::reading::{absent, read_at};
-use super::refusals::{problem, store_problem};
 use super::resources::{JSON, shown_example, time_params};
 use super::schema::{Field, count, list, named, required, shown};
 use crate::app::board::{self, Occasion, Whole};
@@ -91,9 +90,9 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let whole = match board::whole(&mut read, &company, &chip, occasion).await {
         Err(error @ Error::Unknown(_)) => {
             check_both(&mut read, &company, &chip).await?;
-            return Err(problem(&error, ""));
+            return Err(error.into());
         }
-        whole => whole.map_err(|error| problem(&error, ""))?,
+        whole => whole?,
     };
     drop(read);
     let mut document = written(&company, &chip, whole);
@@ -106,10 +105,9 @@ async fn show(call: Call) -> Result<Response, Problem> {
 
 /// Says which of the two is not on record, and whether it was once.
 async fn check_both(read: &mut Read, company: &CompanyId, chip: &ChipId) -> Result<(), Problem> {
-    let failed = |error| store_problem(&error);
-    let presence = read.filed::<Company>(company.as_str()).await.map_err(failed)?;
+    let presence = read.filed::<Company>(company.as_str()).await?;
     absent(presence, ThingRef::new(Kind::Company, company.as_str()))?;
-    let presence = read.filed::<Chip>(chip.as_str()).await.map_err(failed)?;
+    let presence = read.filed::<Chip>(chip.as_str()).await?;
     absent(presence, ThingRef::new(Kind::Chip, chip.as_str()))?;
     Ok(())
 }

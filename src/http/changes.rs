@@ -13,7 +13,6 @@ use super::page::{Cursor, answer as page_answer, body as page_body, cut};
 use super::params::{filter_schema, refused};
 use super::problem::{Code, Problem};
 use super::reading::read_at;
-use super::refusals::{problem, store_problem};
 use super::resources::{Exposed, JSON, limit_param};
 use super::schema::{count, id, moment, named, nullable, required, shown, text, word};
 use crate::app::feed::{self, Entry};
@@ -152,7 +151,7 @@ async fn follow(call: Call) -> Result<Response, Problem> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(wait.unsigned_abs());
     let mut after = None;
     loop {
-        let mut read = call.app.register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
+        let mut read = call.app.register.read(Wanted::Newest).await?;
         let (newest, epoch) = (read.at().revision, read.head().epoch.clone());
         let from = match after {
             Some(after) => after,
@@ -161,8 +160,7 @@ async fn follow(call: Call) -> Result<Response, Problem> {
                 None => 0,
             },
         };
-        let page =
-            feed::page(&mut read, from, limit, &narrowing).await.map_err(|error| problem(&error, &epoch))?;
+        let page = feed::page(&mut read, from, limit, &narrowing).await?;
         drop(read);
         let in_time = tokio::time::Instant::now() < deadline;
         if page.items.is_empty() && page.next < newest {
@@ -238,17 +236,13 @@ pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem>
     let revision = read.at().revision;
     let thing = ThingRef::new(T::KIND, id.as_str());
     let below = cursor.and_then(|cursor| cursor.position.key.parse().ok());
-    let mut changes = read.history(&thing, below, limit + 1).await.map_err(|error| store_problem(&error))?;
+    let mut changes = read.history(&thing, below, limit + 1).await?;
     if changes.is_empty() && below.is_none() {
-        return Err(problem(&Error::Unknown(thing), ""));
+        return Err(Error::Unknown(thing).into());
     }
-    let total = if call.params.flag("count")? {
-        Some(read.history_count(&thing).await.map_err(|error| store_problem(&error))?)
-    } else {
-        None
-    };
+    let total = if call.params.flag("count")? { Some(read.history_count(&thing).await?) } else { None };
     let more = cut(&mut changes, limit);
-    let entries = feed::with_revisions(&mut read, changes).await.map_err(|error| problem(&error, ""))?;
+    let entries = feed::with_revisions(&mut read, changes).await?;
     drop(read);
     let next = entries.last().filter(|_| more).map(|last| {
         let position = Position { key: last.change.revision.to_string(), id: id.to_string() };

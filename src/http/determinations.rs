@@ -11,7 +11,6 @@ use super::operation::{Access, Api, Input, Operation};
 use super::page::{Cursor, answer as page_answer, cut};
 use super::problem::{Code, Problem};
 use super::reading::{filters, read_at};
-use super::refusals::{problem, store_problem};
 use super::resources::{
     BODY_LIMIT, JSON, count_param, cursor_param, filter_params, limit_param, page_example, time_params,
 };
@@ -138,15 +137,13 @@ async fn answered(call: &Call, asked: &Asked) -> Result<Given, Problem> {
         (None, Some(moment)) => Wanted::KnownAt(moment),
         (None, None) => Wanted::Newest,
     };
-    let mut read = call.app.register.read(wanted).await.map_err(|error| store_problem(&error))?;
+    let mut read = call.app.register.read(wanted).await?;
     let now = call.app.register.now();
     let overdue = read.head().due_at.is_some_and(|due| due <= now);
     let present = read.at().newest && !asked.is_dated && !overdue;
-    let supposed = determinations::answer(&mut read, &asked.question, &asked.assume, present)
-        .await
-        .map_err(|error| problem(&error, ""))?;
+    let supposed = determinations::answer(&mut read, &asked.question, &asked.assume, present).await?;
     let revision = read.at().revision;
-    let known_at = read.recorded_at().await.map_err(|error| store_problem(&error))?;
+    let known_at = read.recorded_at().await?;
     Ok(Given { supposed, revision, known_at })
 }
 
@@ -182,7 +179,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
         let unconditional = HeaderMap::new();
         return Ok(Shown { etag, media_type: JSON, body, revision: given.revision }.answer(&unconditional));
     }
-    let id = determinations::new_id(call.app.register.now()).map_err(|error| problem(&error, ""))?;
+    let id = determinations::new_id(call.app.register.now())?;
     let document = document(Some(&id), &asked, &given);
     let receipt = Receipt {
         company: asked.question.company,
@@ -207,7 +204,7 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let id: DeterminationId = call.path("id")?;
     call.params.valid_at()?;
     let mut read = read_at(&call, None).await?;
-    let found = read.receipt(&id).await.map_err(|error| store_problem(&error))?;
+    let found = read.receipt(&id).await?;
     let body =
         found.ok_or_else(|| Problem::new(Code::NotFound, format!("there is no determination `{id}`")))?;
     let revision = read.at().revision;
@@ -222,13 +219,8 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     let before = cursor.as_ref().map(|cursor| cursor.position.id.as_str());
-    let failed = |error| store_problem(&error);
-    let mut found = read.receipts(&filters, before, limit + 1).await.map_err(failed)?;
-    let total = if call.params.flag("count")? {
-        Some(read.receipt_count(&filters).await.map_err(failed)?)
-    } else {
-        None
-    };
+    let mut found = read.receipts(&filters, before, limit + 1).await?;
+    let total = if call.params.flag("count")? { Some(read.receipt_count(&filters).await?) } else { None };
     drop(read);
     let more = cut(&mut found, limit);
     let next = found.last().filter(|_| more).map(|(id, _)| {

@@ -13,7 +13,6 @@ use super::conditional::Shown;
 use super::operation::{Api, Operation};
 use super::problem::{Code, Problem};
 use super::reading::read_at;
-use super::refusals::problem;
 use super::resources::time_params;
 use crate::app::exports::Export;
 
@@ -51,7 +50,7 @@ async fn export(call: Call) -> Result<Response, Problem> {
         tracing::debug!(%cause, "an export too many");
         Problem::new(Code::Overloaded, format!("{MOST_EXPORTS} exports are under way already"))
     })?;
-    let export = Export::begin(&call.app.register, &mut read).await.map_err(|error| problem(&error, ""))?;
+    let export = Export::begin(&call.app.register, &mut read).await?;
     drop(read);
     let lines = stream::try_unfold((export, place), |(mut export, place)| async move {
         let chunk = export.chunk().await.map_err(std::io::Error::other)?;

@@ -10,7 +10,6 @@ use super::operation::{Api, Operation};
 use super::page::{Cursor, answer as page_answer};
 use super::problem::{Code, Problem};
 use super::reading::{filters, read_at};
-use super::refusals::{problem, store_problem};
 use super::resources::{
     JSON, count_param, cursor_param, filter_params, limit_param, page_example, time_params,
 };
@@ -111,15 +110,10 @@ async fn list(call: Call) -> Result<Response, Problem> {
     // Sums are of what is on record, whatever the day; which limits are in force goes by it.
     let occasion = occasion(&call, &read, None)?;
     let after = cursor.map(|cursor| cursor.position);
-    let page =
-        read.holding_page(&filters, after.as_ref(), limit).await.map_err(|error| store_problem(&error))?;
-    let total = if call.params.flag("count")? {
-        Some(read.holding_count(&filters).await.map_err(|error| store_problem(&error))?)
-    } else {
-        None
-    };
+    let page = read.holding_page(&filters, after.as_ref(), limit).await?;
+    let total = if call.params.flag("count")? { Some(read.holding_count(&filters).await?) } else { None };
     let pairs = page.items.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
-    let figures = board::figures(&mut read, &pairs, occasion).await.map_err(|error| problem(&error, ""))?;
+    let figures = board::figures(&mut read, &pairs, occasion).await?;
     drop(read);
     let items = page.items.iter().zip(&figures).map(|(pair, figures)| shown(pair, figures).to_string());
     let items: Vec<String> = items.collect();

@@ -9,7 +9,6 @@ use super::exports::NDJSON;
 use super::operation::{Api, Input, Operation, Param};
 use super::params::{refused, word};
 use super::problem::{Code, Problem, Wrong};
-use super::refusals::{problem, store_problem};
 use super::resources::JSON;
 use super::schema::{Field, count, list, named, required, text};
 use super::write::{Answer, Given, Outcome as Ended, write};
@@ -111,7 +110,7 @@ async fn atomic(write: &mut Write, given: &Given, lines: Result<Vec<(usize, Line
 /// An import that was refused: as forbidden if the key may not write some lines, else by its lines.
 fn refusal(outcome: &Outcome) -> Problem {
     let denied = outcome.bad.iter().find_map(|bad| match &bad.cause {
-        Cause::Error(error @ Error::Denied(_)) => Some(problem(error, "")),
+        Cause::Error(error @ Error::Denied(_)) => Some(error.into()),
         _ => None,
     });
     let only_faults = outcome.bad.iter().all(|bad| matches!(bad.cause, Cause::Faults(_) | Cause::Syntax(_)));
@@ -140,7 +139,7 @@ fn of_line(bad: &BadLine) -> Vec<Wrong> {
             })
             .collect(),
         Cause::Error(error) => {
-            let problem = problem(error, "");
+            let problem = Problem::from(error);
             vec![at(None, problem.code.as_str().to_owned(), problem.detail)]
         }
     }
@@ -171,7 +170,7 @@ async fn partial(call: Call) -> Result<Response, Problem> {
     for part in before.chunks(LINES_A_REVISION) {
         let by = (call.actor.clone(), maker.clone());
         let outcome = imports::in_one_revision(&call.app.register, by, part.iter().copied()).await;
-        done.absorb(outcome.map_err(|error| store_problem(&error))?);
+        done.absorb(outcome?);
     }
     let (readable, refused) = imports::read_some(last.iter().copied());
     done.absorb(refused);

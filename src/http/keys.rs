@@ -11,7 +11,6 @@ use super::conditional::{Shown, weak};
 use super::operation::{Access, Api, Input, Operation};
 use super::page::{Cursor, answer as page_answer, cut};
 use super::problem::{Code, Problem};
-use super::refusals::{problem, store_problem};
 use super::resources::{BODY_LIMIT, JSON, count_param, cursor_param, limit_param, page_example};
 use super::schema::{Field, id, moment, named, nullable, optional, read_only, required, set, text, word};
 use super::write::{Answer, write};
@@ -129,13 +128,9 @@ fn written(key: &Key) -> Value {
 async fn list(call: Call) -> Result<Response, Problem> {
     let limit = call.params.limit()?;
     let after = Cursor::read(&call.path, &call.params)?.map(|cursor| cursor.position.id).unwrap_or_default();
-    let mut read = call.app.register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
-    let mut found = read.keys(&after, limit + 1).await.map_err(|error| store_problem(&error))?;
-    let total = if call.params.flag("count")? {
-        Some(read.key_count().await.map_err(|error| store_problem(&error))?)
-    } else {
-        None
-    };
+    let mut read = call.app.register.read(Wanted::Newest).await?;
+    let mut found = read.keys(&after, limit + 1).await?;
+    let total = if call.params.flag("count")? { Some(read.key_count().await?) } else { None };
     let revision = read.at().revision;
     drop(read);
     let more = cut(&mut found, limit);
@@ -149,9 +144,9 @@ async fn list(call: Call) -> Result<Response, Problem> {
 
 async fn show(call: Call) -> Result<Response, Problem> {
     let id: KeyId = call.path("id")?;
-    let mut read = call.app.register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
-    let found = read.key(&id).await.map_err(|error| store_problem(&error))?;
-    let (key, _) = found.ok_or_else(|| problem(&Error::UnknownKey(id), ""))?;
+    let mut read = call.app.register.read(Wanted::Newest).await?;
+    let found = read.key(&id).await?;
+    let (key, _) = found.ok_or(Error::UnknownKey(id))?;
     let body = written(&key).to_string();
     Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: read.at().revision }
         .answer(&call.headers))

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use super::call::Call;
 use super::problem::{Code, Problem};
 use super::reading::absent;
-use super::refusals::problem;
 use super::resources::Exposed;
 use super::showing::compute;
 use super::write::{Answer, write};
@@ -67,7 +66,7 @@ pub(crate) fn new_id(call: &Call, kind: Kind, object: &Map<String, Value>) -> Re
         );
         return Err(Problem::invalid_body(&faults));
     }
-    minted(kind, call.app.register.now()).map_err(|error| problem(&error, ""))
+    Ok(minted(kind, call.app.register.now())?)
 }
 
 /// Puts one on record under a new id.

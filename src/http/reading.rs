@@ -4,7 +4,6 @@ use super::call::Call;
 use super::page::Cursor;
 use super::params::refused;
 use super::problem::Problem;
-use super::refusals::{problem, store_problem};
 use crate::app::{Error, Filter, Listing, Presence, Read, Sort, Wanted};
 use crate::domain::fault::{Fault, FaultCode, nearest};
 use crate::domain::thing::ThingRef;
@@ -13,7 +12,7 @@ use crate::domain::thing::ThingRef;
 pub(crate) async fn read_at(call: &Call, cursor: Option<&Cursor>) -> Result<Read, Problem> {
     let asked = call.params.wanted()?;
     let wanted = cursor.map_or(asked, |cursor| Wanted::Revision(cursor.revision));
-    call.app.register.read(wanted).await.map_err(|error| store_problem(&error))
+    Ok(call.app.register.read(wanted).await?)
 }
 
 /// The order that a call asks for.
@@ -47,7 +46,7 @@ pub(crate) fn filters(call: &Call, known: &'static [Filter]) -> Result<Filters, 
 pub(crate) fn absent<F>(presence: Presence<F>, thing: ThingRef) -> Result<F, Problem> {
     match presence {
         Presence::Present(found) => Ok(found),
-        Presence::Retired => Err(problem(&Error::Retired(thing), "")),
-        Presence::Absent => Err(problem(&Error::Unknown(thing), "")),
+        Presence::Retired => Err(Error::Retired(thing).into()),
+        Presence::Absent => Err(Error::Unknown(thing).into()),
     }
 }

@@ -12,31 +12,55 @@ use crate::domain::thing::ThingRef;
 use crate::wire::determinations::reason;
 use crate::wire::values::{href, linked};
 
-/// The problem that a use case's error is, in a register of this epoch.
-pub(crate) fn problem(error: &Error, epoch: &str) -> Problem {
-    match error {
-        Error::Denied(denied) => denied_problem(*denied),
-        Error::Unknown(thing) => Problem::new(Code::NotFound, format!("{thing} is not on record")),
-        Error::UnknownKey(id) => Problem::new(Code::NotFound, format!("there is no key `{id}`")),
-        Error::Retired(thing) => Problem::new(Code::Retired, format!("{thing} was retired"))
-            .field(header::LINK, &format!("<{}/history>; rel=\"version-history\"", href(thing))),
-        Error::Refused(refusal) => refused(refusal),
-        Error::Stale { current } => Problem::new(
-            Code::StaleVersion,
-            "the thing has been changed since the version that If-Match names",
-        )
-        .field(header::ETAG, &strong(epoch, *current)),
-        Error::Unconditional { current } => {
-            Problem::new(Code::PreconditionRequired, "name the version to change in If-Match")
-                .field(header::ETAG, &strong(epoch, *current))
+/// The problem that a use case's error is.
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Denied(denied) => denied_problem(*denied),
+            Error::Unknown(thing) => Self::new(Code::NotFound, format!("{thing} is not on record")),
+            Error::UnknownKey(id) => Self::new(Code::NotFound, format!("there is no key `{id}`")),
+            Error::Retired(thing) => Self::new(Code::Retired, format!("{thing} was retired"))
+                .field(header::LINK, &format!("<{}/history>; rel=\"version-history\"", href(thing))),
+            Error::Refused(refusal) => refused(refusal),
+            Error::Stale { .. } => Self::new(
+                Code::StaleVersion,
+                "the thing has been changed since the version that If-Match names",
+            ),
+            Error::Unconditional { .. } => {
+                Self::new(Code::PreconditionRequired, "name the version to change in If-Match")
+            }
+            Error::Invalid(faults) => Self::invalid_body(faults),
+            Error::Store(error) => store_problem(error),
         }
-        Error::Invalid(faults) => Problem::invalid_body(faults),
-        Error::Store(error) => store_problem(error),
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        store_problem(&error)
+    }
+}
+
+/// The problem that the error of a write is, with the tag of the version on record if it is about that, in a
+/// register of this epoch.
+pub(crate) fn tagged(error: &Error, epoch: &str) -> Problem {
+    let problem = Problem::from(error);
+    match error {
+        Error::Stale { current } | Error::Unconditional { current } => {
+            problem.field(header::ETAG, &strong(epoch, *current))
+        }
+        _ => problem,
     }
 }
 
 /// The problem that a failure of the register is. What exactly failed goes to the log, not to the caller.
-pub(crate) fn store_problem(error: &StoreError) -> Problem {
+fn store_problem(error: &StoreError) -> Problem {
     match error {
         StoreError::Future { newest } => {
             Problem::new(Code::RevisionInFuture, format!("the newest revision is {newest}"))

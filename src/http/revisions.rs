@@ -11,7 +11,6 @@ use super::page::{Cursor, answer as page_answer, cut};
 use super::params::filter_schema;
 use super::problem::{Code, Problem};
 use super::reading::read_at;
-use super::refusals::{problem, store_problem};
 use super::resources::{JSON, count_param, cursor_param, limit_param, page_example, time_params};
 use super::schema::{Field, count, list, moment, named, nullable, required, text};
 use crate::app::{Narrowing, Position, Takes, feed};
@@ -97,12 +96,8 @@ async fn list_all(call: Call) -> Result<Response, Problem> {
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     let below = cursor.and_then(|cursor| cursor.position.key.parse().ok());
-    let mut found = read.revisions(&actors, below, limit + 1).await.map_err(|error| store_problem(&error))?;
-    let total = if call.params.flag("count")? {
-        Some(read.revision_count(&actors).await.map_err(|error| store_problem(&error))?)
-    } else {
-        None
-    };
+    let mut found = read.revisions(&actors, below, limit + 1).await?;
+    let total = if call.params.flag("count")? { Some(read.revision_count(&actors).await?) } else { None };
     drop(read);
     let more = cut(&mut found, limit);
     let next = found.last().filter(|_| more).map(|last| {
@@ -128,12 +123,12 @@ impl TryFrom<&str> for Number {
 async fn show(call: Call) -> Result<Response, Problem> {
     let Number(number) = call.path("number")?;
     let mut read = read_at(&call, None).await?;
-    let found = read.revision(number).await.map_err(|error| store_problem(&error))?;
+    let found = read.revision(number).await?;
     let found =
         found.ok_or_else(|| Problem::new(Code::NotFound, format!("revision {number} is not on record")))?;
     let changes = read.changes_between(number, number, &Narrowing::default()).await;
-    let changes = changes.map_err(|error| store_problem(&error))?;
-    let entries = feed::with_revisions(&mut read, changes).await.map_err(|error| problem(&error, ""))?;
+    let changes = changes?;
+    let entries = feed::with_revisions(&mut read, changes).await?;
     let etag = strong(&read.head().epoch, number);
     let mut body = written(&found).to_string();
     body.pop();

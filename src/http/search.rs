@@ -10,7 +10,6 @@ use super::page::body as page_body;
 use super::params::refused;
 use super::problem::Problem;
 use super::reading::read_at;
-use super::refusals::store_problem;
 use super::resources::{JSON, limit_param, page_example, time_params};
 use super::schema::{Field, id, named, required, text};
 use crate::domain::fault::Fault;
@@ -55,7 +54,7 @@ async fn search(call: Call) -> Result<Response, Problem> {
     let limit = call.params.limit()?;
     call.params.valid_on()?;
     let mut read = read_at(&call, None).await?;
-    let found = read.search(wanted.as_str(), limit).await.map_err(|error| store_problem(&error))?;
+    let found = read.search(wanted.as_str(), limit).await?;
     let revision = read.at().revision;
     let item = |found: &crate::app::Found| -> Value {
         json!({"kind": found.kind.to_string(), "id": found.id, "name": found.name, "matched": found.matched})

@@ -9,7 +9,6 @@ use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Access, Api, Operation};
 use super::problem::{Code, Problem, page};
-use super::refusals::store_problem;
 use super::resources::JSON;
 use super::schema::{Field, count, named, required, truth};
 use crate::app::Wanted;
@@ -108,7 +107,7 @@ async fn live(call: Call) -> Result<Response, Problem> {
 
 async fn ready(call: Call) -> Result<Response, Problem> {
     let register = &call.app.register;
-    let read = register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
+    let read = register.read(Wanted::Newest).await?;
     let revision = read.at().revision;
     let store = register.store();
     let body = json!({

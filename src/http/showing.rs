@@ -13,7 +13,6 @@ use super::page::{Cursor, answer as page_answer};
 use super::params::refused;
 use super::problem::Problem;
 use super::reading::{absent, filters, read_at, sort};
-use super::refusals::store_problem;
 use super::resources::JSON;
 use super::{chips, workflows};
 use crate::app::{At, Filed, Head, Leaf, Listed, Listing, Page, Position, Query, StoreError, Stored, Wanted};
@@ -170,12 +169,8 @@ async fn read_list<R: Listing>(
         }
         query.on = day(call, read.at(), read.head())?;
     }
-    let page = read.list::<R>(query).await.map_err(|error| store_problem(&error))?;
-    let total = if call.params.flag("count")? {
-        Some(read.count::<R>(query).await.map_err(|error| store_problem(&error))?)
-    } else {
-        None
-    };
+    let page = read.list::<R>(query).await?;
+    let total = if call.params.flag("count")? { Some(read.count::<R>(query).await?) } else { None };
     Ok(Seen { page, total, revision: read.at().revision })
 }
 
@@ -209,13 +204,13 @@ pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
 /// Shows one thing as a whole read finds it.
 async fn read_one<R: Stored>(call: &Call, id: &ThingId) -> Result<Response, Problem> {
     let mut read = read_at(call, None).await?;
-    let presence = read.filed::<R>(id.as_str()).await.map_err(|error| store_problem(&error))?;
+    let presence = read.filed::<R>(id.as_str()).await?;
     let filed = absent(presence, ThingRef::new(R::KIND, id.as_str()))?;
     let revision = read.at().revision;
     let on = day(call, read.at(), read.head())?.filter(|_| R::KIND == Kind::Approval);
     let Some(on) = on else { return version(call, R::KIND, filed, read.head(), revision) };
     let standing = match ApprovalId::try_from(id.as_str()) {
-        Ok(id) => read.standing_on(&id, on).await.map_err(|error| store_problem(&error))?,
+        Ok(id) => read.standing_on(&id, on).await?,
         Err(_) => None,
     };
     let body = document(Listed { filed, standing });

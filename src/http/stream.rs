@@ -18,7 +18,6 @@ use super::hub::{After, Hub};
 use super::operation::{Api, Operation};
 use super::problem::{Code, Problem};
 use super::pushing::Endless;
-use super::refusals::store_problem;
 use super::standing::Works;
 use super::stopping::Stopping;
 use crate::app::{Narrowing, Wanted};
@@ -76,7 +75,7 @@ pub(crate) fn expose(api: &mut Api) {
 
 async fn stream(call: Call) -> Result<Response, Problem> {
     let narrowing = narrowing(&call)?;
-    let read = call.app.register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
+    let read = call.app.register.read(Wanted::Newest).await?;
     let (newest, epoch) = (read.at().revision, read.head().epoch.clone());
     drop(read);
     let (position, reset) = match left_off(&call, &epoch, newest) {

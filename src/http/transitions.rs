@@ -11,7 +11,6 @@ use super::page::{Cursor, answer as page_answer};
 use super::problem::{Code, Problem};
 use super::putting::{new_id, thing};
 use super::reading::{absent, read_at};
-use super::refusals::{problem, store_problem};
 use super::resources::{BODY_LIMIT, JSON, count_param, cursor_param, limit_param, page_example, time_params};
 use super::schema::{
     Field, citations, dated, id, named, nullable, optional, read_only, required, stage_id, text, truth,
@@ -150,10 +149,10 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let cursor = Cursor::read(&call.path, &call.params)?;
     call.params.valid_on()?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
-    let presence = read.filed::<Case>(id.as_str()).await.map_err(|error| store_problem(&error))?;
+    let presence = read.filed::<Case>(id.as_str()).await?;
     absent(presence, ThingRef::new(Kind::Approval, id.as_str()))?;
     let revision = read.at().revision;
-    let accepted = read.transitions(&id).await.map_err(|error| store_problem(&error))?;
+    let accepted = read.transitions(&id).await?;
     let chosen = accepted.into_iter().map(|(version, _)| version.value);
     let chosen = chosen.filter(|transition| to.as_ref().is_none_or(|to| to.contains(&transition.to)));
     let chosen: Vec<Transition> =
@@ -181,10 +180,10 @@ async fn show(call: Call) -> Result<Response, Problem> {
     call.params.valid_on()?;
     let mut read = read_at(&call, None).await?;
     let thing = ThingRef::new(Kind::Transition, id.as_str());
-    let presence = read.thing::<Transition>(id.as_str()).await.map_err(|error| store_problem(&error))?;
+    let presence = read.thing::<Transition>(id.as_str()).await?;
     let version = absent(presence, thing.clone())?;
     if version.value.approval != approval {
-        return Err(problem(&Error::Unknown(thing), ""));
+        return Err(Error::Unknown(thing).into());
     }
     let etag = strong(&read.head().epoch, version.since);
     let body = version.value.write().to_string();

@@ -8,7 +8,6 @@ use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::problem::{Code, Problem};
 use super::reading::{absent, read_at};
-use super::refusals::store_problem;
 use super::resources::Exposed;
 use super::schema::{
     Field, id, list, names, optional, read_only, required, set, stage_id, text, word, written,
@@ -82,7 +81,7 @@ pub(crate) fn wants_diagram(headers: &HeaderMap) -> bool {
 pub(crate) async fn diagram(call: Call) -> Result<Response, Problem> {
     let id: WorkflowId = call.path("id")?;
     let mut read = read_at(&call, None).await?;
-    let presence = read.thing::<Workflow>(id.as_str()).await.map_err(|error| store_problem(&error))?;
+    let presence = read.thing::<Workflow>(id.as_str()).await?;
     let workflow = absent(presence, ThingRef::new(Kind::Workflow, id.as_str()))?;
     let body = workflow.value.diagram();
     let revision = read.at().revision;

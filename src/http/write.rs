@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::call::Call;
 use super::conditional::{marked, precondition};
 use super::problem::{Code, Problem, Wrong};
-use super::refusals::{problem, store_problem};
+use super::refusals::tagged;
 use crate::app::{BoxFuture, Effect, Error, Maker, Needs, Precondition, Reply, StoreError, Write, Written};
 use crate::domain::actor::Actor;
 use crate::domain::text::{Name, Reason};
@@ -119,7 +119,7 @@ where
     };
     needs.reply = terms.key.as_ref().map(|key| (terms.actor.name().to_owned(), key.clone()));
     let ready = call.app.register.write_with(needs, move |write| Box::pin(run(write, terms, command))).await;
-    Ok(ready.map_err(|error| store_problem(&error))??.response())
+    Ok(ready??.response())
 }
 
 async fn run<F>(write: &mut Write, terms: Terms, command: F) -> Result<Result<Ready, Problem>, StoreError>
@@ -171,7 +171,7 @@ async fn settle(write: &mut Write, terms: &Terms, outcome: Outcome) -> Result<Re
         }
         Err(error) => {
             write.undo().await?;
-            Ready::problem(&problem(&error, &epoch), request_id, write.head().revision)
+            Ready::problem(&tagged(&error, &epoch), request_id, write.head().revision)
         }
     };
     Ok(ready)
