@@ -30,8 +30,6 @@ pub(crate) struct Answer {
     pub(crate) mark: Option<&'static str>,
     /// Where a thing that was created can be read.
     pub(crate) location: Option<String>,
-    /// Whether what was written is to stay.
-    pub(crate) undo: bool,
 }
 
 impl Answer {
@@ -44,25 +42,17 @@ impl Answer {
             version: Some(written.since),
             mark: None,
             location: created.then_some(location),
-            undo: false,
         }
     }
 
     /// An answer with a body.
     pub(crate) fn body(status: StatusCode, body: Value) -> Self {
-        Self { status, body: Some(body), version: None, mark: None, location: None, undo: false }
+        Self { status, body: Some(body), version: None, mark: None, location: None }
     }
 
     /// An empty answer.
     pub(crate) fn empty() -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            body: None,
-            version: None,
-            mark: None,
-            location: None,
-            undo: false,
-        }
+        Self { status: StatusCode::NO_CONTENT, body: None, version: None, mark: None, location: None }
     }
 }
 
@@ -156,7 +146,7 @@ async fn settle(write: &mut Write, terms: &Terms, outcome: Outcome) -> Result<Re
     let request_id = terms.maker.request_id.as_str();
     let ready = match outcome {
         Ok(Ok(answer)) => {
-            if terms.on_trial || answer.undo {
+            if terms.on_trial {
                 // The rows are written all the same, so that the database has its say.
                 write.flush().await?;
                 write.undo().await?;
