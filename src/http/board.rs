@@ -9,7 +9,7 @@ use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
 use super::page::{Cursor, body_of};
-use super::params::{filter_schema, refused, separated};
+use super::params::{filter_schema, separated};
 use super::problem::Problem;
 use super::reading::read_at;
 use super::resources::{JSON, count_param, cursor_param, limit_param, time_params};
@@ -178,9 +178,9 @@ fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
         None | Some("company") => false,
         Some("-company") => true,
         Some(_) => {
-            return Err(refused(
+            return Err(Problem::parameter(
                 "sort",
-                &Fault::new(FaultCode::NotInList, "must be `company` or `-company`"),
+                Fault::new(FaultCode::NotInList, "must be `company` or `-company`"),
             ));
         }
     };

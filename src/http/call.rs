@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::App;
 use super::operation::{Access, Operation};
 use super::params::Params;
-use super::problem::{Code, Problem, Wrong};
+use super::problem::{Code, Problem};
 use crate::app;
 use crate::domain::actor::{Actor, Key};
 use crate::domain::fault::{Fault, FaultCode};
@@ -58,12 +58,9 @@ impl Call {
         let lost = || Problem::new(Code::Internal, "the request came without its id");
         let RequestId(request_id) = parts.extensions.get::<RequestId>().cloned().ok_or_else(lost)?;
         let actor = actor(app, operation.access, &parts.headers).await?;
-        let path_params = RawPathParams::from_request_parts(&mut parts, app).await.map_err(|cause| {
-            Problem::with_errors(
-                Code::InvalidParameter,
-                vec![Wrong::parameter("path", "malformed", cause.body_text())],
-            )
-        })?;
+        let path_params = RawPathParams::from_request_parts(&mut parts, app)
+            .await
+            .map_err(|cause| Problem::malformed("path", cause.body_text()))?;
         let path_params =
             path_params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         check_length(&parts.headers)?;
@@ -100,12 +97,7 @@ impl Call {
     {
         let text =
             self.path_params.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
-        T::try_from(text).map_err(|fault| {
-            Problem::with_errors(
-                Code::InvalidParameter,
-                vec![Wrong::parameter(name, fault.code, fault.detail)],
-            )
-        })
+        T::try_from(text).map_err(|fault| Problem::parameter(name, fault))
     }
 
     /// The body as a JSON object.
@@ -149,12 +141,8 @@ fn check_length(headers: &HeaderMap) -> Result<(), Problem> {
     for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
         let length: usize = headers.get_all(&name).iter().map(axum::http::HeaderValue::len).sum();
         if length > LONGEST_TAGS {
-            let wrong = Wrong::parameter(
-                name.as_str(),
-                FaultCode::TooLong,
-                format!("must have at most {LONGEST_TAGS} bytes"),
-            );
-            return Err(Problem::with_errors(Code::InvalidParameter, vec![wrong]));
+            let detail = format!("must have at most {LONGEST_TAGS} bytes");
+            return Err(Problem::parameter(name.as_str(), Fault::new(FaultCode::TooLong, detail)));
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
 use super::page::{Cursor, answer as page_answer, body as page_body, cut};
-use super::params::{filter_schema, refused};
+use super::params::filter_schema;
 use super::problem::{Code, Problem};
 use super::reading::read_at;
 use super::resources::{Exposed, JSON, limit_param};
@@ -187,7 +187,8 @@ async fn follow(call: Call) -> Result<Response, Problem> {
 pub(crate) fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
     let mut narrowing = Narrowing::default();
     for word in call.params.values("kind", Takes::Words(kinds))?.unwrap_or_default() {
-        narrowing.kinds.push(Kind::try_from(word.as_str()).map_err(|fault| refused("kind", &fault))?);
+        let kind = Kind::try_from(word.as_str()).map_err(|fault| Problem::parameter("kind", fault))?;
+        narrowing.kinds.push(kind);
     }
     for (name, kind) in [("company", Kind::Company), ("chip", Kind::Chip), ("authority", Kind::Authority)] {
         let Some(ids) = call.params.values(name, Takes::Id)? else { continue };
@@ -199,20 +200,13 @@ pub(crate) fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
 /// The revision that a position, given in a parameter or header field of this name, stands for.
 pub(crate) fn located(name: &str, text: &str, epoch: &str, newest: i64) -> Result<i64, Problem> {
     if text.len() > LONGEST_POSITION {
-        return Err(refused(
-            name,
-            &Fault::new(FaultCode::TooLong, format!("must have at most {LONGEST_POSITION} characters")),
-        ));
+        let detail = format!("must have at most {LONGEST_POSITION} characters");
+        return Err(Problem::parameter(name, Fault::new(FaultCode::TooLong, detail)));
     }
     let (of, number) = text.rsplit_once('.').map_or((None, text), |(of, number)| (Some(of), number));
     let number = number.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(|| {
-        refused(
-            name,
-            &Fault::new(
-                FaultCode::Malformed,
-                "must be a position that the feed gave out, or a revision number",
-            ),
-        )
+        let detail = "must be a position that the feed gave out, or a revision number";
+        Problem::malformed(name, detail)
     })?;
     if of.is_some_and(|of| of != epoch) {
         let detail = "the register was restored since this position; read the lists again and follow from their revision";

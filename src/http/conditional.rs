@@ -6,7 +6,7 @@ use axum::response::Response;
 use headers::{ETag, HeaderMapExt as _, IfNoneMatch};
 use sha2::{Digest as _, Sha256};
 
-use super::problem::{Code, Problem, Wrong};
+use super::problem::Problem;
 use crate::app::Precondition;
 use crate::wire::values::hexadecimal;
 
@@ -89,19 +89,19 @@ pub(crate) fn precondition(headers: &HeaderMap, epoch: &str) -> Result<Precondit
         (Some(tags), None) => versions(tags, epoch).map(Precondition::Versions),
         (None, Some("*")) => Ok(Precondition::Absent),
         (None, None) => Ok(Precondition::None),
-        (None, Some(_)) => Err(refused("If-None-Match", "takes only `*` on a write")),
-        (Some(_), Some(_)) => Err(refused("If-None-Match", "cannot be sent together with If-Match")),
+        (None, Some(_)) => Err(Problem::malformed("If-None-Match", "takes only `*` on a write")),
+        (Some(_), Some(_)) => {
+            Err(Problem::malformed("If-None-Match", "cannot be sent together with If-Match"))
+        }
     }
-}
-
-fn refused(name: &str, detail: &str) -> Problem {
-    Problem::with_errors(Code::InvalidParameter, vec![Wrong::parameter(name, "malformed", detail)])
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {
     let mut lines = Vec::new();
     for value in headers.get_all(name) {
-        lines.push(value.to_str().map_err(|_cause| refused(name.as_str(), "must be visible ASCII"))?);
+        lines.push(
+            value.to_str().map_err(|_cause| Problem::malformed(name.as_str(), "must be visible ASCII"))?,
+        );
     }
     Ok((!lines.is_empty()).then(|| lines.join(",")))
 }
@@ -109,7 +109,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Prob
 /// The versions that a list of tags names. Weak tags, and tags of another epoch, name none.
 fn versions(tags: &str, epoch: &str) -> Result<Vec<i64>, Problem> {
     let malformed =
-        || refused("If-Match", "must be `*` or a list of quoted entity tags, separated by commas");
+        || Problem::malformed("If-Match", "must be `*` or a list of quoted entity tags, separated by commas");
     let mut versions = Vec::new();
     let mut rest = tags;
     loop {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::exports::NDJSON;
 use super::operation::{Api, Input, Operation, Param};
-use super::params::{refused, word};
+use super::params::word;
 use super::problem::{Code, Problem, Wrong};
 use super::resources::JSON;
 use super::schema::{Field, count, list, named, required, text};
@@ -84,7 +84,7 @@ pub(crate) fn expose(api: &mut Api) {
 
 async fn import(call: Call) -> Result<Response, Problem> {
     let mode = call.params.text("mode").unwrap_or("atomic").to_owned();
-    word(&mode, &["atomic", "partial"]).map_err(|fault| refused("mode", &fault))?;
+    word(&mode, &["atomic", "partial"]).map_err(|fault| Problem::parameter("mode", fault))?;
     if mode == "partial" {
         return partial(call).await;
     }

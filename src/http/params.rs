@@ -66,7 +66,7 @@ impl Params {
         name: &str,
         read: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Result<Option<T>, Problem> {
-        self.text(name).map(read).transpose().map_err(|fault| refused(name, &fault))
+        self.text(name).map(read).transpose().map_err(|fault| Problem::parameter(name, fault))
     }
 
     /// A parameter that is `true` or `false`.
@@ -102,9 +102,9 @@ impl Params {
             (None, None) => Ok(Wanted::Newest),
             (Some(number), None) => Ok(Wanted::Revision(number)),
             (None, Some(moment)) => Ok(Wanted::KnownAt(moment)),
-            (Some(_), Some(_)) => Err(refused(
+            (Some(_), Some(_)) => Err(Problem::parameter(
                 "known_at",
-                &Fault::new(FaultCode::Inconsistent, "cannot be given together with `revision`"),
+                Fault::new(FaultCode::Inconsistent, "cannot be given together with `revision`"),
             )),
         }
     }
@@ -127,9 +127,9 @@ impl Params {
     /// The values of a parameter, separated by commas.
     pub(crate) fn values(&self, name: &str, takes: Takes) -> Result<Option<Vec<String>>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let values = separated(text).map_err(|fault| refused(name, &fault))?;
+        let values = separated(text).map_err(|fault| Problem::parameter(name, fault))?;
         for value in &values {
-            fits(takes, value).map_err(|fault| refused(name, &fault))?;
+            fits(takes, value).map_err(|fault| Problem::parameter(name, fault))?;
         }
         Ok(Some(values.into_iter().map(str::to_owned).collect()))
     }
@@ -205,14 +205,6 @@ pub(crate) fn word(value: &str, words: &[&str]) -> Result<(), Fault> {
     let hint = nearest(value, words.iter().copied())
         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     Err(Fault::new(FaultCode::NotInList, format!("must be one of {}{hint}", words.join(", "))))
-}
-
-/// A parameter that is not what it should be.
-pub(crate) fn refused(name: &str, fault: &Fault) -> Problem {
-    Problem::with_errors(
-        Code::InvalidParameter,
-        vec![Wrong::parameter(name, fault.code, fault.detail.clone())],
-    )
 }
 
 fn unknown(name: &str, known: &[&str]) -> Wrong {

@@ -6,7 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::domain::fault::{Faults, PlacedFault};
+use crate::domain::fault::{Fault, FaultCode, Faults, PlacedFault};
 
 /// Declares the codes with their status, title and advice, so that a code without them cannot exist.
 macro_rules! problems {
@@ -150,7 +150,7 @@ pub(crate) struct Wrong {
 
 impl Wrong {
     /// A fault of a parameter.
-    pub(crate) fn parameter(name: &str, code: impl std::fmt::Display, detail: impl Into<String>) -> Self {
+    pub(crate) fn parameter(name: &str, code: FaultCode, detail: impl Into<String>) -> Self {
         Self {
             place: "parameter",
             at: name.into(),
@@ -213,6 +213,16 @@ impl Problem {
             several => format!("{} things are wrong; see errors", several.len()),
         };
         Self { errors, ..Self::new(code, detail) }
+    }
+
+    /// A problem of one parameter or header field.
+    pub(crate) fn parameter(name: &str, fault: Fault) -> Self {
+        Self::with_errors(Code::InvalidParameter, vec![Wrong::parameter(name, fault.code, fault.detail)])
+    }
+
+    /// A problem of a parameter or header field that does not have its form.
+    pub(crate) fn malformed(name: &str, detail: impl Into<String>) -> Self {
+        Self::parameter(name, Fault::new(FaultCode::Malformed, detail))
     }
 
     /// A problem of a body.

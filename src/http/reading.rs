@@ -2,7 +2,6 @@
 
 use super::call::Call;
 use super::page::Cursor;
-use super::params::refused;
 use super::problem::Problem;
 use crate::app::{Error, Filter, Listing, Presence, Read, Sort, Wanted};
 use crate::domain::fault::{Fault, FaultCode, nearest};
@@ -27,7 +26,7 @@ pub(crate) fn sort<R: Listing>(call: &Call) -> Result<Sort, Problem> {
     let hint = nearest(name, names.iter().copied())
         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     let detail = format!("must be one of {}, with a minus for the greatest first{hint}", names.join(", "));
-    Err(refused("sort", &Fault::new(FaultCode::NotInList, detail)))
+    Err(Problem::parameter("sort", Fault::new(FaultCode::NotInList, detail)))
 }
 
 /// Filters and their values.

@@ -7,12 +7,11 @@ use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
 use super::page::body as page_body;
-use super::params::refused;
 use super::problem::Problem;
 use super::reading::read_at;
 use super::resources::{JSON, limit_param, page_example, time_params};
 use super::schema::{Field, id, named, required, text};
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::Name;
 
 /// The fields of a find.
@@ -49,7 +48,7 @@ pub(crate) fn expose(api: &mut Api) {
 async fn search(call: Call) -> Result<Response, Problem> {
     let wanted: Option<Name> = call.params.value("q", |text| Name::try_from(text))?;
     let Some(wanted) = wanted else {
-        return Err(refused("q", &Fault::new(crate::domain::fault::FaultCode::Missing, "must be given")));
+        return Err(Problem::parameter("q", Fault::new(FaultCode::Missing, "must be given")));
     };
     let limit = call.params.limit()?;
     call.params.valid_on()?;

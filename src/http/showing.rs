@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::call::Call;
 use super::conditional::{Shown, marked, weak};
 use super::page::{Cursor, answer as page_answer};
-use super::params::refused;
 use super::problem::Problem;
 use super::reading::{absent, filters, read_at, sort};
 use super::resources::JSON;
@@ -163,9 +162,8 @@ async fn read_list<R: Listing>(
     let mut read = read_at(call, cursor).await?;
     if cursor.is_none() {
         if !read.at().newest && !query.sort.key.at_any_revision {
-            let fault =
-                Fault::new(FaultCode::NotInList, "at an earlier revision a list is sorted by `id` or `name`");
-            return Err(refused("sort", &fault));
+            let detail = "at an earlier revision a list is sorted by `id` or `name`";
+            return Err(Problem::parameter("sort", Fault::new(FaultCode::NotInList, detail)));
         }
         query.on = day(call, read.at(), read.head())?;
     }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::call::Call;
 use super::conditional::{marked, precondition};
-use super::problem::{Code, Problem, Wrong};
+use super::problem::{Code, Problem};
 use super::refusals::tagged;
 use crate::app::{BoxFuture, Effect, Error, Maker, Needs, Precondition, Reply, StoreError, Write, Written};
 use crate::domain::actor::Actor;
@@ -244,37 +244,34 @@ fn actor_name(actor: &Actor) -> Result<Name, Problem> {
     Name::try_from(actor.name()).map_err(|fault| Problem::new(Code::Internal, fault.detail))
 }
 
-fn refused(name: &str, detail: String) -> Problem {
-    Problem::with_errors(Code::InvalidParameter, vec![Wrong::parameter(name, "malformed", detail)])
-}
-
 fn once<'c>(call: &'c Call, name: &str) -> Result<Option<&'c str>, Problem> {
     let mut values = call.headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(refused(name, "is given more than once".to_owned()));
+        return Err(Problem::malformed(name, "is given more than once"));
     }
     let text = std::str::from_utf8(value.as_bytes());
-    text.map(Some).map_err(|cause| refused(name, format!("must be UTF-8: {cause}")))
+    text.map(Some).map_err(|cause| Problem::malformed(name, format!("must be UTF-8: {cause}")))
 }
 
 fn reason(call: &Call) -> Result<Option<Reason>, Problem> {
     let text = once(call, "Change-Reason")?;
-    text.map(Reason::try_from).transpose().map_err(|fault| refused("Change-Reason", fault.detail))
+    text.map(Reason::try_from).transpose().map_err(|fault| Problem::malformed("Change-Reason", fault.detail))
 }
 
 /// The idempotency key, bare or as a quoted string.
 fn idempotency_key(call: &Call) -> Result<Option<String>, Problem> {
     let Some(text) = once(call, "Idempotency-Key")? else { return Ok(None) };
     if !call.operation.repeatable {
-        return Err(refused("Idempotency-Key", "is not taken here, since no secret is kept".to_owned()));
+        return Err(Problem::malformed("Idempotency-Key", "is not taken here, since no secret is kept"));
     }
     let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
     let fits = (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if fits {
         return Ok(Some(text.to_owned()));
     }
-    Err(refused("Idempotency-Key", format!("must have 1 to {LONGEST_KEY} visible ASCII characters")))
+    let detail = format!("must have 1 to {LONGEST_KEY} visible ASCII characters");
+    Err(Problem::malformed("Idempotency-Key", detail))
 }
 
 /// What makes a request the same request: everything but that it is on trial.
