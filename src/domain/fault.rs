@@ -60,9 +60,13 @@ impl Fault {
     /// A word outside a closed list, with the nearest word of the list if one is near.
     #[must_use]
     pub fn not_in_list<V: Vocabulary>(word: &str) -> Self {
-        let words: Vec<&str> = V::ALL.iter().map(|known| known.as_str()).collect();
-        let hint = nearest(word, words.iter().copied())
-            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        Self::not_among(word, &V::words())
+    }
+
+    /// A word that is none of some words, with the nearest of them if one is near.
+    #[must_use]
+    pub fn not_among(word: &str, words: &[&str]) -> Self {
+        let hint = hint(word, words).unwrap_or_default();
         Self::new(FaultCode::NotInList, format!("must be one of {}{hint}", words.join(", ")))
     }
 }
@@ -119,6 +123,12 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+
+/// What to add to the refusal of a word: the known word that was meant, if one is near.
+#[must_use]
+pub fn hint(word: &str, known: &[&str]) -> Option<String> {
+    nearest(word, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"))
+}
 
 /// The known word most like `word`, if one is close enough to be what was meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -10,6 +10,12 @@ pub trait Vocabulary: Copy + Eq + 'static {
     /// The written form.
     fn as_str(self) -> &'static str;
 
+    /// The written form of every word, in the order of the list.
+    #[must_use]
+    fn words() -> Vec<&'static str> {
+        Self::ALL.iter().map(|known| known.as_str()).collect()
+    }
+
     /// The variant with this written form.
     #[must_use]
     fn named(word: &str) -> Option<Self> {

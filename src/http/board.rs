@@ -114,26 +114,22 @@ fn filters() -> Vec<Param> {
         of("company", Takes::Id, "Rows of these companies."),
         of("jurisdiction", Takes::Jurisdiction, "Rows of companies with their seat in these jurisdictions."),
         of("chip", Takes::Id, "Cells of these chips."),
-        of("verdict", Takes::Words(words::<Verdict>), "Cells with these verdicts."),
+        of("verdict", Takes::Words(Verdict::words), "Cells with these verdicts."),
         Param::new(
             "activity",
             with_default(word::<Activity>(), "order"),
             "The activity whose verdict and reasons `verdict` and `reason` mean.",
         ),
-        of("reason", Takes::Words(words::<ReasonCode>), "Cells with any of these reasons."),
+        of("reason", Takes::Words(ReasonCode::words), "Cells with any of these reasons."),
         of("authority", Takes::Id, "Cells with an approval at these authorities."),
         of("stage", Takes::Stage, "Cells with an approval at these stages."),
-        of("phase", Takes::Words(words::<Phase>), "Cells with an approval at a stage that means this."),
+        of("phase", Takes::Words(Phase::words), "Cells with an approval at a stage that means this."),
         Param::new(
             "sort",
             json!({"type": "string", "enum": ["company", "-company"], "default": "company"}),
             "The order; a minus puts the greatest first.",
         ),
     ]
-}
-
-fn words<V: Vocabulary>() -> Vec<&'static str> {
-    V::ALL.iter().map(|word| word.as_str()).collect()
 }
 
 fn with_default(mut schema: Value, default: &str) -> Value {

@@ -122,17 +122,12 @@ pub(crate) fn position_schema() -> Value {
 
 /// What the feed can be narrowed to.
 pub(crate) fn filter_params() -> [Param; 4] {
-    let kinds: fn() -> Vec<&'static str> = kinds;
     [
-        Param::new("kind", filter_schema(Takes::Words(kinds)), "Changes of these kinds of things."),
+        Param::new("kind", filter_schema(Takes::Words(Kind::words)), "Changes of these kinds of things."),
         Param::new("company", filter_schema(Takes::Id), "Changes that concern any of these companies."),
         Param::new("chip", filter_schema(Takes::Id), "Changes that concern any of these chips."),
         Param::new("authority", filter_schema(Takes::Id), "Changes that concern any of these authorities."),
     ]
-}
-
-fn kinds() -> Vec<&'static str> {
-    Kind::ALL.iter().map(|kind| kind.as_str()).collect()
 }
 
 /// The schema of a page of the feed.
@@ -186,7 +181,7 @@ async fn follow(call: Call) -> Result<Response, Problem> {
 /// What a call narrows the feed to.
 pub(crate) fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
     let mut narrowing = Narrowing::default();
-    for word in call.params.values("kind", Takes::Words(kinds))?.unwrap_or_default() {
+    for word in call.params.values("kind", Takes::Words(Kind::words))?.unwrap_or_default() {
         let kind = Kind::try_from(word.as_str()).map_err(|fault| Problem::parameter("kind", fault))?;
         narrowing.kinds.push(kind);
     }

@@ -6,7 +6,7 @@ use super::operation::Operation;
 use super::problem::{Code, Problem, Wrong};
 use super::schema;
 use crate::app::{Filter, Takes, Wanted};
-use crate::domain::fault::{Fault, FaultCode, nearest};
+use crate::domain::fault::{Fault, FaultCode, hint};
 use crate::domain::id::{StageId, ThingId};
 use crate::domain::jurisdiction::Jurisdiction;
 use crate::domain::text::Name;
@@ -202,19 +202,14 @@ pub(crate) fn word(value: &str, words: &[&str]) -> Result<(), Fault> {
     if words.contains(&value) {
         return Ok(());
     }
-    let hint = nearest(value, words.iter().copied())
-        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    Err(Fault::new(FaultCode::NotInList, format!("must be one of {}{hint}", words.join(", "))))
+    Err(Fault::not_among(value, words))
 }
 
 fn unknown(name: &str, known: &[&str]) -> Wrong {
-    let hint = nearest(name, known.iter().copied()).map_or_else(
-        || match known {
-            [] => "; there are none here".to_owned(),
-            known => format!("; the parameters here are {}", known.join(", ")),
-        },
-        |near| format!("; did you mean `{near}`?"),
-    );
+    let hint = hint(name, known).unwrap_or_else(|| match known {
+        [] => "; there are none here".to_owned(),
+        known => format!("; the parameters here are {}", known.join(", ")),
+    });
     Wrong::parameter(name, FaultCode::UnknownField, format!("is no parameter here{hint}"))
 }
 

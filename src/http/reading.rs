@@ -4,7 +4,7 @@ use super::call::Call;
 use super::page::Cursor;
 use super::problem::Problem;
 use crate::app::{Error, Filter, Listing, Presence, Read, Sort, Wanted};
-use crate::domain::fault::{Fault, FaultCode, nearest};
+use crate::domain::fault::{Fault, FaultCode, hint};
 use crate::domain::thing::ThingRef;
 
 /// Opens the revision a call asks for, or the one that its cursor is pinned to.
@@ -23,8 +23,7 @@ pub(crate) fn sort<R: Listing>(call: &Call) -> Result<Sort, Problem> {
         return Ok(Sort { key, descending });
     }
     let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
-    let hint = nearest(name, names.iter().copied())
-        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let hint = hint(name, &names).unwrap_or_default();
     let detail = format!("must be one of {}, with a minus for the greatest first{hint}", names.join(", "));
     Err(Problem::parameter("sort", Fault::new(FaultCode::NotInList, detail)))
 }

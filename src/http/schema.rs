@@ -151,8 +151,7 @@ pub(crate) fn stage_id() -> Value {
 
 /// A word of a closed list.
 pub(crate) fn word<V: Vocabulary>() -> Value {
-    let words: Vec<&str> = V::ALL.iter().map(|word| word.as_str()).collect();
-    json!({"type": "string", "enum": words})
+    json!({"type": "string", "enum": V::words()})
 }
 
 /// A country or territory.

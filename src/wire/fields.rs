@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::json::Pointer;
-use crate::domain::fault::{Fault, FaultCode, Faults, nearest};
+use crate::domain::fault::{Fault, FaultCode, Faults, hint};
 
 /// A value being read: the JSON, where it stands, and where faults go.
 pub struct Place<'a, 'f> {
@@ -171,10 +171,8 @@ impl<'a> Fields<'a> {
     /// Refuses every field that nobody asked for.
     pub fn finish(self) {
         for name in self.object.keys().filter(|name| !self.known.contains(&name.as_str())) {
-            let hint = nearest(name, self.known.iter().copied()).map_or_else(
-                || format!("; the fields here are {}", self.known.join(", ")),
-                |near| format!("; did you mean `{near}`?"),
-            );
+            let hint = hint(name, &self.known)
+                .unwrap_or_else(|| format!("; the fields here are {}", self.known.join(", ")));
             self.faults.add(
                 self.pointer.member(name).to_string(),
                 FaultCode::UnknownField,
