@@ -250,8 +250,12 @@ pub(crate) fn example() -> Value {
         "reasons": [{
             "code": "stage_does_not_permit", "effect": "blocks", "gate": "import", "authority": "cn-unspecified",
             "subject": {"kind": "approval", "id": "alibaba-h200-sxm-cn-unspecified", "href": "/v1/approvals/alibaba-h200-sxm-cn-unspecified"},
-            "detail": "The approval is at `in_principle`, which does not permit `order`.", "evidence": [],
-            "remedy": "A transition to a stage that permits it.",
+            "detail": "The case is at `in_principle`, which does not permit to order.",
+            "evidence": [{
+                "source": "ndtv-2026-01-23-h200-orders", "attribution": "anonymous", "sources": null,
+                "anonymity_reason": "the talks were private", "note": "one of three firms named",
+            }],
+            "remedy": "The case must reach a stage that permits to order: `conditional_terms_set`, `approved`, `partly_fulfilled`.",
         }],
         "gates": [gate_example()], "conditions": [],
         "headroom": {"units": null, "limited_by": null, "unset": []},

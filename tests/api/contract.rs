@@ -16,7 +16,10 @@ use crate::examples;
 use crate::service::Service;
 use crate::support::{Database, on_each_engine};
 
-on_each_engine!(every_body_is_held_to_the_limits_that_the_contract_states,);
+on_each_engine!(
+    every_body_is_held_to_the_limits_that_the_contract_states,
+    the_answer_shown_as_an_example_is_what_the_service_says,
+);
 
 /// To accept a change that is meant: `INSTA_UPDATE=always cargo test --test api contract`.
 #[test]
@@ -180,6 +183,23 @@ async fn every_body_is_held_to_the_limits_that_the_contract_states(database: Dat
 }
 
 /// The fields of a body that the contract describes in one place.
+async fn the_answer_shown_as_an_example_is_what_the_service_says(database: Database) {
+    let service = Service::sample(&database).await;
+    let operation =
+        operations().into_iter().find(|operation| operation.id() == "createDetermination").unwrap();
+    let (_, body) = operation.body().unwrap();
+    let answer = service.post("/v1/determinations", &body["example"]).await.is(201).json();
+    let (_, _, content) = operation.answers().into_iter().find(|(status, ..)| *status == 201).unwrap();
+    let example = &content["example"];
+    assert_eq!(example["verdict"], answer["verdict"]);
+    // The example shows one of each.
+    for list in ["reasons", "gates"] {
+        let (shown, said) = (example[list].as_array().unwrap(), answer[list].as_array().unwrap());
+        assert_eq!(shown.len(), 1);
+        assert!(said.contains(&shown[0]), "{:#} is none of {said:#?}", shown[0]);
+    }
+}
+
 fn fields(schema: &Value) -> Vec<(String, Value)> {
     let schema = resolved(schema);
     let properties = schema["properties"].as_object().cloned().unwrap_or_default();
