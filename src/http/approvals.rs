@@ -1,4 +1,4 @@
-//! Approvals on the wire.
+//! What the contract says of approvals.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Authorities on the wire.
+//! What the contract says of authorities.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The board on the wire: the answer for every company and chip at once, and one of them in full.
+//! Operations on the board: the answer for every company and chip at once.
 
 use axum::response::Response;
 use serde::Serialize;

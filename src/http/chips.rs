@@ -1,4 +1,4 @@
-//! Chips on the wire.
+//! What the contract says of chips, and how each is classified.
 
 use serde_json::{Value, json};
 

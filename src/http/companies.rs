@@ -1,4 +1,4 @@
-//! Companies on the wire.
+//! What the contract says of companies.
 
 use serde_json::{Value, json};
 

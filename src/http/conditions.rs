@@ -1,4 +1,4 @@
-//! Conditions on the wire: one schema a kind.
+//! What the contract says of conditions: one schema a kind.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Determinations on the wire: a question asked, and its receipt read again.
+//! Operations on determinations: a question asked, and its receipt read again.
 
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;

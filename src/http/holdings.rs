@@ -1,4 +1,4 @@
-//! Holdings on the wire: what the movements of each company and chip add up to.
+//! Operations on holdings: what the movements of each company and chip add up to.
 
 use axum::response::Response;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! API keys on the wire: an admin makes, lists and revokes them.
+//! Operations on API keys: an admin makes, lists and revokes them.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Movements on the wire: listed, shown and entered, and nothing else.
+//! Operations on movements: listed, shown and entered, and nothing else.
 
 use axum::http::Method;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! Reports on the wire.
+//! What the contract says of reports.
 
 use serde_json::{Value, json};
 

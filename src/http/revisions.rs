@@ -1,4 +1,4 @@
-//! Revisions on the wire: who changed what, when and why.
+//! Operations on revisions: who changed what, when and why.
 
 use axum::response::Response;
 use serde_json::{Value, json};

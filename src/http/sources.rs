@@ -1,4 +1,4 @@
-//! Sources on the wire, and looking at one again.
+//! What the contract says of sources, and looking at one again.
 
 use axum::http::Method;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! Transitions on the wire: the timeline of a case, posted to and retracted from.
+//! Operations on transitions: the timeline of a case, posted to and retracted from.
 
 use axum::http::Method;
 use axum::response::Response;

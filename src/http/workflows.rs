@@ -1,4 +1,4 @@
-//! Workflows on the wire: as JSON, or as a diagram.
+//! What the contract says of workflows, and one shown as a diagram.
 
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
