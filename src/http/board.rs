@@ -8,12 +8,12 @@ use super::answers::{gate_example, no_figures, valid_at};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
-use super::page::{Cursor, body_of};
+use super::page::{Cursor, body_of, schema, total};
 use super::params::{filter_schema, separated};
 use super::problem::Problem;
 use super::reading::read_at;
 use super::resources::{JSON, count_param, cursor_param, limit_param, time_params};
-use super::schema::{Field, count, id, list, named, required, shown, word};
+use super::schema::{Field, id, list, named, required, shown, word};
 use crate::app::board::{self, Cell, Narrowed, Occasion, Row};
 use crate::app::{Filter, Listing as _, Position, Query, Read, Sort, SortKey, Takes};
 use crate::domain::company::Company;
@@ -64,20 +64,8 @@ pub(crate) fn row_fields() -> Vec<Field> {
 
 /// The schema of a page.
 pub(crate) fn page_schema() -> Value {
-    let mut page = shown(&[
-        required("rows", list(named("BoardRow"), 0, 1000), "The companies, each with its cells."),
-        required(
-            "next",
-            json!({"type": ["string", "null"], "maxLength": 2000}),
-            "The `cursor` of the next page; `null` on the last one.",
-        ),
-        required("revision", count(0, i64::MAX), "The revision that every page shows."),
-        valid_at(),
-    ]);
-    page["properties"]["total"] = count(0, i64::MAX);
-    page["properties"]["total"]["description"] =
-        "How many rows there are, if `count=true` asked for it.".into();
-    page
+    let rows = required("rows", list(named("BoardRow"), 0, 1000), "The companies, each with its cells.");
+    schema(rows, "How many rows there are, if `count=true` asked for it.", [valid_at()])
 }
 
 fn cell_example() -> Value {
@@ -199,23 +187,19 @@ pub(crate) fn occasion(call: &Call, read: &Read, cursor: Option<&Cursor>) -> Res
 
 async fn show(call: Call) -> Result<Response, Problem> {
     let narrowed = narrowed(&call)?;
-    let cursor = Cursor::read(&call.path, &call.params)?;
+    let cursor = Cursor::read(&call)?;
     let companies = companies(&call, cursor.as_ref())?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let occasion = occasion(&call, &read, cursor.as_ref())?;
     let revision = read.at().revision;
     let page = call.app.rows.page(&mut read, &companies, &narrowed, occasion, row_written);
     let page = page.await?;
-    let total = if call.params.flag("count")? {
-        Some(board::count(&mut read, &companies, &narrowed, occasion).await?)
-    } else {
-        None
-    };
+    let total = total(&call, board::count(&mut read, &companies, &narrowed, occasion)).await?;
     drop(read);
     let rows = page.rows;
     let next = page.next.map(|last| {
         let position = Position { key: occasion.valid_at.to_string(), id: last.id };
-        Cursor { revision, on: None, position }.write(&call.path, &call.params)
+        Cursor { revision, on: None, position }.write(&call)
     });
     let counted = total.map(|total| total.to_string());
     let etag = weak(rows.iter().map(AsRef::as_ref).chain(counted.as_deref()));

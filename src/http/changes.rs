@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
-use super::page::{Cursor, answer as page_answer, body as page_body, cut};
+use super::page::{Cursor, answer as page_answer, body as page_body, cut, total};
 use super::params::filter_schema;
 use super::problem::{Code, Problem};
 use super::reading::read_at;
@@ -220,7 +220,7 @@ pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem>
     let id: ThingId = call.path("id")?;
     let limit = call.params.limit()?;
     call.params.valid_on()?;
-    let cursor = Cursor::read(&call.path, &call.params)?;
+    let cursor = Cursor::read(&call)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     let thing = ThingRef::new(T::KIND, id.as_str());
@@ -229,14 +229,13 @@ pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem>
     if changes.is_empty() && below.is_none() {
         return Err(Error::Unknown(thing).into());
     }
-    let total = if call.params.flag("count")? { Some(read.history_count(&thing).await?) } else { None };
-    let more = cut(&mut changes, limit);
+    let total = total(&call, read.history_count(&thing)).await?;
+    let next = cut(&call, &mut changes, (limit, revision), |last| Position {
+        key: last.revision.to_string(),
+        id: id.to_string(),
+    });
     let entries = feed::with_revisions(&mut read, changes).await?;
     drop(read);
-    let next = entries.last().filter(|_| more).map(|last| {
-        let position = Position { key: last.change.revision.to_string(), id: id.to_string() };
-        Cursor { revision, on: None, position }.write(&call.path, &call.params)
-    });
     let items: Vec<String> = entries.iter().map(written).collect();
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }

@@ -8,7 +8,7 @@ use super::answers::{answer_fields, question_fields};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Access, Api, Input, Operation};
-use super::page::{Cursor, answer as page_answer, cut};
+use super::page::{Cursor, answer as page_answer, cut, total};
 use super::problem::{Code, Problem};
 use super::reading::{filters, read_at};
 use super::resources::{
@@ -215,18 +215,15 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let filters = filters(&call, RECEIPT_FILTERS)?;
     let limit = call.params.limit()?;
     call.params.valid_at()?;
-    let cursor = Cursor::read(&call.path, &call.params)?;
+    let cursor = Cursor::read(&call)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     let before = cursor.as_ref().map(|cursor| cursor.position.id.as_str());
     let mut found = read.receipts(&filters, before, limit + 1).await?;
-    let total = if call.params.flag("count")? { Some(read.receipt_count(&filters).await?) } else { None };
+    let total = total(&call, read.receipt_count(&filters)).await?;
     drop(read);
-    let more = cut(&mut found, limit);
-    let next = found.last().filter(|_| more).map(|(id, _)| {
-        let position = Position { key: String::new(), id: id.clone() };
-        Cursor { revision, on: None, position }.write(&call.path, &call.params)
-    });
+    let next =
+        cut(&call, &mut found, (limit, revision), |(id, _)| Position { key: String::new(), id: id.clone() });
     let items: Vec<String> = found.into_iter().map(|(_, document)| document).collect();
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }

@@ -7,7 +7,7 @@ use super::board::occasion;
 use super::call::Call;
 use super::movements::TAG;
 use super::operation::{Api, Operation};
-use super::page::{Cursor, answer as page_answer};
+use super::page::{Cursor, answer as page_answer, total};
 use super::problem::{Code, Problem};
 use super::reading::{filters, read_at};
 use super::resources::{
@@ -104,21 +104,20 @@ pub(crate) fn expose(api: &mut Api) {
 async fn list(call: Call) -> Result<Response, Problem> {
     let filters = filters(&call, HOLDING_FILTERS)?;
     let limit = call.params.limit()?;
-    let cursor = Cursor::read(&call.path, &call.params)?;
+    let cursor = Cursor::read(&call)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     // Sums are of what is on record, whatever the day; which limits are in force goes by it.
     let occasion = occasion(&call, &read, None)?;
     let after = cursor.map(|cursor| cursor.position);
     let page = read.holding_page(&filters, after.as_ref(), limit).await?;
-    let total = if call.params.flag("count")? { Some(read.holding_count(&filters).await?) } else { None };
+    let total = total(&call, read.holding_count(&filters)).await?;
     let pairs = page.items.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
     let figures = board::figures(&mut read, &pairs, occasion).await?;
     drop(read);
     let items = page.items.iter().zip(&figures).map(|(pair, figures)| shown(pair, figures).to_string());
     let items: Vec<String> = items.collect();
-    let next =
-        page.next.map(|position| Cursor { revision, on: None, position }.write(&call.path, &call.params));
+    let next = page.next.map(|position| Cursor { revision, on: None, position }.write(&call));
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 

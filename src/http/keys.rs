@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Access, Api, Input, Operation};
-use super::page::{Cursor, answer as page_answer, cut};
+use super::page::{Cursor, answer as page_answer, cut, total};
 use super::problem::{Code, Problem};
 use super::resources::{BODY_LIMIT, JSON, count_param, cursor_param, limit_param, page_example};
 use super::schema::{Field, id, moment, named, nullable, optional, read_only, required, set, text, word};
@@ -127,16 +127,15 @@ fn written(key: &Key) -> Value {
 
 async fn list(call: Call) -> Result<Response, Problem> {
     let limit = call.params.limit()?;
-    let after = Cursor::read(&call.path, &call.params)?.map(|cursor| cursor.position.id).unwrap_or_default();
+    let after = Cursor::read(&call)?.map(|cursor| cursor.position.id).unwrap_or_default();
     let mut read = call.app.register.read(Wanted::Newest).await?;
     let mut found = read.keys(&after, limit + 1).await?;
-    let total = if call.params.flag("count")? { Some(read.key_count().await?) } else { None };
+    let total = total(&call, read.key_count()).await?;
     let revision = read.at().revision;
     drop(read);
-    let more = cut(&mut found, limit);
-    let next = found.last().filter(|_| more).map(|last| {
-        let position = Position { key: String::new(), id: last.id.to_string() };
-        Cursor { revision, on: None, position }.write(&call.path, &call.params)
+    let next = cut(&call, &mut found, (limit, revision), |last| Position {
+        key: String::new(),
+        id: last.id.to_string(),
     });
     let items: Vec<String> = found.iter().map(|key| written(key).to_string()).collect();
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))

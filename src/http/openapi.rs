@@ -355,19 +355,8 @@ fn of<T: Exposed>() -> Vec<(String, Value)> {
 }
 
 fn page(item: &str) -> Value {
-    let mut page = shown(&[
-        required("items", list(named(item), 0, 1000), "The items, in order."),
-        required(
-            "next",
-            json!({"type": ["string", "null"], "maxLength": 2000}),
-            "The `cursor` of the next page; `null` on the last one.",
-        ),
-        required("revision", count(0, i64::MAX), "The revision that every page shows."),
-    ]);
-    page["properties"]["total"] = count(0, i64::MAX);
-    page["properties"]["total"]["description"] =
-        "How many items the whole list has, if `count=true` asked for it.".into();
-    page
+    let items = required("items", list(named(item), 0, 1000), "The items, in order.");
+    super::page::schema(items, "How many items the whole list has, if `count=true` asked for it.", [])
 }
 
 fn problem_schema() -> Value {

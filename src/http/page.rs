@@ -1,15 +1,16 @@
-//! Cursors: where a page ended, pinned to the revision and day of the first one.
+//! Pages of lists, and cursors: where a page ended, pinned to the revision and day of the first one.
 
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::call::Call;
 use super::conditional::{Shown, weak};
-use super::params::Params;
 use super::problem::{Code, Problem};
 use super::resources::JSON;
+use super::schema::{Field, count, required, shown};
 use crate::app::Position;
 use crate::domain::time::Date;
 use crate::wire::values::hexadecimal;
@@ -30,28 +31,22 @@ pub(crate) struct Cursor {
 
 type Fields = (u8, String, i64, Option<String>, String, String);
 
-fn fit(path: &str, params: &Params) -> String {
-    format!("{:.16}", hexadecimal(&Sha256::digest(format!("{path}?{}", params.deciding()))))
+fn fit(call: &Call) -> String {
+    format!("{:.16}", hexadecimal(&Sha256::digest(format!("{}?{}", call.path, call.params.deciding()))))
 }
 
 impl Cursor {
     /// The cursor as text, for the list it belongs to.
-    pub(crate) fn write(&self, path: &str, params: &Params) -> String {
+    pub(crate) fn write(&self, call: &Call) -> String {
         let Position { key, id } = &self.position;
-        let fields: Fields = (
-            FORM,
-            fit(path, params),
-            self.revision,
-            self.on.map(|on| on.to_string()),
-            key.clone(),
-            id.clone(),
-        );
+        let fields: Fields =
+            (FORM, fit(call), self.revision, self.on.map(|on| on.to_string()), key.clone(), id.clone());
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&fields).unwrap_or_default())
     }
 
     /// The cursor a list was asked to continue from.
-    pub(crate) fn read(path: &str, params: &Params) -> Result<Option<Self>, Problem> {
-        let Some(text) = params.text("cursor") else { return Ok(None) };
+    pub(crate) fn read(call: &Call) -> Result<Option<Self>, Problem> {
+        let Some(text) = call.params.text("cursor") else { return Ok(None) };
         let strange = || Problem::new(Code::InvalidCursor, "this is no cursor that the service gave out");
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_cause| strange())?;
         let fields: Fields = serde_json::from_slice(&bytes).map_err(|_cause| strange())?;
@@ -59,7 +54,7 @@ impl Cursor {
         if form != FORM || revision < 0 {
             return Err(strange());
         }
-        if fitting != fit(path, params) {
+        if fitting != fit(call) {
             return Err(Problem::new(
                 Code::InvalidCursor,
                 "the cursor belongs to a list with other filters, sort or times",
@@ -70,12 +65,44 @@ impl Cursor {
     }
 }
 
-/// Leaves as many items as a page has, of one more than that; says whether there was one more.
-pub(crate) fn cut<T>(found: &mut Vec<T>, limit: i64) -> bool {
+/// Leaves as many items as a page has, of one more than that; the cursor of the next page if there was one more.
+pub(crate) fn cut<T>(
+    call: &Call,
+    found: &mut Vec<T>,
+    (limit, revision): (i64, i64),
+    position: impl FnOnce(&T) -> Position,
+) -> Option<String> {
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > most;
     found.truncate(most);
-    more
+    let last = found.last().filter(|_| more)?;
+    Some(Cursor { revision, on: None, position: position(last) }.write(call))
+}
+
+/// How many items the whole list has, counted only if the call asks for it.
+pub(crate) async fn total<E>(
+    call: &Call,
+    count: impl Future<Output = Result<i64, E>>,
+) -> Result<Option<i64>, Problem>
+where
+    Problem: From<E>,
+{
+    Ok(if call.params.flag("count")? { Some(count.await?) } else { None })
+}
+
+/// The schema of a page: its items, what is said of their number, and what else it tells.
+pub(crate) fn schema(items: Field, counted: &str, further: impl IntoIterator<Item = Field>) -> Value {
+    let next = json!({"type": ["string", "null"], "maxLength": 2000});
+    let mut fields = vec![
+        items,
+        required("next", next, "The `cursor` of the next page; `null` on the last one."),
+        required("revision", count(0, i64::MAX), "The revision that every page shows."),
+    ];
+    fields.extend(further);
+    let mut page = shown(&fields);
+    page["properties"]["total"] = count(0, i64::MAX);
+    page["properties"]["total"]["description"] = counted.into();
+    page
 }
 
 /// The answer that a page of documents is. Its tag follows from them and from their number alone.

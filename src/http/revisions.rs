@@ -7,7 +7,7 @@ use super::call::Call;
 use super::changes::listed;
 use super::conditional::{Shown, strong};
 use super::operation::{Api, Operation, Param};
-use super::page::{Cursor, answer as page_answer, cut};
+use super::page::{Cursor, answer as page_answer, cut, total};
 use super::params::filter_schema;
 use super::problem::{Code, Problem};
 use super::reading::read_at;
@@ -92,17 +92,16 @@ async fn list_all(call: Call) -> Result<Response, Problem> {
     let limit = call.params.limit()?;
     call.params.valid_on()?;
     let actors = call.params.values("actor", Takes::Id)?.unwrap_or_default();
-    let cursor = Cursor::read(&call.path, &call.params)?;
+    let cursor = Cursor::read(&call)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     let below = cursor.and_then(|cursor| cursor.position.key.parse().ok());
     let mut found = read.revisions(&actors, below, limit + 1).await?;
-    let total = if call.params.flag("count")? { Some(read.revision_count(&actors).await?) } else { None };
+    let total = total(&call, read.revision_count(&actors)).await?;
     drop(read);
-    let more = cut(&mut found, limit);
-    let next = found.last().filter(|_| more).map(|last| {
-        let position = Position { key: last.number.to_string(), id: String::new() };
-        Cursor { revision, on: None, position }.write(&call.path, &call.params)
+    let next = cut(&call, &mut found, (limit, revision), |last| Position {
+        key: last.number.to_string(),
+        id: String::new(),
     });
     let items: Vec<String> = found.iter().map(|revision| written(revision).to_string()).collect();
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::conditional::{Shown, marked, weak};
-use super::page::{Cursor, answer as page_answer};
+use super::page::{Cursor, answer as page_answer, total};
 use super::problem::Problem;
 use super::reading::{absent, filters, read_at, sort};
 use super::resources::JSON;
@@ -100,7 +100,7 @@ fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Option<(Hea
 
 /// Shows a page of a list.
 pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
-    let cursor = Cursor::read(&call.path, &call.params)?;
+    let cursor = Cursor::read(&call)?;
     let on = cursor.as_ref().and_then(|cursor| cursor.on);
     let mut query = Query {
         on,
@@ -131,8 +131,7 @@ fn page<'d, R: Listing>(
 ) -> Result<Response, Problem> {
     let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
     let items: Vec<Cow<'_, str>> = documents.map(|document| computed(R::KIND, document, today).0).collect();
-    let next = next
-        .map(|position| Cursor { revision, on, position: position.clone() }.write(&call.path, &call.params));
+    let next = next.map(|position| Cursor { revision, on, position: position.clone() }.write(call));
     Ok(page_answer(call, &items, (total, next.as_deref()), revision))
 }
 
@@ -168,7 +167,7 @@ async fn read_list<R: Listing>(
         query.on = day(call, read.at(), read.head())?;
     }
     let page = read.list::<R>(query).await?;
-    let total = if call.params.flag("count")? { Some(read.count::<R>(query).await?) } else { None };
+    let total = total(call, read.count::<R>(query)).await?;
     Ok(Seen { page, total, revision: read.at().revision })
 }
 

@@ -146,7 +146,7 @@ async fn list(call: Call) -> Result<Response, Problem> {
         .value("to", |text| super::params::separated(text)?.into_iter().map(StageId::try_from).collect())?;
     let retracted = call.params.text("retracted").map(|_| call.params.flag("retracted")).transpose()?;
     let limit = usize::try_from(call.params.limit()?).unwrap_or(usize::MAX);
-    let cursor = Cursor::read(&call.path, &call.params)?;
+    let cursor = Cursor::read(&call)?;
     call.params.valid_on()?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let presence = read.filed::<Case>(id.as_str()).await?;
@@ -168,7 +168,7 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let items: Vec<String> = page.iter().map(|transition| transition.write().to_string()).collect();
     let next = page.last().filter(|_| !more.is_empty()).map(|last| {
         let position = Position { key: String::new(), id: last.id.to_string() };
-        Cursor { revision, on: None, position }.write(&call.path, &call.params)
+        Cursor { revision, on: None, position }.write(&call)
     });
     let total = call.params.flag("count")?.then(|| i64::try_from(chosen.len()).unwrap_or(i64::MAX));
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
