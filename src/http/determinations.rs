@@ -15,7 +15,7 @@ use super::resources::{
     BODY_LIMIT, JSON, count_param, cursor_param, filter_params, limit_param, page_example, time_params,
 };
 use super::schema::{Field, count, id, moment, named, nullable, required};
-use super::write::{Answer, write};
+use super::write::{Answer, Terms, write};
 use crate::app::{Position, RECEIPT_FILTERS, Receipt, Wanted, determinations};
 use crate::domain::actor::Actor;
 use crate::domain::fault::Faults;
@@ -171,7 +171,26 @@ async fn create(call: Call) -> Result<Response, Problem> {
             "keeping a receipt needs a key; a what-if needs none",
         ));
     }
-    let given = answered(&call, &asked).await?;
+    let terms = Terms::of(&call)?;
+    if terms.is_keyed() {
+        if matches!(call.actor, Actor::Anybody) {
+            return Err(Problem::new(Code::Unauthenticated, "keeping an answer needs a key of the register"));
+        }
+        if let Some(kept) = super::write::kept(&call, &terms).await? {
+            return Ok(kept);
+        }
+    }
+    let given = match answered(&call, &asked).await {
+        Err(problem) if terms.is_keyed() && problem.code.status().is_client_error() => {
+            return write(&call, move |_write, _given| Box::pin(async move { Ok(Err(problem)) })).await;
+        }
+        given => given?,
+    };
+    if what_if && terms.is_keyed() {
+        let body = document(None, &asked, &given);
+        let answer = Answer::body(StatusCode::OK, body);
+        return write(&call, move |_write, _given| Box::pin(async move { Ok(Ok(answer)) })).await;
+    }
     if what_if {
         let body = document(None, &asked, &given).to_string();
         let etag = weak([body.as_str()]);

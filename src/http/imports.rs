@@ -1,7 +1,10 @@
 //! Lines into the register: all or nothing, or what can be taken of them.
 
+use std::collections::HashSet;
+
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -11,9 +14,10 @@ use super::params::word;
 use super::problem::{Code, Problem, Wrong};
 use super::resources::JSON;
 use super::schema::{Field, count, list, named, required, text};
-use super::write::{Answer, Given, Outcome as Ended, write};
+use super::write::{Answer, Given, Outcome as Ended, Terms, write};
 use crate::app::imports::{self, ATOMIC_LINES, BadLine, Cause, LINES_A_REVISION, MOST_REPORTED, Outcome};
-use crate::app::{Error, Write};
+use crate::app::{Error, StoreError, Write};
+use crate::domain::actor::Actor;
 use crate::domain::text::Note;
 use crate::wire::lines::Line;
 
@@ -86,7 +90,11 @@ async fn import(call: Call) -> Result<Response, Problem> {
     let mode = call.params.text("mode").unwrap_or("atomic").to_owned();
     word(&mode, &["atomic", "partial"]).map_err(|fault| Problem::parameter("mode", fault))?;
     if mode == "partial" {
-        return partial(call).await;
+        // Whoever hangs up in the middle cancels nothing.
+        return tokio::spawn(partial(call)).await.map_err(|cause| {
+            tracing::error!(%cause, "an import came to no end");
+            Problem::new(Code::Internal, "the import came to no end")
+        })?;
     }
     let lines = imports::read_all(&call.body);
     write(&call, move |write, given| Box::pin(async move { atomic(write, &given, lines).await })).await
@@ -104,7 +112,7 @@ async fn atomic(write: &mut Write, given: &Given, lines: Result<Vec<(usize, Line
     if outcome.failed > 0 {
         return Ok(Err(refusal(&outcome)));
     }
-    Ok(Ok(Answer::body(StatusCode::OK, report("atomic", &outcome))))
+    Ok(Ok(Answer::body(StatusCode::OK, Report::of(&outcome).value("atomic"))))
 }
 
 /// An import that was refused: as forbidden if the key may not write some lines, else by its lines.
@@ -145,42 +153,98 @@ fn of_line(bad: &BadLine) -> Vec<Wrong> {
     }
 }
 
-fn report(mode: &str, outcome: &Outcome) -> Value {
-    json!({
-        "mode": mode,
-        "created": outcome.created,
-        "updated": outcome.updated,
-        "unchanged": outcome.unchanged,
-        "failed": outcome.failed,
-        "errors": wrong(outcome).iter().map(Wrong::value).collect::<Value>(),
-    })
+/// What an import, or a part of it, did.
+#[derive(Default, Serialize, Deserialize)]
+struct Report {
+    created: usize,
+    updated: usize,
+    unchanged: usize,
+    failed: usize,
+    errors: Vec<Value>,
 }
 
-/// Every part but the last is a write of its own; the last one carries the answer, and with it the
-/// idempotency key. Repeating the parts before changes nothing, since what is there already is unchanged.
+impl Report {
+    fn of(outcome: &Outcome) -> Self {
+        let Outcome { created, updated, unchanged, failed, .. } = *outcome;
+        let errors = wrong(outcome).iter().map(Wrong::value).collect();
+        Self { created, updated, unchanged, failed, errors }
+    }
+
+    /// Adds what the next part did. Of lines that were not taken, as many are told as of one part.
+    fn absorb(&mut self, next: Self) {
+        self.created += next.created;
+        self.updated += next.updated;
+        self.unchanged += next.unchanged;
+        self.failed += next.failed;
+        let told = |errors: &[Value]| errors.iter().map(|it| it["line"].to_string()).collect::<HashSet<_>>();
+        let mut lines = told(&self.errors);
+        for error in next.errors {
+            let line = error["line"].to_string();
+            if lines.contains(&line) || lines.len() < MOST_REPORTED {
+                lines.insert(line);
+                self.errors.push(error);
+            }
+        }
+    }
+
+    fn value(&self, mode: &str) -> Value {
+        let Self { created, updated, unchanged, failed, errors } = self;
+        json!({
+            "mode": mode,
+            "created": created,
+            "updated": updated,
+            "unchanged": unchanged,
+            "failed": failed,
+            "errors": errors,
+        })
+    }
+}
+
+/// Every part but the last is a write of its own; the last one carries the answer. What each has done is kept under
+/// the idempotency key, so that the same request goes on where it was broken off, and does nothing twice.
 async fn partial(call: Call) -> Result<Response, Problem> {
+    let terms = Terms::of(&call)?;
+    if let Some(kept) = super::write::kept(&call, &terms).await? {
+        return Ok(kept);
+    }
     let lines: Vec<(usize, &[u8])> = imports::numbered(&call.body).collect();
     // Of what is on trial nothing stays that later parts could refer to, so all of it is the last part.
-    let on_trial = call.params.flag("dry_run")?;
-    let before =
-        if on_trial { 0 } else { lines.len().saturating_sub(1) / LINES_A_REVISION * LINES_A_REVISION };
-    let (before, last) = lines.split_at(before);
-    let maker = super::write::maker(&call)?;
-    let mut done = Outcome::default();
-    for part in before.chunks(LINES_A_REVISION) {
-        let by = (call.actor.clone(), maker.clone());
-        let outcome = imports::in_one_revision(&call.app.register, by, part.iter().copied()).await;
-        done.absorb(outcome?);
+    let before = lines.len().saturating_sub(1) / LINES_A_REVISION * LINES_A_REVISION;
+    let (before, last) = lines.split_at(if terms.on_trial { 0 } else { before });
+    let mut done = Report::default();
+    for (part, lines) in (1..).zip(before.chunks(LINES_A_REVISION)) {
+        let (lines, terms) = (imports::read_some(lines.iter().copied()), terms.clone());
+        let report = call.app.register.write(move |write| Box::pin(one_part(write, terms, part, lines)));
+        done.absorb(report.await?);
     }
-    let (readable, refused) = imports::read_some(last.iter().copied());
-    done.absorb(refused);
+    let lines = imports::read_some(last.iter().copied());
     write(&call, move |write, given| {
         Box::pin(async move {
-            done.absorb(imports::apply(write, &given.actor, readable).await?);
-            Ok(Ok(Answer::body(StatusCode::OK, report("partial", &done))))
+            done.absorb(applied(write, &given.actor, lines).await?);
+            Ok(Ok(Answer::body(StatusCode::OK, done.value("partial"))))
         })
     })
     .await
+}
+
+/// Lines that can be applied, and what was refused of others already.
+type Lines = (Vec<(usize, Line)>, Outcome);
+
+async fn one_part(write: &mut Write, terms: Terms, part: usize, lines: Lines) -> Result<Report, StoreError> {
+    let kept = terms.kept_part(write, part).await?;
+    if let Some(report) = kept.and_then(|kept| serde_json::from_slice(&kept).ok()) {
+        return Ok(report);
+    }
+    let report = applied(write, &terms.actor, lines).await?;
+    write.record(&terms.maker).await?;
+    terms.keep_part(write, part, json!(report).to_string().into_bytes());
+    Ok(report)
+}
+
+async fn applied(write: &mut Write, actor: &Actor, (lines, refused): Lines) -> Result<Report, StoreError> {
+    let mut outcome = imports::apply(write, actor, lines).await?;
+    outcome.absorb(refused);
+    Ok(Report::of(&outcome))
 }
 
 #[cfg(test)]
@@ -191,7 +255,7 @@ mod tests {
     fn a_bad_line_is_told_with_its_number_and_pointer() {
         let nameless = br#"{"kind": "company", "id": "a", "jurisdiction": "CN"}"#;
         let (_, outcome) = imports::read_some([(7, nameless.as_slice())].into_iter());
-        let report = report("partial", &outcome);
+        let report = Report::of(&outcome).value("partial");
         assert_eq!(
             report["errors"][0],
             json!({"line": 7, "pointer": "/name", "code": "missing", "detail": "must be given"})

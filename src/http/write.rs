@@ -76,14 +76,94 @@ struct Ready {
     kept: bool,
 }
 
-/// What an ordinary write says about itself.
-struct Terms {
-    actor: Actor,
+/// What a write says about itself.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    /// Who writes.
+    pub(crate) actor: Actor,
     headers: HeaderMap,
-    maker: Maker,
+    /// Who makes the revision, and why.
+    pub(crate) maker: Maker,
     key: Option<String>,
     digest: Vec<u8>,
-    on_trial: bool,
+    /// Whether nothing of it is to stay.
+    pub(crate) on_trial: bool,
+}
+
+impl Terms {
+    /// What a call says about itself as a write; the version it means to change is looked at with the register.
+    pub(crate) fn of(call: &Call) -> Result<Self, Problem> {
+        Ok(Self {
+            actor: call.actor.clone(),
+            headers: call.headers.clone(),
+            maker: maker(call)?,
+            key: idempotency_key(call)?,
+            digest: digest(call),
+            on_trial: call.params.flag("dry_run")?,
+        })
+    }
+
+    /// Whether it has a key under which its answer is kept.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// What was kept of a part of the write that was done before: parts have keys that no client can send.
+    pub(crate) async fn kept_part(
+        &self,
+        write: &mut Write,
+        part: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(key) = self.key_of(part) else { return Ok(None) };
+        let kept = write.kept_reply(self.actor.name(), &key).await?;
+        Ok(kept.filter(|kept| kept.request_digest == self.digest).map(|kept| kept.body))
+    }
+
+    /// Keeps what a part of the write has done.
+    pub(crate) fn keep_part(&self, write: &mut Write, part: usize, body: Vec<u8>) {
+        let Some(key) = self.key_of(part) else { return };
+        let request_digest = self.digest.clone();
+        let reply = Reply { request_digest, status: 200, headers: String::new(), body };
+        write.keep_reply(self.actor.name(), &key, reply);
+    }
+
+    fn key_of(&self, part: usize) -> Option<String> {
+        self.key.as_ref().map(|key| format!("{key} part {part}"))
+    }
+
+    /// The first answer to the same write, if it is kept, or else which version it means to change.
+    async fn begin(&self, write: &mut Write) -> Result<Result<Begun, Problem>, StoreError> {
+        let precondition = match precondition(&self.headers, &write.head().epoch) {
+            Ok(precondition) => precondition,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let Some(key) = &self.key else { return Ok(Ok(Begun::Anew(precondition))) };
+        let kept = write.kept_reply(self.actor.name(), key).await?;
+        Ok(kept.map_or(Ok(Begun::Anew(precondition)), |kept| replayed(kept, &self.digest).map(Begun::Before)))
+    }
+}
+
+/// How a write begins.
+enum Begun {
+    /// It comes for the first time.
+    Anew(Precondition),
+    /// It came before, and was answered so.
+    Before(Ready),
+}
+
+/// The first answer to the write that a call asks for, if it is kept: for what has to be done before the command that
+/// ends it.
+///
+/// # Errors
+///
+/// A [`Problem`] if the call contradicts itself, or its key was sent with another request.
+pub(crate) async fn kept(call: &Call, terms: &Terms) -> Result<Option<Response>, Problem> {
+    let terms = terms.clone();
+    let begun = call.app.register.write(move |write| Box::pin(async move { terms.begin(write).await })).await;
+    Ok(match begun?? {
+        Begun::Anew(_) => None,
+        Begun::Before(ready) => Some(ready.response()),
+    })
 }
 
 /// Runs a command as the write that a call asks for.
@@ -99,14 +179,7 @@ pub(crate) async fn write_with<F>(call: &Call, mut needs: Needs, command: F) -> 
 where
     F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send + 'static,
 {
-    let terms = Terms {
-        actor: call.actor.clone(),
-        headers: call.headers.clone(),
-        maker: maker(call)?,
-        key: idempotency_key(call)?,
-        digest: digest(call),
-        on_trial: call.params.flag("dry_run")?,
-    };
+    let terms = Terms::of(call)?;
     needs.reply = terms.key.as_ref().map(|key| (terms.actor.name().to_owned(), key.clone()));
     let ready = call.app.register.write_with(needs, move |write| Box::pin(run(write, terms, command))).await;
     Ok(ready??.response())
@@ -116,16 +189,11 @@ async fn run<F>(write: &mut Write, terms: Terms, command: F) -> Result<Result<Re
 where
     F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send,
 {
-    let actor = terms.actor.name().to_owned();
-    let precondition = match precondition(&terms.headers, &write.head().epoch) {
-        Ok(precondition) => precondition,
+    let precondition = match terms.begin(write).await? {
+        Ok(Begun::Anew(precondition)) => precondition,
+        Ok(Begun::Before(ready)) => return Ok(Ok(ready)),
         Err(problem) => return Ok(Err(problem)),
     };
-    if let Some(key) = &terms.key
-        && let Some(kept) = write.kept_reply(&actor, key).await?
-    {
-        return Ok(replayed(kept, &terms.digest));
-    }
     if terms.on_trial {
         write.trial().await?;
     }
@@ -135,7 +203,7 @@ where
     };
     let ready = settle(write, &terms, outcome).await?;
     if let Some(key) = terms.key.filter(|_| ready.kept && !terms.on_trial) {
-        write.keep_reply(&actor, &key, ready.reply(terms.digest));
+        write.keep_reply(terms.actor.name(), &key, ready.reply(terms.digest));
     }
     Ok(Ok(ready))
 }
@@ -236,7 +304,7 @@ fn replayed(kept: Reply, digest: &[u8]) -> Result<Ready, Problem> {
 }
 
 /// Who makes the revision of a call, and why.
-pub(crate) fn maker(call: &Call) -> Result<Maker, Problem> {
+fn maker(call: &Call) -> Result<Maker, Problem> {
     Ok(Maker { actor: actor_name(&call.actor)?, reason: reason(call)?, request_id: call.request_id.clone() })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::service::{Answer, NDJSON, Service};
+use crate::service::{Answer, NDJSON, Request, Service};
 use crate::support::things::sample;
 use crate::support::{Database, on_each_engine};
 
@@ -13,6 +13,8 @@ on_each_engine!(
     every_line_is_told_what_is_wrong_with_it,
     a_partial_import_takes_what_it_can,
     an_import_sent_again_with_its_key_is_carried_out_once,
+    an_import_in_parts_is_carried_out_once_or_not_at_all,
+    an_import_that_was_broken_off_goes_on_where_it_was,
     an_export_is_of_one_revision,
     of_many_exports_at_once_some_are_put_off,
 );
@@ -29,7 +31,7 @@ async fn export(service: &Service) -> String {
 async fn an_export_imported_into_an_empty_register_gives_the_same_export(database: Database) {
     let service = Service::sample(&database).await;
     // Something changed, something retracted and something retired, beside what the sample holds.
-    let any = |request: crate::service::Request| request.field("if-match", "*");
+    let any = |request: Request| request.field("if-match", "*");
     any(service.patch("/v1/companies/tencent", &json!({"names": {"ja": "テンセント"}}))).await.is(200);
     any(service.delete("/v1/conditions/us-2026-existing-use")).await.is(204);
     let step = "/v1/approvals/alibaba-h200-sxm-cn-unspecified/transitions/alibaba-h200-sxm-cn-unspecified-conditional-terms-open";
@@ -144,6 +146,51 @@ async fn an_import_sent_again_with_its_key_is_carried_out_once(database: Databas
     let again = send().await.is(200);
     assert_eq!(again.body, first.body);
     assert_eq!(again.field("idempotency-replayed"), Some("true"));
+}
+
+/// More lines than one part takes.
+fn parts() -> String {
+    (0..1_001).map(|number| line(&format!("c-{number}"), "C")).collect()
+}
+
+fn in_parts(service: &Service, lines: String) -> Request {
+    service.request(axum::http::Method::POST, "/v1/imports?mode=partial").body(NDJSON, lines)
+}
+
+async fn an_import_in_parts_is_carried_out_once_or_not_at_all(database: Database) {
+    let service = Service::empty(&database).await;
+    for (name, value) in [("idempotency-key", "a b"), ("if-match", "nonsense"), ("change-reason", "")] {
+        in_parts(&service, parts()).field(name, value).await.is(400);
+    }
+    assert_eq!(service.revision().await, 0);
+    let send = |lines| in_parts(&service, lines).field("idempotency-key", "parts");
+    let first = send(parts()).await.is(200);
+    assert_eq!((first.revision(), first.json()["created"].clone()), (2, json!(1_001)));
+    send(line("other", "Other")).await.refused(422, "idempotency_key_reused");
+    send(parts().replace("\"C\"", "\"D\"")).await.refused(422, "idempotency_key_reused");
+    let corrected = json!({"name": "Corrected"});
+    service.patch("/v1/companies/c-0", &corrected).field("if-match", "*").await.is(200);
+    let again = send(parts()).await.is(200);
+    assert_eq!((&again.body, again.field("idempotency-replayed")), (&first.body, Some("true")));
+    assert_eq!(service.revision().await, 3);
+    assert_eq!(service.get("/v1/companies/c-0").await.json()["name"], "Corrected");
+}
+
+async fn an_import_that_was_broken_off_goes_on_where_it_was(database: Database) {
+    let service = Service::empty(&database).await;
+    let send = || in_parts(&service, parts() + "{}\n").field("idempotency-key", "parts");
+    let first = send().await.is(200);
+    // As if the service had been killed before it came to the last part.
+    database.tamper("DELETE FROM reply WHERE idempotency_key = 'parts'").await;
+    let service = service.reopened(&database).await;
+    service.patch("/v1/companies/c-0", &json!({"name": "Corrected"})).field("if-match", "*").await.is(200);
+    let send = || in_parts(&service, parts() + "{}\n").field("idempotency-key", "parts");
+    let again = send().await.is(200);
+    assert_eq!(again.json()["errors"], first.json()["errors"]);
+    let counts = |report: &Value| [&report["created"], &report["unchanged"]].map(Value::clone);
+    assert_eq!(counts(&first.json()), [json!(1_001), json!(0)]);
+    assert_eq!(counts(&again.json()), [json!(1_000), json!(1)]);
+    assert_eq!(service.get("/v1/companies/c-0").await.json()["name"], "Corrected");
 }
 
 async fn an_export_is_of_one_revision(database: Database) {

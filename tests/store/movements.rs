@@ -535,19 +535,6 @@ async fn movements_at_once_add_up(database: Database) {
     assert_sound(&register).await;
 }
 
-async fn tampered(database: &Database, sql: &'static str) {
-    match database.address() {
-        Address::Sqlite(file) => {
-            let mut on = SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
-            on.execute(sql).await.unwrap();
-        }
-        Address::Postgres(url) => {
-            let mut on = PgConnection::connect(&url).await.unwrap();
-            on.execute(sql).await.unwrap();
-        }
-    }
-}
-
 async fn a_sum_that_was_altered_is_found(database: Database) {
     let register = opened(&database).await;
     for id in ["a", "b", "c"] {
@@ -587,15 +574,15 @@ async fn a_sum_that_was_altered_is_found(database: Database) {
             first + 2,
         ),
     ] {
-        tampered(&database, alter).await;
+        database.tamper(alter).await;
         let faults = register.store().verify().await.unwrap().faults;
         let expected = format!("{table}: a sum is not that of the movements: `alibaba h200");
         let at = format!("at revision {revision}");
         assert!(faults.iter().any(|fault| fault.starts_with(&expected) && fault.ends_with(&at)), "{faults:?}");
-        tampered(&database, restore).await;
+        database.tamper(restore).await;
         assert_sound(&register).await;
     }
-    tampered(&database, "UPDATE movement SET units = units + 1 WHERE id = 'b'").await;
+    database.tamper("UPDATE movement SET units = units + 1 WHERE id = 'b'").await;
     let faults = register.store().verify().await.unwrap().faults;
     assert!(faults.iter().any(|fault| fault.contains("column of movement `b`")), "{faults:?}");
     assert!(faults.iter().any(|fault| fault.starts_with("holding: a sum")), "{faults:?}");

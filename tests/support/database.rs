@@ -80,6 +80,21 @@ impl Database {
         }
     }
 
+    /// Does what no command of the register would do.
+    pub(crate) async fn tamper(&self, sql: &'static str) {
+        let done = match &*self.0 {
+            Kept::Sqlite(folder) => {
+                let options = SqliteConnectOptions::new().filename(file(folder.path()));
+                options.connect().await.unwrap().execute(sql).await.map(|_| ())
+            }
+            Kept::Postgres { server, name } => {
+                let mut on = server.clone().database(name).connect().await.unwrap();
+                on.execute(sql).await.map(|_| ())
+            }
+        };
+        done.unwrap();
+    }
+
     /// The register in it, with this clock.
     pub(crate) async fn open(&self, clock: &Clock) -> Register {
         Register::open(self.address(), clock.clone()).await.unwrap()

@@ -11,6 +11,7 @@ on_each_engine!(
     a_receipt_is_the_same_bytes_whatever_happens_later,
     an_answer_is_for_the_times_asked_about,
     a_trial_keeps_nothing,
+    a_question_sent_again_with_its_key_is_answered_the_same,
     a_question_about_what_is_not_on_record_is_refused,
     anybody_may_ask_where_reading_is_public_but_receipts_need_a_key,
     what_is_declared_is_told_and_weighed,
@@ -112,6 +113,36 @@ async fn a_trial_keeps_nothing(database: Database) {
     }
     // Neither is a receipt part of the register: there is no revision for it.
     assert_eq!(given["revision"], service.revision().await);
+}
+
+async fn a_question_sent_again_with_its_key_is_answered_the_same(database: Database) {
+    let service = Service::sample(&database).await;
+    let send = |key: &str, question: &Value| {
+        service.post("/v1/determinations", question).field("idempotency-key", key)
+    };
+    let unknown = but(question(), &json!({"company": "later"}));
+    let refused = send("refused", &unknown).await.refused(409, "no_such_reference");
+    let later = json!({"name": "Later", "jurisdiction": "CN"});
+    service.put("/v1/companies/later", &later).await.is(201);
+    let given = send("given", &unknown).await.is(201);
+    service.delete("/v1/companies/later").field("if-match", "*").await.is(204);
+    for (key, before) in [("refused", &refused), ("given", &given)] {
+        let again = send(key, &unknown).await.is(before.status);
+        assert_eq!((&again.body, again.field("idempotency-replayed")), (&before.body, Some("true")), "{key}");
+    }
+    let what_if = but(
+        question(),
+        &json!({"assume": [{"condition": "us-2026-third-party-test", "met_on": "2026-02-01"}]}),
+    );
+    let supposed = send("what if", &what_if);
+    supposed.await.is(400);
+    let supposed = send("what-if", &what_if).await.is(200);
+    assert_eq!(send("what-if", &what_if).await.is(200).body, supposed.body);
+    send("what-if", &question()).await.refused(422, "idempotency_key_reused");
+    let dubious = service.post("/v1/determinations?dry_run=banana", &what_if);
+    dubious.await.refused(400, "invalid_parameter");
+    let unkeyed = service.public().post("/v1/determinations", &what_if);
+    unkeyed.nobody().field("idempotency-key", "anybody").await.refused(401, "unauthenticated");
 }
 
 async fn a_question_about_what_is_not_on_record_is_refused(database: Database) {
