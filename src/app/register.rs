@@ -95,7 +95,7 @@ impl Register {
     /// [`store::Error`] if the register cannot be read or written.
     pub async fn look(&self) -> Result<(), store::Error> {
         let head = self.read(Wanted::Newest).await?.head().clone();
-        if head.due_at.is_some_and(|due| due <= self.now()) {
+        if head.due_at.is_some_and(|due| due <= head.present(self.now())) {
             // Whatever is due is recorded before the first command of a batch.
             self.write(|_| Box::pin(async { Ok(()) })).await?;
         }

@@ -176,13 +176,13 @@ fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
 
 /// The moment a read is for: the one asked for, the one its cursor is pinned to, or now.
 pub(crate) fn occasion(call: &Call, read: &Read, cursor: Option<&Cursor>) -> Result<Occasion, Problem> {
-    let now = call.app.register.now();
+    let clock = call.app.register.now();
     let pinned = cursor.and_then(|cursor| Moment::try_from(cursor.position.key.as_str()).ok());
     if let Some(valid_at) = call.params.valid_at()?.or(pinned) {
         return Ok(Occasion { valid_at, present: false });
     }
-    let overdue = read.head().due_at.is_some_and(|due| due <= now);
-    Ok(Occasion { valid_at: now, present: read.at().newest && !overdue })
+    let head = read.head();
+    Ok(Occasion { valid_at: head.present(clock), present: read.at().newest && head.is_current(clock) })
 }
 
 async fn show(call: Call) -> Result<Response, Problem> {

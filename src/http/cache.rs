@@ -304,8 +304,7 @@ impl App {
     /// The newest revision, if nothing is overdue at a moment.
     pub(crate) fn lasting_at(&self, now: Moment) -> Option<i64> {
         let newest = self.register.store().newest();
-        let overdue = newest.due_at.is_some_and(|due| due <= now);
-        (!overdue).then_some(newest.revision)
+        newest.is_current(now).then_some(newest.revision)
     }
 }
 

@@ -131,16 +131,18 @@ struct Given {
     known_at: Option<Moment>,
 }
 
-async fn answered(call: &Call, asked: &Asked) -> Result<Given, Problem> {
+async fn answered(call: &Call, asked: &mut Asked) -> Result<Given, Problem> {
     let wanted = match (asked.revision, asked.known_at) {
         (Some(revision), _) => Wanted::Revision(revision),
         (None, Some(moment)) => Wanted::KnownAt(moment),
         (None, None) => Wanted::Newest,
     };
     let mut read = call.app.register.read(wanted).await?;
-    let now = call.app.register.now();
-    let overdue = read.head().due_at.is_some_and(|due| due <= now);
-    let present = read.at().newest && !asked.is_dated && !overdue;
+    let clock = call.app.register.now();
+    if !asked.is_dated {
+        asked.question.valid_at = read.head().present(clock);
+    }
+    let present = read.at().newest && !asked.is_dated && read.head().is_current(clock);
     let supposed = determinations::answer(&mut read, &asked.question, &asked.assume, present).await?;
     let revision = read.at().revision;
     let known_at = read.recorded_at().await?;
@@ -163,7 +165,7 @@ fn document(id: Option<&DeterminationId>, asked: &Asked, given: &Given) -> Value
 }
 
 async fn create(call: Call) -> Result<Response, Problem> {
-    let asked = asked(&call)?;
+    let mut asked = asked(&call)?;
     let what_if = !asked.assume.is_empty();
     if matches!(call.actor, Actor::Anybody) && !what_if && !call.params.flag("dry_run")? {
         return Err(Problem::new(
@@ -180,7 +182,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
             return Ok(kept);
         }
     }
-    let given = match answered(&call, &asked).await {
+    let given = match answered(&call, &mut asked).await {
         Err(problem) if terms.is_keyed() && problem.code.status().is_client_error() => {
             return write(&call, move |_write, _given| Box::pin(async move { Ok(Err(problem)) })).await;
         }

@@ -57,15 +57,15 @@ fn computed(kind: Kind, document: Cow<'_, str>, on: Date) -> (Cow<'_, str>, Opti
 }
 
 /// The day for which to say where cases stand, if it is not what the record says itself: one that was
-/// asked for, or today while a date that has passed could not be recorded.
+/// asked for, or today while what is recorded is not how things are.
 fn day(call: &Call, at: At, head: &Head) -> Result<Option<Date>, Problem> {
     Ok(call.params.valid_on()?.or(overdue(call, head).filter(|_| at.newest)))
 }
 
-/// Today, while a date that has passed could not be recorded.
+/// Today, while what is recorded is not how things are.
 fn overdue(call: &Call, head: &Head) -> Option<Date> {
-    let now = call.app.register.now();
-    head.due_at.is_some_and(|due| due <= now).then(|| now.date())
+    let clock = call.app.register.now();
+    (!head.is_current(clock)).then(|| head.present(clock).date())
 }
 
 /// The revision at which a call may be answered at a glance, if it may: one that is known by its number or is
@@ -210,7 +210,10 @@ async fn read_one<R: Stored>(call: &Call, id: &ThingId) -> Result<Response, Prob
         Ok(id) => read.standing_on(&id, on).await?,
         Err(_) => None,
     };
-    let body = document(Listed { filed, standing });
+    let body = document(Listed { filed: filed.clone(), standing });
+    if call.params.valid_on()?.is_none() && body == filed.document {
+        return version(call, R::KIND, filed, read.head(), revision);
+    }
     Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision }.answer(&call.headers))
 }
 

@@ -46,6 +46,29 @@ pub(super) struct HeadRow {
     copied: bool,
 }
 
+/// How many seconds a clock may be behind the one by which the newest revision was recorded, and be taken for a little
+/// slow: those of several nodes differ by less.
+const LEEWAY: i64 = 10;
+
+impl Head {
+    /// What time it is for whoever sees this head and this clock: not before the newest revision, by whose clock a date
+    /// may have passed, unless that was recorded while a clock was far ahead.
+    #[must_use]
+    pub fn present(&self, clock: Moment) -> Moment {
+        present(self.recorded_at, clock)
+    }
+
+    /// Whether what is recorded is how things are: no date has passed without a revision, and none before it had.
+    #[must_use]
+    pub fn is_current(&self, clock: Moment) -> bool {
+        Newest::of(self).is_current(clock)
+    }
+}
+
+fn present(recorded_at: Moment, clock: Moment) -> Moment {
+    if recorded_at <= clock.plus_seconds(LEEWAY) { recorded_at.max(clock) } else { clock }
+}
+
 impl TryFrom<HeadRow> for Head {
     type Error = Error;
 
@@ -89,13 +112,22 @@ pub(super) fn epoch() -> Result<String, Error> {
 pub struct Newest {
     /// Its number.
     pub revision: i64,
+    /// When it was recorded.
+    recorded_at: Moment,
     /// The next date that changes something by passing.
-    pub due_at: Option<Moment>,
+    due_at: Option<Moment>,
 }
 
 impl Newest {
     pub(super) fn of(head: &Head) -> Self {
-        Self { revision: head.revision, due_at: head.due_at }
+        Self { revision: head.revision, recorded_at: head.recorded_at, due_at: head.due_at }
+    }
+
+    /// Whether what is recorded is how things are; see [`Head::is_current`].
+    #[must_use]
+    pub fn is_current(&self, clock: Moment) -> bool {
+        let now = present(self.recorded_at, clock);
+        self.recorded_at <= now && self.due_at.is_none_or(|due| due > now)
     }
 
     /// Takes over what is newer, and tells whether anything was. At one revision the date only moves on.

@@ -66,7 +66,7 @@ impl Deref for Write {
 
 impl Write {
     pub(super) fn new(connection: Connection, head: Head, now: Moment, memory: Memory) -> Self {
-        let now = now.max(head.recorded_at);
+        let now = head.present(now);
         let due_at = head.due_at;
         let at = At { revision: head.revision, newest: true };
         let read = Read { connection, head, at };
@@ -143,7 +143,7 @@ impl Write {
         &mut self.ledger
     }
 
-    /// The moment at which the revision is recorded: the later of the clock and the newest revision's.
+    /// What time it is: see [`Head::present`].
     #[must_use]
     pub fn now(&self) -> Moment {
         self.now
@@ -253,7 +253,7 @@ impl Write {
         let changes = self.documented();
         let mut revision = Revision {
             number: self.next_revision(),
-            recorded_at: self.now,
+            recorded_at: self.now.max(self.read.head.recorded_at),
             actor: maker.actor.clone(),
             reason: maker.reason.clone(),
             request_id: maker.request_id.clone(),

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{asked, codes, rows};
 use crate::service::Service;
-use crate::support::things::of;
+use crate::support::things::{company, of, put};
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
@@ -17,6 +17,8 @@ on_each_engine!(
     what_rests_on_a_stale_source_is_left_open_and_the_source_told,
     a_date_that_passed_unrecorded_counts_all_the_same,
     what_lasts_to_the_end_of_time_is_read_again,
+    a_node_with_a_slow_clock_says_what_another_has_recorded,
+    a_clock_that_was_far_ahead_holds_no_date_back,
 );
 
 /// Keeps time for a register until it is dropped, as a service does.
@@ -182,4 +184,56 @@ async fn what_lasts_to_the_end_of_time_is_read_again(database: Database) {
     condition["in_force_from"] = "0000-01-01T00:00:00+14:00".into();
     let refused = service.put("/v1/conditions/first", &condition).await.is(400);
     assert_eq!(refused.json()["errors"][0]["code"], "out_of_range");
+}
+
+async fn a_node_with_a_slow_clock_says_what_another_has_recorded(database: Database) {
+    let fast = Service::empty(&database).await;
+    found(&fast).await;
+    let until: Moment = of("2026-09-16T00:00:00Z");
+    let revision = prohibit(&fast, until).await;
+    let clock = Clock::standing(of("2026-09-15T23:59:59.5Z"));
+    let slow = Service::over(database.open(&clock).await, clock.clone()).await;
+    let ordering = |board: &Value| board["rows"][0]["cells"][0]["verdicts"]["order"].clone();
+    assert_eq!(ordering(&slow.get("/v1/board").await.is(200).json()), "no");
+    fast.clock.set(of("2026-09-16T00:00:00.1Z"));
+    fast.register.look().await.unwrap();
+    slow.register.look().await.unwrap();
+    for _ in 0..2 {
+        let board = slow.get("/v1/board").await.is(200);
+        let valid_at: Moment = of(board.json()["valid_at"].as_str().unwrap());
+        assert!(board.revision() > revision && valid_at >= until, "{valid_at}");
+        assert_eq!(ordering(&board.json()), "yes");
+        assert_eq!(asked(&slow, &question()).await["verdict"], "yes");
+    }
+}
+
+async fn a_clock_that_was_far_ahead_holds_no_date_back(database: Database) {
+    let service = Service::sample(&database).await;
+    let right = service.clock.now();
+    found(&service).await;
+    service.clock.set(of("2029-09-15T12:00:00Z"));
+    put(&service.register, company("later")).await.unwrap();
+    service.clock.set(right);
+    let key =
+        json!({"name": "desk", "owner": "desk", "role": "reader", "expires_at": "2026-10-15T00:00:00Z"});
+    service.post("/v1/keys", &key).key(&service.keys.admin).await.is(201);
+
+    let case = format!("/v1/approvals/{}", super::CASE);
+    let before = service.get(&case).await.is(200);
+    let to = json!({"to": "conditional_terms_set", "effective_on": {"date": "2027-06-01", "precision": "day"},
+        "citations": [{"attribution": "own_record"}]});
+    service.post(&format!("{case}/transitions"), &to).await.is(201);
+    let after = service.get(&case).await.is(200);
+    assert_eq!((&after.json()["stage"], after.etag()), (&before.json()["stage"], before.etag()));
+    assert!(!after.etag().starts_with("W/"), "it is its version's");
+
+    let revision = prohibit(&service, right.plus_seconds(8)).await;
+    let asking = json!({"company": "buyer", "chip": "part"});
+    assert_eq!(asked(&service, &asking).await["verdict"], "no");
+    service.clock.set(right.plus_seconds(8));
+    assert_eq!(asked(&service, &asking).await["verdict"], "yes");
+    service.register.look().await.unwrap();
+    assert_eq!(changes(&service, revision, 0).await, ["ended condition ban"]);
+    let recorded = service.get(&format!("/v1/revisions/{}", revision + 1)).await.is(200).json();
+    assert_eq!(recorded["recorded_at"], "2029-09-15T12:00:00Z", "what is recorded does not go back");
 }
