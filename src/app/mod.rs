@@ -34,6 +34,6 @@ pub use things::{Effect, Precondition, Resource, Written, put, retire};
 pub use crate::store::{
     Address, At, BoxFuture, Error as StoreError, Extent, Filed, Filter, Findings, Found, HOLDING_FILTERS,
     Head, HoldingPage, Leaf, Listed, Listing, Maker, Narrowing, Needs, Newest, Page, PairTotals, Position,
-    Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Sort, SortKey, Stored, Takes, Version, Wanted,
-    Write,
+    Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Seal, Sort, SortKey, Stored, Takes, Version,
+    Wanted, Write,
 };

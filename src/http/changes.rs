@@ -237,7 +237,7 @@ pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem>
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     let thing = ThingRef::new(T::KIND, id.as_str());
-    let below = cursor.and_then(|cursor| cursor.position.key.parse().ok());
+    let below = cursor.as_ref().map(Cursor::number).transpose()?;
     let mut changes = read.history(&thing, below, limit + 1).await.map_err(|error| store_problem(&error))?;
     if changes.is_empty() && below.is_none() {
         return Err(problem(&Error::Unknown(thing), ""));

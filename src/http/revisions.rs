@@ -96,7 +96,7 @@ async fn list_all(call: Call) -> Result<Response, Problem> {
     let cursor = Cursor::read(&call.path, &call.params)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
-    let below = cursor.and_then(|cursor| cursor.position.key.parse().ok());
+    let below = cursor.as_ref().map(Cursor::number).transpose()?;
     let mut found = read.revisions(&actors, below, limit + 1).await.map_err(|error| store_problem(&error))?;
     let total = if call.params.flag("count")? {
         Some(read.revision_count(&actors).await.map_err(|error| store_problem(&error))?)

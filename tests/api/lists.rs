@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::document::{Operation, operations};
@@ -15,6 +17,8 @@ on_each_engine!(
     every_list_is_the_same_in_pages_of_any_size,
     a_list_keeps_its_revision_from_page_to_page,
     a_cursor_serves_its_own_list_only,
+    a_cursor_that_the_register_did_not_give_out_is_refused,
+    a_cursor_serves_on_every_node_and_after_a_restart,
     an_earlier_revision_stays_what_it_was,
 );
 
@@ -290,6 +294,65 @@ async fn a_cursor_serves_its_own_list_only(database: Database) {
         let answer = service.get(&format!("/v1/companies?cursor={strange}")).await;
         answer.refused(400, "invalid_cursor");
     }
+}
+
+/// A cursor with one field changed, and whatever seals it left as it is.
+fn altered(cursor: &str, field: usize, value: Value) -> String {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+    let (fields, mark) = bytes.split_last_chunk::<16>().unwrap();
+    let mut fields: Vec<Value> = serde_json::from_slice(fields).unwrap();
+    fields[field] = value;
+    URL_SAFE_NO_PAD.encode([&serde_json::to_vec(&fields).unwrap(), mark.as_slice()].concat())
+}
+
+async fn a_cursor_that_the_register_did_not_give_out_is_refused(database: Database) {
+    let (service, [before, _]) = register(&database).await;
+    let mut paths: Vec<String> = lists().into_iter().map(|(_, path)| path).collect();
+    paths.extend(
+        ["/v1/companies?sort=changed", "/v1/companies/tencent/history", "/v1/board"].map(str::to_owned),
+    );
+    let mut tried = 0;
+    for path in paths {
+        let page = service.get(&with(&path, "limit=1")).key(&service.keys.admin).await.is(200).json();
+        let Some(next) = page["next"].as_str() else { continue };
+        let go_on = |cursor: &str| {
+            service.get(&with(&path, &format!("limit=1&cursor={cursor}"))).key(&service.keys.admin)
+        };
+        go_on(next).await.is(200);
+        let changes = [
+            (2, json!(before)),
+            (3, json!("2020-01-01")),
+            (4, json!("\u{0}")),
+            (4, json!("none")),
+            (5, json!("\u{0}")),
+            (5, json!("m")),
+        ];
+        for (field, value) in changes {
+            go_on(&altered(next, field, value)).await.refused(400, "invalid_cursor");
+        }
+        go_on(next.get(4..).unwrap()).await.refused(400, "invalid_cursor");
+        tried += 1;
+    }
+    assert!(tried > 10, "only {tried} lists have more than a page");
+    let other = database.empty().await;
+    let other = Service::empty(&other).await;
+    for id in ["one", "two"] {
+        other.put(&format!("/v1/companies/{id}"), &json!({"name": id, "jurisdiction": "CN"})).await.is(201);
+    }
+    let next = other.get("/v1/companies?limit=1").await.is(200).json()["next"].clone();
+    let path = format!("/v1/companies?limit=1&cursor={}", next.as_str().unwrap());
+    other.get(&path).await.is(200);
+    service.get(&path).await.refused(400, "invalid_cursor");
+}
+
+async fn a_cursor_serves_on_every_node_and_after_a_restart(database: Database) {
+    let service = Service::sample(&database).await;
+    let next = service.get("/v1/companies?limit=5").await.is(200).json()["next"].clone();
+    let path = format!("/v1/companies?limit=5&cursor={}", next.as_str().unwrap());
+    let here = service.get(&path).await.is(200);
+    assert_eq!(service.public().get(&path).await.is(200).body, here.body);
+    let service = service.reopened(&database).await;
+    assert_eq!(service.get(&path).await.is(200).body, here.body);
 }
 
 async fn an_earlier_revision_stays_what_it_was(database: Database) {
