@@ -16,13 +16,12 @@ use super::refusals::problem;
 use super::resources::{JSON, count_param, cursor_param, limit_param, time_params};
 use super::schema::{Field, count, id, list, named, required, shown, word};
 use crate::app::board::{self, Cell, Narrowed, Occasion, Row};
-use crate::app::{Filter, Listing as _, Position, Query, Read, Sort, Takes};
+use crate::app::{Filter, Listing as _, Query, Read, Sort, Takes};
 use crate::domain::company::Company;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::id::CompanyId;
 use crate::domain::judgement::{ReasonCode, Verdict};
 use crate::domain::jurisdiction::Jurisdiction;
-use crate::domain::time::Moment;
 use crate::domain::vocabulary::Vocabulary;
 use crate::domain::workflow::{Activity, Phase};
 use crate::wire::determinations as wire;
@@ -185,8 +184,7 @@ fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
             ));
         }
     };
-    let after =
-        cursor.map(|cursor| Position { key: cursor.position.id.clone(), id: cursor.position.id.clone() });
+    let after = cursor.map(|cursor| cursor.position.clone());
     let sort = Sort { key: board::BY_ID, descending };
     Ok(board::on_the_board(Query { on: None, filters, sort, after, limit: call.params.limit()? }))
 }
@@ -194,7 +192,7 @@ fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
 /// The moment a read is for: the one asked for, the one its cursor is pinned to, or now.
 pub(crate) fn occasion(call: &Call, read: &Read, cursor: Option<&Cursor>) -> Result<Occasion, Problem> {
     let now = call.app.register.now();
-    let pinned = cursor.and_then(|cursor| Moment::try_from(cursor.position.key.as_str()).ok());
+    let pinned = cursor.and_then(|cursor| cursor.on);
     if let Some(valid_at) = call.params.valid_at()?.or(pinned) {
         return Ok(Occasion { valid_at, present: false });
     }
@@ -219,10 +217,8 @@ async fn show(call: Call) -> Result<Response, Problem> {
     };
     drop(read);
     let rows = page.rows;
-    let next = page.next.map(|last| {
-        let position = Position { key: occasion.valid_at.to_string(), id: last.id };
-        Cursor { revision, on: None, position }.write(&call.path, &call.params)
-    });
+    let on = Some(occasion.valid_at);
+    let next = page.next.map(|position| Cursor { revision, on, position }.write(&call.path, &call.params));
     let counted = total.map(|total| total.to_string());
     let etag = weak(rows.iter().map(AsRef::as_ref).chain(counted.as_deref()));
     let valid_at = format!("\"{}\"", occasion.valid_at);

@@ -1,4 +1,4 @@
-//! Cursors: where a page ended, pinned to the revision and day of the first one.
+//! Cursors: where a page ended, pinned to the revision and moment of the first one.
 
 use axum::response::Response;
 use base64::Engine as _;
@@ -11,7 +11,7 @@ use super::params::Params;
 use super::problem::{Code, Problem};
 use super::resources::JSON;
 use crate::app::{Position, Seal};
-use crate::domain::time::Date;
+use crate::domain::time::Moment;
 use crate::wire::values::hexadecimal;
 
 /// The form of a cursor; one of another form came from somewhere else.
@@ -27,8 +27,8 @@ const FORM: u8 = 2;
 pub(crate) struct Cursor {
     /// The revision every page shows.
     pub(crate) revision: i64,
-    /// The day every page is for.
-    pub(crate) on: Option<Date>,
+    /// The moment every page is for, if it is not the present of the revision.
+    pub(crate) on: Option<Moment>,
     /// The last item.
     pub(crate) position: Position,
 }
@@ -76,7 +76,7 @@ impl Cursor {
                 "the cursor belongs to a list with other filters, sort or times",
             ));
         }
-        let on = on.as_deref().map(Date::try_from).transpose().map_err(|_fault| strange())?;
+        let on = on.as_deref().map(Moment::try_from).transpose().map_err(|_fault| strange())?;
         Ok(Some(Self { revision, on, position: Position { key, id } }))
     }
 

@@ -20,7 +20,7 @@ use crate::app::{At, Filed, Head, Leaf, Listed, Listing, Page, Position, Query, 
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::id::{ApprovalId, ThingId};
 use crate::domain::thing::{Kind, ThingRef};
-use crate::domain::time::Date;
+use crate::domain::time::{Date, Moment};
 use crate::wire;
 
 /// A member that the service works out and never stores.
@@ -103,7 +103,7 @@ fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Option<(Hea
 /// Shows a page of a list.
 pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
     let cursor = Cursor::read(&call.path, &call.params)?;
-    let on = cursor.as_ref().and_then(|cursor| cursor.on);
+    let on = cursor.as_ref().and_then(|cursor| cursor.on).map(Moment::date);
     let mut query = Query {
         on,
         sort: sort::<R>(&call)?,
@@ -133,6 +133,7 @@ fn page<'d, R: Listing>(
 ) -> Result<Response, Problem> {
     let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
     let items: Vec<Cow<'_, str>> = documents.map(|document| computed(R::KIND, document, today).0).collect();
+    let on = on.map(Moment::start_of);
     let next = next
         .map(|position| Cursor { revision, on, position: position.clone() }.write(&call.path, &call.params));
     Ok(page_answer(call, &items, (total, next.as_deref()), revision))

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::document::{Operation, operations};
 use crate::examples::with;
 use crate::service::Service;
+use crate::support::things::of;
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
@@ -16,6 +17,7 @@ on_each_engine!(
     every_sort_orders_the_list_both_ways,
     every_list_is_the_same_in_pages_of_any_size,
     a_list_keeps_its_revision_from_page_to_page,
+    holdings_keep_their_moment_from_page_to_page,
     a_cursor_serves_its_own_list_only,
     a_cursor_that_the_register_did_not_give_out_is_refused,
     a_cursor_serves_on_every_node_and_after_a_restart,
@@ -271,6 +273,30 @@ async fn a_list_keeps_its_revision_from_page_to_page(database: Database) {
     assert_eq!(rest["revision"], first["revision"]);
     let together = [first["items"].as_array().unwrap().clone(), rest["items"].as_array().unwrap().clone()];
     assert_eq!(together.concat(), all);
+}
+
+async fn holdings_keep_their_moment_from_page_to_page(database: Database) {
+    let service = Service::empty(&database).await;
+    for (id, role) in [("nvidia", "designer"), ("alibaba", "buyer")] {
+        let company = json!({"name": id, "jurisdiction": "CN", "roles": [role]});
+        service.put(&format!("/v1/companies/{id}"), &company).await.is(201);
+    }
+    let cap = json!({"scope": {"company": "alibaba"}, "kind": "unit_cap", "maximum": 100, "counting": "ordered", "force": "required", "status": "in_force", "in_force_until": "2026-09-15", "citations": [{"attribution": "own_record"}]});
+    service.post("/v1/conditions", &cap).await.is(201);
+    for id in ["a", "b"] {
+        let chip = json!({"name": id, "designer": "nvidia", "origin": "US"});
+        service.put(&format!("/v1/chips/{id}"), &chip).await.is(201);
+        let order = json!({"company": "alibaba", "chip": id, "kind": "order", "units": 5, "occurred_on": "2026-09-01"});
+        service.post("/v1/movements", &order).await.is(201);
+    }
+    let all = whole(&service, "/v1/holdings").await;
+    assert_eq!(all[1]["authorised"], 100);
+    let first = service.get("/v1/holdings?limit=1").await.is(200).json();
+    service.clock.set(of("2026-09-16T00:00:00Z"));
+    let cursor = first["next"].as_str().unwrap();
+    let rest = service.get(&format!("/v1/holdings?cursor={cursor}")).await.is(200);
+    assert_eq!(rest.items(), all.get(1..).unwrap());
+    assert_eq!(whole(&service, "/v1/holdings").await[1]["authorised"], Value::Null);
 }
 
 async fn a_cursor_serves_its_own_list_only(database: Database) {
