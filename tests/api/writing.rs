@@ -18,6 +18,7 @@ on_each_engine!(
     a_retired_id_is_never_used_again,
     a_reason_is_kept_on_the_revision,
     a_patch_changes_what_it_names,
+    a_patch_takes_away_nothing_that_is_no_field,
     every_fault_of_a_body_is_told_at_once,
     fields_that_the_service_sets_may_be_repeated_but_not_changed,
     a_thing_that_is_referred_to_stays,
@@ -229,6 +230,48 @@ async fn a_patch_changes_what_it_names(database: Database) {
     let no_object = service.patch(path, &json!([])).field("if-match", "*").await;
     no_object.refused(400, "invalid_body");
     service.patch("/v1/companies/nobody", &json!({})).field("if-match", "*").await.refused(404, "not_found");
+}
+
+async fn a_patch_takes_away_nothing_that_is_no_field(database: Database) {
+    let service = Service::sample(&database).await;
+    let before = service.revision().await;
+    let patch =
+        |path: &str, change: Value| service.patch(&format!("/v1/{path}"), &change).field("if-match", "*");
+    for (path, change, faults) in [
+        ("companies/tencent", json!({"parentt": null}), vec!["/parentt unknown_field"]),
+        (
+            "companies/tencent",
+            json!({"nam": null, "name": null}),
+            vec!["/name missing", "/nam unknown_field"],
+        ),
+        ("companies/tencent", json!({"id": null}), vec!["/id read_only"]),
+        ("companies/tencent", json!({"names": {"zh": 1, "!": null}}), vec!["/names/zh wrong_type"]),
+        ("chips/h20", json!({"specification": {"tppp": null}}), vec!["/specification/tppp unknown_field"]),
+        ("approvals/alibaba-h200-sxm-us-bis", json!({"stage": null}), vec!["/stage read_only"]),
+        (
+            "conditions/us-2026-existing-use",
+            json!({"in_force_untill": null}),
+            vec!["/in_force_untill unknown_field"],
+        ),
+        (
+            "conditions/us-2026-existing-use",
+            json!({"scope": {"chips": null}}),
+            vec!["/scope/chips unknown_field"],
+        ),
+    ] {
+        let answer = patch(path, change.clone()).await.refused(400, "invalid_body");
+        assert_eq!(answer.faults(), faults, "{change}");
+    }
+    let near = patch("companies/tencent", json!({"parentt": null})).await;
+    assert!(near.text().contains("did you mean `parent`?"), "{}", near.text());
+    // What is not there can be taken away.
+    for (path, change) in [
+        ("companies/tencent", json!({"parent": null, "names": {"fr": null}})),
+        ("chips/h20", json!({"specification": {"commercially_available_us_on": null}})),
+    ] {
+        patch(path, change).await.is(200);
+    }
+    assert_eq!(service.revision().await, before);
 }
 
 async fn every_fault_of_a_body_is_told_at_once(database: Database) {
