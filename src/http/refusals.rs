@@ -18,8 +18,15 @@ pub(crate) fn problem(error: &Error, epoch: &str) -> Problem {
         Error::Denied(denied) => denied_problem(*denied),
         Error::Unknown(thing) => Problem::new(Code::NotFound, format!("{thing} is not on record")),
         Error::UnknownKey(id) => Problem::new(Code::NotFound, format!("there is no key `{id}`")),
-        Error::Retired(thing) => Problem::new(Code::Retired, format!("{thing} was retired"))
-            .field(header::LINK, &format!("<{}/history>; rel=\"version-history\"", href(thing))),
+        Error::Retired(thing) => {
+            let retired = Problem::new(Code::Retired, format!("{thing} was retired"));
+            match href(thing) {
+                Some(href) => {
+                    retired.field(header::LINK, &format!("<{href}/history>; rel=\"version-history\""))
+                }
+                None => retired,
+            }
+        }
         Error::Refused(refusal) => refused(refusal),
         Error::Stale { current } => Problem::new(
             Code::StaleVersion,

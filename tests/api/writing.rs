@@ -341,5 +341,11 @@ async fn a_thing_that_is_referred_to_stays(database: Database) {
         let answer = service.delete(path).field("if-match", "*").await.refused(409, "in_use").json();
         let by = answer["by"].as_array().unwrap();
         assert!(by.iter().any(|thing| thing["kind"] == kind) || by.len() > 4, "{path}: {by:?}");
+        for thing in by {
+            match thing["href"].as_str() {
+                Some(href) => assert_eq!(service.get(href).await.is(200).json()["id"], thing["id"]),
+                None => assert_eq!(thing["kind"], "transition", "{path}: {thing}"),
+            }
+        }
     }
 }
