@@ -194,8 +194,12 @@ fn document(listed: Listed) -> String {
 
 /// Shows one thing.
 pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
-    if R::KIND == Kind::Workflow && workflows::wants_diagram(&call.headers) {
-        return Box::pin(workflows::diagram(call)).await;
+    if R::KIND == Kind::Workflow {
+        match workflows::liked(&call.headers) {
+            Some(workflows::Form::Json) => {}
+            Some(workflows::Form::Diagram) => return Box::pin(workflows::diagram(call)).await,
+            None => return Err(workflows::neither()),
+        }
     }
     let id: ThingId = call.path("id")?;
     if let Some(at) = at_a_glance(&call)? {

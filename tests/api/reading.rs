@@ -264,6 +264,17 @@ async fn a_workflow_can_be_drawn(database: Database) {
     assert!(drawn.text().contains("s8 --> s9"), "{}", drawn.brief());
     let json = service.get("/v1/workflows/cn-import").await.is(200);
     assert_ne!(json.etag(), drawn.etag());
+    let path = "/v1/workflows/cn-import";
+    let weighed = service.get(path).field("accept", "text/vnd.mermaid;q=0, */*").await.is(200);
+    assert_eq!(weighed.body, json.body);
+    let two = service.get(path).field("accept", "application/json;q=0.1").further("accept", "Text/*").await;
+    assert_eq!(two.is(200).body, drawn.body);
+    for method in [service.get(path), service.head(path)] {
+        method.field("accept", "text/html").await.is(406);
+    }
+    service.get(path).field("accept", "text/html").await.refused(406, "not_acceptable");
+    // What has one form only is shown in it.
+    service.get("/v1/workflows").field("accept", "text/html").await.is(200);
 }
 
 async fn an_answer_can_be_compressed_unless_its_tag_names_its_bytes(database: Database) {
