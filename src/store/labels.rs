@@ -1,6 +1,7 @@
 //! Searching companies and chips by any name, alias or identifier, in any language.
 
 use super::error::Error;
+use super::list::Position;
 use super::read::Read;
 use super::statement::Statement;
 use super::table::{Part, PartTable, holds};
@@ -39,38 +40,120 @@ pub struct Found {
     pub matched: String,
 }
 
+/// A page of what a search found.
+#[derive(Clone, Debug)]
+pub struct FoundPage {
+    /// Its items.
+    pub items: Vec<Found>,
+    /// Where it ends, if there is more.
+    pub next: Option<Position>,
+}
+
+/// How well a thing fits what was searched for.
+#[derive(Clone, Copy)]
+struct Fit {
+    /// 0 for a label that is the text, 1 for one that begins with it, 2 for one that has it elsewhere.
+    place: i64,
+    /// How long that label is.
+    length: i64,
+}
+
+impl Fit {
+    /// The fit and kind in the key of a position.
+    fn read(key: &str) -> Option<(Self, &str)> {
+        let (place, rest) = key.split_once(' ')?;
+        let (length, kind) = rest.split_once(' ')?;
+        Some((Self { place: place.parse().ok()?, length: length.parse().ok()? }, kind))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct FoundRow {
+    kind: String,
+    id: String,
+    name: String,
+    text: String,
+    place: i64,
+    length: i64,
+}
+
+impl FoundRow {
+    fn position(&self) -> Position {
+        Position { key: format!("{} {} {}", self.place, self.length, self.kind), id: self.id.clone() }
+    }
+
+    fn found(self) -> Result<Found, Error> {
+        let kind = Kind::try_from(self.kind.as_str())
+            .map_err(|fault| Error::Unfit(format!("a label is damaged: {fault}")))?;
+        Ok(Found { kind, id: self.id, name: self.name, matched: self.text })
+    }
+}
+
 impl Read {
-    /// The companies and chips that have the text in a name, alias or identifier: first those it is the
-    /// whole of, then those that begin with it.
+    /// A page of the companies and chips that have the text in a name, alias or identifier: first those it is the
+    /// whole of, then those that begin with it, the shorter first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`], or [`Error::Unfit`] if the page before ended at no position of a search.
+    pub async fn search(
+        &mut self,
+        text: &str,
+        after: Option<&Position>,
+        limit: i64,
+    ) -> Result<FoundPage, Error> {
+        let wanted = folded(text);
+        let statement = Statement::new(
+            "SELECT b.kind, b.id, b.name, b.text, b.place, b.length FROM (SELECT f.kind, f.id, f.name, f.text, f.place, f.length,
+             row_number() OVER (PARTITION BY f.kind, f.id ORDER BY f.place, f.length, f.text) AS nth
+             FROM (SELECT l.kind, l.id, n.name, l.text, CAST(length(l.folded) AS BIGINT) AS length,
+             CAST(CASE WHEN l.folded = ",
+        );
+        let statement = statement.bind(wanted.as_str()).push(" THEN 0 WHEN l.folded LIKE ");
+        let statement = statement.bind(format!("{}%", escaped(&wanted)));
+        let statement = statement.push(" ESCAPE '!' THEN 1 ELSE 2 END AS BIGINT) AS place");
+        let mut statement = self.labelled(statement, &wanted).push(") f) b WHERE b.nth = 1");
+        if let Some(after) = after {
+            let strange = || Error::Unfit(format!("`{}` is no position of a search", after.key));
+            let (Fit { place, length }, kind) = Fit::read(&after.key).ok_or_else(strange)?;
+            statement = statement.push(" AND (b.place, b.length, b.kind, b.id) > (").bind(place).push(", ");
+            statement =
+                statement.bind(length).push(", ").bind(kind).push(", ").bind(after.id.as_str()).push(")");
+        }
+        let statement = statement.push(" ORDER BY b.place, b.length, b.kind, b.id").limit(limit + 1);
+        let mut rows: Vec<FoundRow> = self.connection.fetch_all(statement).await?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(FoundRow::position);
+        let items = rows.into_iter().map(FoundRow::found).collect::<Result<_, _>>()?;
+        Ok(FoundPage { items, next })
+    }
+
+    /// How many companies and chips a search finds.
     ///
     /// # Errors
     ///
     /// [`Error::Database`].
-    pub async fn search(&mut self, text: &str, limit: i64) -> Result<Vec<Found>, Error> {
-        let wanted = folded(text);
-        let escaped = wanted.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-        let statement = Statement::new(
-            "SELECT l.kind, l.id, n.name, l.text, l.folded FROM label l JOIN (SELECT 'company' AS kind, c.id, c.name FROM company c WHERE ",
-        );
+    pub async fn search_count(&mut self, text: &str) -> Result<i64, Error> {
+        let statement = Statement::new("SELECT count(*) FROM (SELECT DISTINCT l.kind, l.id");
+        let statement = self.labelled(statement, &folded(text)).push(") f");
+        Ok(self.connection.fetch_one::<(i64,)>(statement).await?.0)
+    }
+
+    /// Adds where the labels with a text come from, `l`, and the things they are of, `n`.
+    fn labelled(&self, statement: Statement, wanted: &str) -> Statement {
+        let statement = statement
+            .push(" FROM label l JOIN (SELECT 'company' AS kind, c.id, c.name FROM company c WHERE ");
         let statement =
             holds(statement, "c", self.at).push(" UNION ALL SELECT 'chip', p.id, p.name FROM chip p WHERE ");
         let statement = holds(statement, "p", self.at).push(") n ON n.kind = l.kind AND n.id = l.id WHERE ");
-        let statement =
-            holds(statement, "l", self.at).push(" AND l.folded LIKE ").bind(format!("%{escaped}%"));
-        let statement = statement.push(" ESCAPE '!' ORDER BY CASE WHEN l.folded = ").bind(wanted.as_str());
-        let statement = statement.push(" THEN 0 WHEN l.folded LIKE ").bind(format!("{escaped}%"));
-        let statement =
-            statement.push(" ESCAPE '!' THEN 1 ELSE 2 END, length(l.folded), l.kind, l.id, l.text");
-        let rows: Vec<(String, String, String, String, String)> =
-            self.connection.fetch_all(statement).await?;
-        let mut found: Vec<Found> = Vec::new();
-        for (kind, id, name, matched, _) in rows {
-            let Some(kind) = Kind::try_from(kind.as_str()).ok() else { continue };
-            if !found.iter().any(|other| other.kind == kind && other.id == id) {
-                found.push(Found { kind, id, name, matched });
-            }
-        }
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(found)
+        let statement = holds(statement, "l", self.at).push(" AND l.folded LIKE ");
+        statement.bind(format!("%{}%", escaped(wanted))).push(" ESCAPE '!'")
     }
+}
+
+/// Text as a part of a pattern in which `!` escapes.
+fn escaped(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }

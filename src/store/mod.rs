@@ -62,7 +62,7 @@ pub use glance::Leaf;
 pub use head::{Head, Newest};
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
 pub use keys::SecretDigest;
-pub use labels::Found;
+pub use labels::{Found, FoundPage};
 pub use list::{Filter, Found as Listed, Listing, Page, Position, Query, Sort, SortKey, Takes};
 pub use needs::Needs;
 pub use read::{Read, Wanted};

@@ -18,6 +18,7 @@ on_each_engine!(
     a_revision_that_has_not_come_is_refused_everywhere,
     a_stage_is_shown_for_any_day_and_revision,
     a_search_finds_by_any_name_in_any_language,
+    a_search_goes_on_at_the_revision_it_began_at,
     a_workflow_can_be_drawn,
     an_answer_can_be_compressed_unless_its_tag_names_its_bytes,
 );
@@ -255,6 +256,27 @@ async fn a_search_finds_by_any_name_in_any_language(database: Database) {
     assert_eq!(service.get("/v1/search?q=a&limit=2").await.is(200).items().len(), 2);
     let missing = service.get("/v1/search").await.refused(400, "invalid_parameter");
     assert_eq!(missing.faults(), ["q missing"]);
+}
+
+async fn a_search_goes_on_at_the_revision_it_began_at(database: Database) {
+    let service = Service::empty(&database).await;
+    let put = async |id: &str, name: &str| {
+        let company = json!({"name": name, "jurisdiction": "CN"});
+        service.put(&format!("/v1/companies/{id}"), &company).await.is(201);
+    };
+    for (id, name) in [("a", "Beta"), ("b", "Beta Two"), ("c", "A Beta"), ("d", "Beta")] {
+        put(id, name).await;
+    }
+    let first = service.get("/v1/search?q=beta&limit=2&count=true").await.is(200);
+    assert_eq!(
+        (first.ids(), first.json()["total"].as_i64()),
+        (vec!["a".to_owned(), "d".to_owned()], Some(4))
+    );
+    put("e", "Beta").await;
+    let next = first.json()["next"].as_str().unwrap().to_owned();
+    let rest = service.get(&format!("/v1/search?q=beta&cursor={next}")).await.is(200);
+    assert_eq!((rest.ids(), rest.revision()), (vec!["b".to_owned(), "c".to_owned()], first.revision()));
+    service.get(&format!("/v1/search?q=bet&cursor={next}")).await.refused(400, "invalid_cursor");
 }
 
 async fn a_workflow_can_be_drawn(database: Database) {
