@@ -33,7 +33,7 @@ pub(crate) fn expose(api: &mut Api) {
         ..Param::new(
             "q",
             text(Name::MAX),
-            "Part of a name, alias or identifier, in any language. Capitals do not matter.",
+            "Part of a name, alias or identifier, in any language. Neither capitals nor how a letter is made up matter.",
         )
     };
     api.on(

@@ -1,9 +1,11 @@
 //! Searching companies and chips by any name, alias or identifier, in any language.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::error::Error;
 use super::list::Position;
 use super::read::Read;
-use super::statement::Statement;
+use super::statement::{Connection, Statement};
 use super::table::{Part, PartTable, holds};
 use crate::domain::thing::Kind;
 
@@ -22,9 +24,52 @@ pub(super) fn labels<'t>(kind: &'static str, id: &'t str, texts: impl Iterator<I
     seen.into_iter().map(part).collect()
 }
 
-/// Text as it is compared: in lower case, whatever the script.
+/// The number of the way in which text is folded: a greater one whenever that changes.
+pub(super) const FOLDING: i64 = 2;
+/// How many labels are folded anew at once.
+const TOGETHER: i64 = 1000;
+
+/// Text as it is compared: without regard to capitals, whatever the script, and to how a letter is made up.
 fn folded(text: &str) -> String {
-    text.to_lowercase()
+    // Capitals first, since some small letters are two of them; at the end of a word a small sigma is another one.
+    let letters: String = text.nfkc().collect();
+    letters.to_uppercase().to_lowercase().replace('ς', "σ").nfkc().collect()
+}
+
+/// Folds the labels on record anew, if that was done in an earlier way. What is interrupted is begun again.
+pub(super) async fn refold(connection: &mut Connection) -> Result<(), Error> {
+    let folding = Statement::new("SELECT folding FROM head WHERE one = 1");
+    let (folding,): (i64,) = connection.fetch_one(folding).await?;
+    if folding >= FOLDING {
+        return Ok(());
+    }
+    let mut last: Option<(String, String, String, i64, String)> = None;
+    loop {
+        let mut statement = Statement::new("SELECT kind, id, text, since, folded FROM label");
+        if let Some((kind, id, text, since, _)) = last {
+            statement = statement.push(" WHERE (kind, id, text, since) > (").bind(kind).push(", ").bind(id);
+            statement = statement.push(", ").bind(text).push(", ").bind(since).push(")");
+        }
+        let statement = statement.push(" ORDER BY kind, id, text, since").limit(TOGETHER);
+        let mut labels: Vec<(String, String, String, i64, String)> = connection.fetch_all(statement).await?;
+        for (kind, id, text, since, before) in &labels {
+            let anew = folded(text);
+            if anew == *before {
+                continue;
+            }
+            let statement = Statement::new(
+                "UPDATE label SET folded = $1 WHERE kind = $2 AND id = $3 AND text = $4 AND since = $5",
+            );
+            let statement = statement.with(anew).with(kind.as_str()).with(id.as_str()).with(text.as_str());
+            connection.execute(statement.with(*since)).await?;
+        }
+        last = labels.pop();
+        if last.is_none() {
+            break;
+        }
+    }
+    connection.execute(Statement::new("UPDATE head SET folding = $1 WHERE one = 1").with(FOLDING)).await?;
+    Ok(())
 }
 
 /// A thing that a search found.
@@ -156,4 +201,27 @@ impl Read {
 /// Text as a part of a pattern in which `!` escapes.
 fn escaped(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_of_writing_the_same_are_folded_alike() {
+        for (one, other) in [
+            ("ALIBABA", "alibaba"),
+            ("ΟΔΥΣ", "οδυσ"),
+            ("Οδυσσεύς", "ΟΔΥΣΣΕΎΣ"),
+            ("Cafe\u{301}", "CAFÉ"),
+            ("ＡＢＣ１２", "abc12"),
+            ("Straße", "STRASSE"),
+            ("ﬁnance", "FINANCE"),
+            ("\u{1112}\u{1161}\u{11ab}", "한"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one} and {other}");
+        }
+        assert_eq!(folded("阿里巴巴"), "阿里巴巴");
+        assert_eq!(folded(&folded("Straße ΐ ΟΔΥΣ")), folded("Straße ΐ ΟΔΥΣ"));
+    }
 }

@@ -18,6 +18,7 @@ on_each_engine!(
     a_revision_that_has_not_come_is_refused_everywhere,
     a_stage_is_shown_for_any_day_and_revision,
     a_search_finds_by_any_name_in_any_language,
+    a_search_knows_every_way_of_writing_a_letter,
     a_search_goes_on_at_the_revision_it_began_at,
     a_workflow_can_be_drawn,
     an_answer_can_be_compressed_unless_its_tag_names_its_bytes,
@@ -256,6 +257,21 @@ async fn a_search_finds_by_any_name_in_any_language(database: Database) {
     assert_eq!(service.get("/v1/search?q=a&limit=2").await.is(200).items().len(), 2);
     let missing = service.get("/v1/search").await.refused(400, "invalid_parameter");
     assert_eq!(missing.faults(), ["q missing"]);
+}
+
+async fn a_search_knows_every_way_of_writing_a_letter(database: Database) {
+    let service = Service::empty(&database).await;
+    for (id, name, wanted) in [
+        ("ithaca", "ΟΔΥΣΣΕΥΣ", "%CE%9F%CE%94%CE%A5%CE%A3"),
+        ("cafe", "Cafe\u{301}", "caf%C3%A9"),
+        ("wide", "ＡＢＣ", "abc"),
+        ("narrow", "Straße", "STRASSE"),
+    ] {
+        let company = json!({"name": name, "jurisdiction": "GR"});
+        service.put(&format!("/v1/companies/{id}"), &company).await.is(201);
+        let found = service.get(&format!("/v1/search?q={wanted}")).await.is(200).items();
+        assert_eq!((&found[0]["id"], &found[0]["matched"]), (&json!(id), &json!(name)));
+    }
 }
 
 async fn a_search_goes_on_at_the_revision_it_began_at(database: Database) {
