@@ -30,6 +30,11 @@ pub(crate) fn weak<'t>(shown: impl IntoIterator<Item = &'t str>) -> String {
     format!("W/\"{:.32}\"", hexadecimal(&hash.finalize()))
 }
 
+/// The tag of what can be changed but has no versions: strong, from every byte it is shown as.
+pub(crate) fn exact(shown: &str) -> String {
+    weak([shown]).replacen("W/", "", 1)
+}
+
 /// The field that says which revision an answer shows.
 pub(crate) const REVISION: HeaderName = HeaderName::from_static("revision");
 
@@ -91,6 +96,16 @@ pub(crate) fn precondition(headers: &HeaderMap, epoch: &str) -> Result<Precondit
         (None, None) => Ok(Precondition::None),
         (None, Some(_)) => Err(refused("If-None-Match", "takes only `*` on a write")),
         (Some(_), Some(_)) => Err(refused("If-None-Match", "cannot be sent together with If-Match")),
+    }
+}
+
+/// Whether `If-Match`, where it may be left out, lets something be changed that has this tag.
+pub(crate) fn is_meant(headers: &HeaderMap, etag: &str) -> Result<bool, Problem> {
+    match joined(headers, &header::IF_MATCH)?.as_deref().map(str::trim) {
+        None | Some("*") => Ok(true),
+        Some(list) => {
+            Ok(tags(list)?.into_iter().any(|(weak, opaque)| !weak && etag.trim_matches('"') == opaque))
+        }
     }
 }
 
