@@ -207,7 +207,8 @@ pub(crate) fn located(name: &str, text: &str, epoch: &str, newest: i64) -> Resul
         ));
     }
     let (of, number) = text.rsplit_once('.').map_or((None, text), |(of, number)| (Some(of), number));
-    let number = number.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(|| {
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse::<i64>().ok().filter(|_| digits).ok_or_else(|| {
         refused(
             name,
             &Fault::new(
