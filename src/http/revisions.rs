@@ -83,6 +83,7 @@ pub(crate) fn expose(api: &mut Api) {
     api.on(
         Operation::get("/v1/revisions/{number}", "showRevision", "Changes")
             .says("Show one revision", "Who made it, when and why, and everything that changed in it.")
+            .takes(time_params())
             .answers(200, "The revision.", JSON, named("RevisionInFull"), in_full)
             .refuses(&[Code::NotFound]),
         show,
@@ -127,6 +128,7 @@ impl TryFrom<&str> for Number {
 
 async fn show(call: Call) -> Result<Response, Problem> {
     let Number(number) = call.path("number")?;
+    call.params.valid_on()?;
     let mut read = read_at(&call, None).await?;
     let found = read.revision(number).await.map_err(|error| store_problem(&error))?;
     let found =

@@ -10,6 +10,7 @@ use crate::support::{Database, on_each_engine};
 on_each_engine!(
     every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304,
     every_read_answers_head_as_get_without_a_body,
+    a_revision_is_shown_to_whoever_reads_at_it_or_later,
     a_tag_is_the_same_for_every_key_and_after_a_restart,
     a_write_elsewhere_leaves_a_tag_alone,
     every_unknown_parameter_is_refused_with_a_suggestion,
@@ -78,6 +79,22 @@ async fn every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304
         let other = get().field("if-none-match", "\"x\", W/\"y\"").await.is(200);
         assert_eq!(other.body, first.body, "{path}");
     }
+}
+
+async fn a_revision_is_shown_to_whoever_reads_at_it_or_later(database: Database) {
+    let service = Service::sample(&database).await;
+    service.put("/v1/companies/one", &json!({"name": "One", "jurisdiction": "CN"})).await.is(201);
+    let newest = service.revision().await;
+    let shown = service.get(&format!("/v1/revisions/{newest}")).await.is(200);
+    let same =
+        service.get(&format!("/v1/revisions/{newest}?revision={newest}&valid_at=2026-01-01")).await.is(200);
+    assert_eq!((same.json(), same.etag()), (shown.json(), shown.etag()));
+    let before = newest - 1;
+    service.get(&format!("/v1/revisions/{before}?revision={before}")).await.is(200);
+    service.get(&format!("/v1/revisions/{newest}?revision={before}")).await.refused(404, "not_found");
+    service.get(&format!("/v1/revisions/{newest}?known_at=2026-01-01")).await.refused(404, "not_found");
+    let future = service.get(&format!("/v1/revisions/1?revision={}", newest + 1)).await;
+    future.refused(400, "revision_in_future");
 }
 
 async fn every_read_answers_head_as_get_without_a_body(database: Database) {
