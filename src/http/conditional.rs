@@ -21,11 +21,15 @@ pub(crate) fn marked(epoch: &str, since: i64, mark: Option<&str>) -> String {
 }
 
 /// The tag of a list or a computed answer: weak, from what it shows.
-pub(crate) fn weak<'t>(shown: impl IntoIterator<Item = &'t str>) -> String {
+pub(crate) fn weak<'t, T>(shown: impl IntoIterator<Item = &'t T>) -> String
+where
+    T: AsRef<[u8]> + ?Sized + 't,
+{
     let mut hash = Sha256::new();
-    for text in shown {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text.as_bytes());
+    for piece in shown {
+        let bytes = piece.as_ref();
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
     }
     format!("W/\"{:.32}\"", hexadecimal(&hash.finalize()))
 }

@@ -10,6 +10,7 @@ use crate::support::{Database, on_each_engine};
 on_each_engine!(
     every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304,
     every_read_answers_head_as_get_without_a_body,
+    the_pages_of_the_documentation_have_tags,
     a_revision_is_shown_to_whoever_reads_at_it_or_later,
     a_tag_is_the_same_for_every_key_and_after_a_restart,
     a_write_elsewhere_leaves_a_tag_alone,
@@ -79,6 +80,23 @@ async fn every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304
         let other = get().field("if-none-match", "\"x\", W/\"y\"").await.is(200);
         assert_eq!(other.body, first.body, "{path}");
     }
+}
+
+async fn the_pages_of_the_documentation_have_tags(database: Database) {
+    let service = Service::empty(&database).await;
+    let mut tags = Vec::new();
+    for path in ["/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"] {
+        let page = service.get(path).nobody().await.is(200);
+        assert!(!page.body.is_empty());
+        let head = service.head(path).nobody().await.is(200);
+        assert_eq!((head.etag(), head.body.len()), (page.etag(), 0), "{path}");
+        let again = service.get(path).nobody().field("if-none-match", &page.etag()).await.is(304);
+        assert_eq!((again.etag(), again.body.len()), (page.etag(), 0), "{path}");
+        tags.push(page.etag());
+    }
+    tags.dedup();
+    assert_eq!(tags.len(), 3);
+    service.get("/docs/nothing").nobody().await.refused(404, "no_such_path");
 }
 
 async fn a_revision_is_shown_to_whoever_reads_at_it_or_later(database: Database) {
