@@ -34,5 +34,6 @@ pub use things::{Effect, Precondition, Resource, Written, put, retire};
 pub use crate::store::{
     Address, At, BoxFuture, Error as StoreError, Filed, Filter, Findings, Found, HOLDING_FILTERS, Head,
     HoldingPage, Leaf, Listed, Listing, Maker, Narrowing, Needs, Newest, Page, PairTotals, Position,
-    Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Sort, SortKey, Stored, Takes, Wanted, Write,
+    Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Seal, Sort, SortKey, Stored, Takes, Wanted,
+    Write,
 };

@@ -200,7 +200,11 @@ fn link_fields() -> Vec<Field> {
     vec![
         required("kind", word::<Kind>(), "Its kind."),
         required("id", id(), "Its id."),
-        required("href", about(200), "Where it can be read."),
+        required(
+            "href",
+            nullable(about(200)),
+            "Where it can be read; `null` for a transition, which is read under its approval.",
+        ),
     ]
 }
 

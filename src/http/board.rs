@@ -15,13 +15,12 @@ use super::reading::read_at;
 use super::resources::{JSON, count_param, cursor_param, limit_param, time_params};
 use super::schema::{Field, id, list, named, required, shown, word};
 use crate::app::board::{self, Cell, Narrowed, Occasion, Row};
-use crate::app::{Filter, Listing as _, Position, Query, Read, Sort, SortKey, Takes};
+use crate::app::{Filter, Listing as _, Query, Read, Sort, SortKey, Takes};
 use crate::domain::company::Company;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::id::CompanyId;
 use crate::domain::judgement::{ReasonCode, Verdict};
 use crate::domain::jurisdiction::Jurisdiction;
-use crate::domain::time::Moment;
 use crate::domain::vocabulary::Vocabulary;
 use crate::domain::workflow::{Activity, Phase};
 use crate::wire::determinations as wire;
@@ -168,8 +167,7 @@ fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
             ));
         }
     };
-    let after =
-        cursor.map(|cursor| Position { key: cursor.position.id.clone(), id: cursor.position.id.clone() });
+    let after = cursor.map(|cursor| cursor.position.clone());
     let sort = Sort { key: SortKey::BY_ID, descending };
     Ok(board::on_the_board(Query { on: None, filters, sort, after, limit: call.params.limit()? }))
 }
@@ -177,7 +175,7 @@ fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
 /// The moment a read is for: the one asked for, the one its cursor is pinned to, or now.
 pub(crate) fn occasion(call: &Call, read: &Read, cursor: Option<&Cursor>) -> Result<Occasion, Problem> {
     let clock = call.app.register.now();
-    let pinned = cursor.and_then(|cursor| Moment::try_from(cursor.position.key.as_str()).ok());
+    let pinned = cursor.and_then(|cursor| cursor.on);
     if let Some(valid_at) = call.params.valid_at()?.or(pinned) {
         return Ok(Occasion { valid_at, present: false });
     }
@@ -197,10 +195,8 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let total = total(&call, board::count(&mut read, &companies, &narrowed, occasion)).await?;
     drop(read);
     let rows = page.rows;
-    let next = page.next.map(|last| {
-        let position = Position { key: occasion.valid_at.to_string(), id: last.id };
-        Cursor { revision, on: None, position }.write(&call)
-    });
+    let on = Some(occasion.valid_at);
+    let next = page.next.map(|position| Cursor { revision, on, position }.write(&call));
     let counted = total.map(|total| total.to_string());
     let etag = weak(rows.iter().map(AsRef::as_ref).chain(counted.as_deref()));
     let valid_at = format!("\"{}\"", occasion.valid_at);

@@ -19,7 +19,7 @@ use super::coding::{Coding, say_depends, worth_compressing};
 use super::conditional::{REVISION, has};
 use super::observe::{Tally, last_touch};
 use super::problem::{Code, Problem};
-use super::workflows::wants_diagram;
+use super::workflows::may_differ;
 use crate::domain::time::Moment;
 
 /// How many answers are made at once at most, those for the same request one after the other.
@@ -252,7 +252,7 @@ where
     let (app, target) = (call.app.clone(), call.target.clone());
     let passing = PASSING.iter().any(|name| call.params.text(name).is_some());
     let turn = app.answers.turn(&target).filter(|_| app.answers.capacity > 0);
-    let (Some(turn), false) = (turn, passing || wants_diagram(&call.headers)) else {
+    let (Some(turn), false) = (turn, passing || may_differ(&call.path, &call.headers)) else {
         return handler(call).await;
     };
     let _turn = turn.lock().await;

@@ -64,7 +64,8 @@ impl Call {
         let path_params =
             path_params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         check_length(&parts.headers)?;
-        let params = Params::read(parts.uri.query().unwrap_or_default(), &operation)?;
+        let params =
+            Params::read(parts.uri.query().unwrap_or_default(), &operation, app.register.store().seal())?;
         check_media_type(&operation, &parts.headers, &parts.method)?;
         let body = match &operation.input {
             Some(input) => {

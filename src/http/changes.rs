@@ -199,7 +199,8 @@ pub(crate) fn located(name: &str, text: &str, epoch: &str, newest: i64) -> Resul
         return Err(Problem::parameter(name, Fault::new(FaultCode::TooLong, detail)));
     }
     let (of, number) = text.rsplit_once('.').map_or((None, text), |(of, number)| (Some(of), number));
-    let number = number.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(|| {
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse::<i64>().ok().filter(|_| digits).ok_or_else(|| {
         let detail = "must be a position that the feed gave out, or a revision number";
         Problem::malformed(name, detail)
     })?;
@@ -224,7 +225,7 @@ pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem>
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     let thing = ThingRef::new(T::KIND, id.as_str());
-    let below = cursor.and_then(|cursor| cursor.position.key.parse().ok());
+    let below = cursor.as_ref().map(Cursor::number).transpose()?;
     let mut changes = read.history(&thing, below, limit + 1).await?;
     if changes.is_empty() && below.is_none() {
         return Err(Error::Unknown(thing).into());

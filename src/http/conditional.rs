@@ -21,13 +21,22 @@ pub(crate) fn marked(epoch: &str, since: i64, mark: Option<&str>) -> String {
 }
 
 /// The tag of a list or a computed answer: weak, from what it shows.
-pub(crate) fn weak<'t>(shown: impl IntoIterator<Item = &'t str>) -> String {
+pub(crate) fn weak<'t, T>(shown: impl IntoIterator<Item = &'t T>) -> String
+where
+    T: AsRef<[u8]> + ?Sized + 't,
+{
     let mut hash = Sha256::new();
-    for text in shown {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text.as_bytes());
+    for piece in shown {
+        let bytes = piece.as_ref();
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
     }
     format!("W/\"{:.32}\"", hexadecimal(&hash.finalize()))
+}
+
+/// The tag of what can be changed but has no versions: strong, from every byte it is shown as.
+pub(crate) fn exact(shown: &str) -> String {
+    weak([shown]).replacen("W/", "", 1)
 }
 
 /// The field that says which revision an answer shows.
@@ -96,6 +105,16 @@ pub(crate) fn precondition(headers: &HeaderMap, epoch: &str) -> Result<Precondit
     }
 }
 
+/// Whether `If-Match`, where it may be left out, lets something be changed that has this tag.
+pub(crate) fn is_meant(headers: &HeaderMap, etag: &str) -> Result<bool, Problem> {
+    match joined(headers, &header::IF_MATCH)?.as_deref().map(str::trim) {
+        None | Some("*") => Ok(true),
+        Some(list) => {
+            Ok(tags(list)?.into_iter().any(|(weak, opaque)| !weak && etag.trim_matches('"') == opaque))
+        }
+    }
+}
+
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {
     let mut lines = Vec::new();
     for value in headers.get_all(name) {
@@ -107,25 +126,35 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Prob
 }
 
 /// The versions that a list of tags names. Weak tags, and tags of another epoch, name none.
-fn versions(tags: &str, epoch: &str) -> Result<Vec<i64>, Problem> {
+fn versions(list: &str, epoch: &str) -> Result<Vec<i64>, Problem> {
+    let version = |(weak, opaque): (bool, &str)| {
+        // What is worked out is no part of the version, so any mark will do.
+        let opaque = opaque.split_once('+').map_or(opaque, |(version, _)| version);
+        let (_, since) = opaque.rsplit_once('-').filter(|(of, _)| *of == epoch && !weak)?;
+        since.parse::<i64>().ok()
+    };
+    Ok(tags(list)?.into_iter().filter_map(version).collect())
+}
+
+/// The tags of a list, each without its quotes, and whether it is weak. There is at least one; elements that are
+/// empty are passed over (RFC 9110, section 5.6.1).
+fn tags(list: &str) -> Result<Vec<(bool, &str)>, Problem> {
     let malformed =
         || Problem::malformed("If-Match", "must be `*` or a list of quoted entity tags, separated by commas");
-    let mut versions = Vec::new();
-    let mut rest = tags;
-    loop {
+    let mut tags = Vec::new();
+    let mut rest = list.trim_start_matches([',', ' ', '\t']);
+    while !rest.is_empty() || tags.is_empty() {
         let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
         let (opaque, after) =
             quoted.strip_prefix('"').and_then(|quoted| quoted.split_once('"')).ok_or_else(malformed)?;
-        // What is worked out is no part of the version, so any mark will do.
-        let opaque = opaque.split_once('+').map_or(opaque, |(version, _)| version);
-        let version = opaque.rsplit_once('-').filter(|(of, _)| *of == epoch && !weak);
-        versions.extend(version.and_then(|(_, since)| since.parse::<i64>().ok()));
-        match after.trim_start().strip_prefix(',') {
-            Some(more) => rest = more.trim_start(),
-            None if after.trim().is_empty() => return Ok(versions),
-            None => return Err(malformed()),
+        tags.push((weak, opaque));
+        let after = after.trim_start_matches([' ', '\t']);
+        if !(after.is_empty() || after.starts_with(',')) {
+            return Err(malformed());
         }
+        rest = after.trim_start_matches([',', ' ', '\t']);
     }
+    Ok(tags)
 }
 
 #[cfg(test)]
@@ -143,6 +172,8 @@ mod tests {
         for (value, wanted) in [
             ("\"abc-7\"", vec![7]),
             ("\"abc-7\", \"abc-9\"", vec![7, 9]),
+            ("\"abc-7\",", vec![7]),
+            (" ,, \"abc-7\" ,\t, \"abc-9\"", vec![7, 9]),
             ("\"abc-7+2026-01\"", vec![7]),
             ("W/\"abc-7\"", vec![]),
             ("\"other-7\"", vec![]),
@@ -153,7 +184,7 @@ mod tests {
             );
         }
         assert_eq!(precondition(&with(header::IF_MATCH, "*"), "abc").unwrap(), Precondition::Any);
-        for bad in ["abc-7", "", "\"abc-7", "\"abc-7\" \"abc-8\"", "\"abc-7\","] {
+        for bad in ["abc-7", "", ",", "\"abc-7", "\"abc-7\" \"abc-8\"", "\"abc-7\", abc-8"] {
             assert!(precondition(&with(header::IF_MATCH, bad), "abc").is_err(), "{bad}");
         }
         assert_eq!(precondition(&with(header::IF_NONE_MATCH, "*"), "abc").unwrap(), Precondition::Absent);

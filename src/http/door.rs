@@ -16,14 +16,14 @@ use super::call::LONGEST_TAGS;
 use super::coding::liked;
 use super::limits::{Asker, check_head, say_rates};
 use super::observe::{REQUEST_ID, request_id};
-use super::workflows::wants_diagram;
+use super::workflows::may_differ;
 
 /// The answer to a request, if it is kept, right, and for whoever asks; everything else is for the routes.
 pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option<Response> {
     // Each clock is read once: on some machines that takes longer than finding the answer.
     let (started, now) = (Instant::now(), app.register.now());
     let headers = request.headers();
-    if request.method() != Method::GET || wants_diagram(headers) {
+    if request.method() != Method::GET || may_differ(request.uri().path(), headers) {
         return None;
     }
     let kept = app.answers.find(request.uri().path_and_query()?.as_str(), app.lasting_at(now)?)?;

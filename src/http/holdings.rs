@@ -108,7 +108,7 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     // Sums are of what is on record, whatever the day; which limits are in force goes by it.
-    let occasion = occasion(&call, &read, None)?;
+    let occasion = occasion(&call, &read, cursor.as_ref())?;
     let after = cursor.map(|cursor| cursor.position);
     let page = read.holding_page(&filters, after.as_ref(), limit).await?;
     let total = total(&call, read.holding_count(&filters)).await?;
@@ -117,7 +117,8 @@ async fn list(call: Call) -> Result<Response, Problem> {
     drop(read);
     let items = page.items.iter().zip(&figures).map(|(pair, figures)| shown(pair, figures).to_string());
     let items: Vec<String> = items.collect();
-    let next = page.next.map(|position| Cursor { revision, on: None, position }.write(&call));
+    let on = Some(occasion.valid_at);
+    let next = page.next.map(|position| Cursor { revision, on, position }.write(&call));
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 

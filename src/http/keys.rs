@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::conditional::{Shown, weak};
+use super::conditional::{Shown, exact, is_meant};
 use super::operation::{Access, Api, Input, Operation};
 use super::page::{Cursor, answer as page_answer, cut, total};
 use super::problem::{Code, Problem};
@@ -103,9 +103,10 @@ pub(crate) fn expose(api: &mut Api) {
     );
     api.on(
         Operation::write(Method::DELETE, "/v1/keys/{id}", "revokeKey", "Keys")
-            .says("Revoke a key", "From the answer on it opens nothing. Revoking it again changes nothing. `If-Match` may be left out.")
+            .says("Revoke a key", "From the answer on it opens nothing. Revoking it again changes nothing. `If-Match` may be left out; a key has no versions, and its `ETag` is another one whenever anything of it is, its last use as well.")
             .answers_nothing(204, "It is revoked.")
-            .refuses(&[Code::NotFound])
+            .refuses(&[Code::NotFound, Code::StaleVersion])
+            .conditional()
             .access(Access::Admin),
         revoke,
     );
@@ -147,7 +148,7 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let found = read.key(&id).await?;
     let (key, _) = found.ok_or(Error::UnknownKey(id))?;
     let body = written(&key).to_string();
-    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: read.at().revision }
+    Ok(Shown { etag: exact(&body), media_type: JSON, body, revision: read.at().revision }
         .answer(&call.headers))
 }
 
@@ -182,11 +183,27 @@ async fn create(call: Call) -> Result<Response, Problem> {
     .await
 }
 
+/// Refuses to change a key that is not as `If-Match` says, if it says anything.
+fn meant(headers: &HeaderMap, key: &Key) -> Result<(), Problem> {
+    let etag = exact(&written(key).to_string());
+    if is_meant(headers, &etag)? {
+        return Ok(());
+    }
+    let stale = Problem::new(Code::StaleVersion, "the key is not as it was when it had the tag in If-Match");
+    Err(stale.field(header::ETAG, &etag))
+}
+
 async fn revoke(call: Call) -> Result<Response, Problem> {
     let id: KeyId = call.path("id")?;
     let keyring = Arc::clone(call.app.register.keyring());
+    let headers = call.headers.clone();
     write(&call, move |write, given| {
         Box::pin(async move {
+            if let Some((key, _)) = write.reading().await?.key(&id).await?
+                && let Err(problem) = meant(&headers, &key)
+            {
+                return Ok(Err(problem));
+            }
             keys::revoke(write, &given.actor, &id, &keyring).await?;
             Ok(Ok(Answer::empty()))
         })

@@ -227,6 +227,7 @@ fn built(register: &Register, options: Options) -> (App, Router) {
     }));
     let docs =
         utoipa_swagger_ui::SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
+    let docs = Router::from(docs).layer(from_fn(service::tagged));
     let router = api
         .into_router()
         .route("/", get(service::root))

@@ -1,4 +1,4 @@
-//! Pages of lists, and cursors: where a page ended, pinned to the revision and day of the first one.
+//! Pages of lists, and cursors: where a page ended, pinned to the revision and moment of the first one.
 
 use axum::response::Response;
 use base64::Engine as _;
@@ -11,20 +11,25 @@ use super::conditional::{Shown, weak};
 use super::problem::{Code, Problem};
 use super::resources::JSON;
 use super::schema::{Field, count, required, shown};
-use crate::app::Position;
-use crate::domain::time::Date;
+use crate::app::{Position, Seal};
+use crate::domain::time::Moment;
 use crate::wire::values::hexadecimal;
 
 /// The form of a cursor; one of another form came from somewhere else.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 /// Where a page ended.
+///
+/// As text it is readable but sealed: what the register did not give out, or what was altered since, is refused,
+/// whatever it says. The seal is the same on every node and after a restart. It does not tell one client from
+/// another, and a copy of the register keeps it: a cursor works for whoever holds it, as far as the revision it is
+/// pinned to is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     /// The revision every page shows.
     pub(crate) revision: i64,
-    /// The day every page is for.
-    pub(crate) on: Option<Date>,
+    /// The moment every page is for, if it is not the present of the revision.
+    pub(crate) on: Option<Moment>,
     /// The last item.
     pub(crate) position: Position,
 }
@@ -41,15 +46,21 @@ impl Cursor {
         let Position { key, id } = &self.position;
         let fields: Fields =
             (FORM, fit(call), self.revision, self.on.map(|on| on.to_string()), key.clone(), id.clone());
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&fields).unwrap_or_default())
+        let mut sealed = serde_json::to_vec(&fields).unwrap_or_default();
+        let mark = call.params.seal().mark(&sealed);
+        sealed.extend(mark);
+        URL_SAFE_NO_PAD.encode(sealed)
     }
 
     /// The cursor a list was asked to continue from.
     pub(crate) fn read(call: &Call) -> Result<Option<Self>, Problem> {
         let Some(text) = call.params.text("cursor") else { return Ok(None) };
-        let strange = || Problem::new(Code::InvalidCursor, "this is no cursor that the service gave out");
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_cause| strange())?;
-        let fields: Fields = serde_json::from_slice(&bytes).map_err(|_cause| strange())?;
+        let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_cause| strange())?;
+        let (bytes, mark) = sealed.split_last_chunk::<{ Seal::MARK }>().ok_or_else(strange)?;
+        if !call.params.seal().is_on(bytes, mark) {
+            return Err(strange());
+        }
+        let fields: Fields = serde_json::from_slice(bytes).map_err(|_cause| strange())?;
         let (form, fitting, revision, on, key, id) = fields;
         if form != FORM || revision < 0 {
             return Err(strange());
@@ -60,9 +71,18 @@ impl Cursor {
                 "the cursor belongs to a list with other filters, sort or times",
             ));
         }
-        let on = on.as_deref().map(Date::try_from).transpose().map_err(|_fault| strange())?;
+        let on = on.as_deref().map(Moment::try_from).transpose().map_err(|_fault| strange())?;
         Ok(Some(Self { revision, on, position: Position { key, id } }))
     }
+
+    /// The number of the last item, in a list that goes by numbers.
+    pub(crate) fn number(&self) -> Result<i64, Problem> {
+        self.position.key.parse().map_err(|_cause| strange())
+    }
+}
+
+fn strange() -> Problem {
+    Problem::new(Code::InvalidCursor, "this is no cursor that the service gave out")
 }
 
 /// Leaves as many items as a page has, of one more than that; the cursor of the next page if there was one more.

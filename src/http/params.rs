@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::operation::Operation;
 use super::problem::{Code, Problem, Wrong};
 use super::schema;
-use crate::app::{Filter, Takes, Wanted};
+use crate::app::{Filter, Seal, Takes, Wanted};
 use crate::domain::fault::{Fault, FaultCode, hint};
 use crate::domain::id::{StageId, ThingId};
 use crate::domain::jurisdiction::Jurisdiction;
@@ -13,12 +13,15 @@ use crate::domain::text::Name;
 use crate::domain::time::{Date, Moment};
 
 /// The query parameters of a call, each known to the operation and given once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Params(Vec<(String, String)>);
+#[derive(Clone, Debug)]
+pub(crate) struct Params {
+    given: Vec<(String, String)>,
+    seal: Seal,
+}
 
 impl Params {
     /// Reads a query string, refusing what the operation does not know.
-    pub(crate) fn read(query: &str, operation: &Operation) -> Result<Self, Problem> {
+    pub(crate) fn read(query: &str, operation: &Operation, seal: &Seal) -> Result<Self, Problem> {
         let mut wrong = Vec::new();
         let mut given: Vec<(String, String)> = Vec::new();
         for piece in query.split('&').filter(|piece| !piece.is_empty()) {
@@ -49,7 +52,7 @@ impl Params {
             wrong.push(Wrong::parameter(param.name, FaultCode::Missing, "must be given"));
         }
         if wrong.is_empty() {
-            Ok(Self(given))
+            Ok(Self { given, seal: seal.clone() })
         } else {
             Err(Problem::with_errors(Code::InvalidParameter, wrong))
         }
@@ -57,7 +60,12 @@ impl Params {
 
     /// The value of a parameter.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.given.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The seal on the cursors of the register that is asked.
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// A parameter as a checked value.
@@ -145,7 +153,7 @@ impl Params {
     }
 
     fn all_but(&self, names: &[&str]) -> String {
-        let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        let others = self.given.iter().filter(|(name, _)| !names.contains(&name.as_str()));
         let mut others: Vec<String> = others.map(|(name, value)| format!("{name}={value}")).collect();
         others.sort();
         others.join("&")

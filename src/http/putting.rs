@@ -1,7 +1,7 @@
 //! Writing things of any kind: created, replaced, patched, retired.
 
 use axum::response::Response;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::problem::{Code, Problem};
@@ -114,7 +114,7 @@ pub(crate) async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
                 Ok(version) => <T as Resource>::written(&version.value).write(),
                 Err(problem) => return Ok(Err(problem)),
             };
-            let after: T = match merged(before, &Value::Object(change), id.as_str()) {
+            let after: T = match merged(before, Value::Object(change), id.as_str()) {
                 Ok(after) => after,
                 Err(problem) => return Ok(Err(problem)),
             };
@@ -128,11 +128,31 @@ pub(crate) async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
 }
 
 /// What a merge patch makes of a thing.
-fn merged<T: wire::Document>(mut document: Value, change: &Value, id: &str) -> Result<T, Problem> {
-    json_patch::merge(&mut document, change);
+fn merged<T: wire::Document>(mut document: Value, change: Value, id: &str) -> Result<T, Problem> {
+    merge(&mut document, change);
+    // Names by language are no fields: what has no name there is not there.
+    if let Some(Value::Object(names)) = document.get_mut("names") {
+        names.retain(|_, name| !name.is_null());
+    }
     match document {
         Value::Object(object) => thing(object, id),
         _ => Err(Problem::new(Code::InvalidBody, "the patch must be a JSON object")),
+    }
+}
+
+/// Applies a merge patch (RFC 7396), but leaves `null` in the place of what it takes away: to a field that is the
+/// same as not to be there, and a name that is no field is still there to be refused.
+fn merge(document: &mut Value, change: Value) {
+    let Value::Object(change) = change else {
+        *document = change;
+        return;
+    };
+    if !document.is_object() {
+        *document = json!({});
+    }
+    let Value::Object(members) = document else { return };
+    for (name, value) in change {
+        merge(members.entry(name).or_insert(Value::Null), value);
     }
 }
 

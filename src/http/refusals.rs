@@ -19,8 +19,15 @@ impl From<&Error> for Problem {
             Error::Denied(denied) => denied_problem(*denied),
             Error::Unknown(thing) => Self::new(Code::NotFound, format!("{thing} is not on record")),
             Error::UnknownKey(id) => Self::new(Code::NotFound, format!("there is no key `{id}`")),
-            Error::Retired(thing) => Self::new(Code::Retired, format!("{thing} was retired"))
-                .field(header::LINK, &format!("<{}/history>; rel=\"version-history\"", href(thing))),
+            Error::Retired(thing) => {
+                let retired = Self::new(Code::Retired, format!("{thing} was retired"));
+                match href(thing) {
+                    Some(href) => {
+                        retired.field(header::LINK, &format!("<{href}/history>; rel=\"version-history\""))
+                    }
+                    None => retired,
+                }
+            }
             Error::Refused(refusal) => refused(refusal),
             Error::Stale { .. } => Self::new(
                 Code::StaleVersion,

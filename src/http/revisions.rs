@@ -82,6 +82,7 @@ pub(crate) fn expose(api: &mut Api) {
     api.on(
         Operation::get("/v1/revisions/{number}", "showRevision", "Changes")
             .says("Show one revision", "Who made it, when and why, and everything that changed in it.")
+            .takes(time_params())
             .answers(200, "The revision.", JSON, named("RevisionInFull"), in_full)
             .refuses(&[Code::NotFound]),
         show,
@@ -95,7 +96,7 @@ async fn list_all(call: Call) -> Result<Response, Problem> {
     let cursor = Cursor::read(&call)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
-    let below = cursor.and_then(|cursor| cursor.position.key.parse().ok());
+    let below = cursor.as_ref().map(Cursor::number).transpose()?;
     let mut found = read.revisions(&actors, below, limit + 1).await?;
     let total = total(&call, read.revision_count(&actors)).await?;
     drop(read);
@@ -121,6 +122,7 @@ impl TryFrom<&str> for Number {
 
 async fn show(call: Call) -> Result<Response, Problem> {
     let Number(number) = call.path("number")?;
+    call.params.valid_on()?;
     let mut read = read_at(&call, None).await?;
     let found = read.revision(number).await?;
     let found =

@@ -4,12 +4,11 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
-use super::page::body as page_body;
+use super::page::{Cursor, answer as page_answer, total};
 use super::problem::Problem;
 use super::reading::read_at;
-use super::resources::{JSON, limit_param, page_example, time_params};
+use super::resources::{JSON, count_param, cursor_param, limit_param, page_example, time_params};
 use super::schema::{Field, id, named, required, text};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::Name;
@@ -32,13 +31,13 @@ pub(crate) fn expose(api: &mut Api) {
         ..Param::new(
             "q",
             text(Name::MAX),
-            "Part of a name, alias or identifier, in any language. Capitals do not matter.",
+            "Part of a name, alias or identifier, in any language. Neither capitals nor how a letter is made up matter.",
         )
     };
     api.on(
         Operation::get("/v1/search", "search", "Search")
             .says("Find companies and chips", "By any name, alias or identifier, in any language: first what the text is the whole of, then what begins with it.")
-            .takes([query, limit_param()])
+            .takes([query, limit_param(), cursor_param(), count_param()])
             .takes(time_params())
             .answers(200, "What was found.", JSON, named("FoundPage"), page_example(&example)),
         search,
@@ -52,14 +51,17 @@ async fn search(call: Call) -> Result<Response, Problem> {
     };
     let limit = call.params.limit()?;
     call.params.valid_on()?;
-    let mut read = read_at(&call, None).await?;
-    let found = read.search(wanted.as_str(), limit).await?;
+    let cursor = Cursor::read(&call)?;
+    let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
+    let after = cursor.map(|cursor| cursor.position);
+    let page = read.search(wanted.as_str(), after.as_ref(), limit).await?;
+    let total = total(&call, read.search_count(wanted.as_str())).await?;
+    drop(read);
     let item = |found: &crate::app::Found| -> Value {
         json!({"kind": found.kind.to_string(), "id": found.id, "name": found.name, "matched": found.matched})
     };
-    let items: Vec<String> = found.iter().map(|found| item(found).to_string()).collect();
-    let etag = weak(items.iter().map(String::as_str));
-    let body = page_body(&items, None, None, revision);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    let items: Vec<String> = page.items.iter().map(|found| item(found).to_string()).collect();
+    let next = page.next.map(|position| Cursor { revision, on: None, position }.write(&call));
+    Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }

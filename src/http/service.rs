@@ -1,12 +1,14 @@
 //! What the service says of itself: health, metrics, problems, the contract and its pages.
 
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::conditional::{Shown, weak};
+use super::conditional::{Shown, has, set, weak};
 use super::operation::{Access, Api, Operation};
 use super::problem::{Code, Problem, page};
 use super::resources::JSON;
@@ -159,6 +161,32 @@ pub(crate) async fn root() -> Response {
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/docs/"));
     response
+}
+
+/// Gives a page that another crate answers with a tag of its own, or an empty 304 if the client has it.
+pub(crate) async fn tagged(request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    let (mut parts, body) = next.run(request).await.into_parts();
+    if parts.status != StatusCode::OK {
+        return Response::from_parts(parts, body);
+    }
+    let bytes = match to_bytes(body, usize::MAX).await {
+        Ok(bytes) => bytes,
+        Err(cause) => {
+            tracing::error!(%cause, "a page broke off");
+            return Problem::new(Code::Internal, "the service failed on this request").into_response();
+        }
+    };
+    let etag = weak([bytes.as_ref()]);
+    set(&mut parts.headers, header::ETAG, &etag);
+    if !has(&headers, &etag) {
+        return Response::from_parts(parts, Body::from(bytes));
+    }
+    parts.status = StatusCode::NOT_MODIFIED;
+    for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING] {
+        parts.headers.remove(name);
+    }
+    Response::from_parts(parts, Body::empty())
 }
 
 /// What a path that is none is answered with.

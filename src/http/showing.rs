@@ -18,7 +18,7 @@ use crate::app::{At, Filed, Head, Leaf, Listed, Listing, Page, Position, Query, 
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::id::{ApprovalId, ThingId};
 use crate::domain::thing::{Kind, ThingRef};
-use crate::domain::time::Date;
+use crate::domain::time::{Date, Moment};
 use crate::wire;
 
 /// A member that the service works out and never stores.
@@ -101,7 +101,7 @@ fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Option<(Hea
 /// Shows a page of a list.
 pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
     let cursor = Cursor::read(&call)?;
-    let on = cursor.as_ref().and_then(|cursor| cursor.on);
+    let on = cursor.as_ref().and_then(|cursor| cursor.on).map(Moment::date);
     let mut query = Query {
         on,
         sort: sort::<R>(&call)?,
@@ -131,6 +131,7 @@ fn page<'d, R: Listing>(
 ) -> Result<Response, Problem> {
     let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
     let items: Vec<Cow<'_, str>> = documents.map(|document| computed(R::KIND, document, today).0).collect();
+    let on = on.map(Moment::start_of);
     let next = next.map(|position| Cursor { revision, on, position: position.clone() }.write(call));
     Ok(page_answer(call, &items, (total, next.as_deref()), revision))
 }
@@ -185,8 +186,12 @@ fn document(listed: Listed) -> String {
 
 /// Shows one thing.
 pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
-    if R::KIND == Kind::Workflow && workflows::wants_diagram(&call.headers) {
-        return Box::pin(workflows::diagram(call)).await;
+    if R::KIND == Kind::Workflow {
+        match workflows::liked(&call.headers) {
+            Some(workflows::Form::Json) => {}
+            Some(workflows::Form::Diagram) => return Box::pin(workflows::diagram(call)).await,
+            None => return Err(workflows::neither()),
+        }
     }
     let id: ThingId = call.path("id")?;
     if let Some(at) = at_a_glance(&call)? {

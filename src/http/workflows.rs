@@ -8,7 +8,7 @@ use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::problem::{Code, Problem};
 use super::reading::{absent, read_at};
-use super::resources::Exposed;
+use super::resources::{Exposed, JSON};
 use super::schema::{
     Field, id, list, names, optional, read_only, required, set, stage_id, text, word, written,
 };
@@ -71,10 +71,60 @@ impl Exposed for Workflow {
     }
 }
 
-/// Whether a call would rather have a diagram.
-pub(crate) fn wants_diagram(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|range| range.split(';').next().unwrap_or_default().trim() == MERMAID)
+/// The forms in which a workflow is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Diagram,
+}
+
+/// Whether something else may be answered to a path, because of the media types a client accepts, than to whoever
+/// accepts everything.
+pub(crate) fn may_differ(path: &str, headers: &HeaderMap) -> bool {
+    path.starts_with("/v1/workflows/") && liked(headers) != Some(Form::Json)
+}
+
+/// The form in which a client would rather have a workflow; `None` if it accepts neither.
+pub(crate) fn liked(headers: &HeaderMap) -> Option<Form> {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let ranges: Vec<(&str, u16)> = lines.flat_map(|line| line.split(',')).filter_map(range).collect();
+    let (json, diagram) = (liking(&ranges, JSON), liking(&ranges, MERMAID));
+    match (json, diagram) {
+        _ if ranges.is_empty() => Some(Form::Json),
+        ((0, _), (0, _)) => None,
+        _ if diagram > json => Some(Form::Diagram),
+        _ => Some(Form::Json),
+    }
+}
+
+/// A media range with its weight in thousandths (RFC 9110, sections 12.4.2 and 12.5.1). One that is malformed is
+/// passed over.
+fn range(text: &str) -> Option<(&str, u16)> {
+    let mut parts = text.split(';').map(str::trim);
+    let range = parts.next().filter(|range| range.contains('/'))?;
+    let weight =
+        parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("q")));
+    let Some((_, weight)) = weight else { return Some((range, 1000)) };
+    let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let thousandths = format!("{whole}{fraction:0<3}").parse().ok()?;
+    let fits =
+        whole.len() == 1 && fraction.len() <= 3 && digits(whole) && digits(fraction) && thousandths <= 1000;
+    fits.then_some((range, thousandths))
+}
+
+/// How much a media type is liked: as much as the closest range that it is in says, and how close that is.
+fn liking(ranges: &[(&str, u16)], media_type: &str) -> (u16, usize) {
+    let family = media_type.split_once('/').map_or(media_type, |(family, _)| family);
+    let wanted = ["*/*".to_owned(), format!("{family}/*"), media_type.to_owned()];
+    let closeness = |range: &str| wanted.iter().position(|wanted| wanted.eq_ignore_ascii_case(range));
+    let within = ranges.iter().filter_map(|(range, weight)| Some((closeness(range)?, *weight)));
+    within.max().map_or((0, 0), |(closeness, weight)| (weight, closeness))
+}
+
+/// What is answered to a client that accepts no form of a workflow.
+pub(crate) fn neither() -> Problem {
+    Problem::new(Code::NotAcceptable, format!("a workflow is shown as `{JSON}` or `{MERMAID}`"))
 }
 
 /// Shows a workflow as a diagram.
@@ -86,4 +136,41 @@ pub(crate) async fn diagram(call: Call) -> Result<Response, Problem> {
     let body = workflow.value.diagram();
     let revision = read.at().revision;
     Ok(Shown { etag: weak([body.as_str()]), media_type: MERMAID, body, revision }.answer(&call.headers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn the_form_is_the_one_liked_most_and_json_if_they_are_liked_alike() {
+        let (json, diagram) = (Some(Form::Json), Some(Form::Diagram));
+        for (lines, form) in [
+            (&[][..], json),
+            (&[""], json),
+            (&["nonsense"], json),
+            (&["*/*"], json),
+            (&["text/html, */*;q=0.8"], json),
+            (&["text/vnd.mermaid"], diagram),
+            (&["TEXT/Vnd.Mermaid; charset=utf-8"], diagram),
+            (&["text/vnd.mermaid, */*"], diagram),
+            (&["text/*"], diagram),
+            (&["application/json, text/vnd.mermaid"], json),
+            (&["application/json;q=0.5", "text/vnd.mermaid;Q=0.501"], diagram),
+            (&["application/json", "text/vnd.mermaid;q=0.999"], json),
+            (&["text/vnd.mermaid;q=0, */*"], json),
+            (&["application/json;q=0, */*"], diagram),
+            (&["text/vnd.mermaid;q=0.000"], None),
+            (&["text/html"], None),
+            (&["*/*;q=0"], None),
+            (&["text/vnd.mermaid;q=2, application/json"], json),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::ACCEPT, HeaderValue::from_static(line));
+            }
+            assert_eq!(liked(&headers), form, "{lines:?}");
+        }
+    }
 }

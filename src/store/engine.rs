@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteCo
 use super::crossing::CROSSINGS;
 use super::error::{Error, within};
 use super::head::{self, HeadRow};
+use super::labels;
 use super::log::{BEGIN_LOG, COPY_LOG, KEPT, Log};
 use super::statement::{Connection, Statement};
 use crate::clock::Clock;
@@ -115,7 +116,9 @@ impl Engine {
         let mut first = within(GREETING, writer.connect()).await?;
         check_postgres(&mut first).await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
-        head::begin(&mut Connection::postgres(Box::new(first)), now).await?;
+        let mut first = Connection::postgres(Box::new(first));
+        head::begin(&mut first, now).await?;
+        labels::refold(&mut first).await?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS + CROSSINGS)
             .acquire_timeout(GREETING)
@@ -244,7 +247,9 @@ async fn begin_sqlite(options: &SqliteConnectOptions, now: Moment) -> Result<(),
     migrate_sqlite(&mut first).await?;
     // A process that was killed leaves its work in the log. It is safe there, too.
     let _ = first.execute(COPY_LOG).await;
-    head::begin(&mut Connection::sqlite(Box::new(first)), now).await
+    let mut first = Connection::sqlite(Box::new(first));
+    head::begin(&mut first, now).await?;
+    labels::refold(&mut first).await
 }
 
 /// Brings the schema up to date. On SQLite migrations take no lock of their own, and several processes may

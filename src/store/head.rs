@@ -2,6 +2,7 @@
 
 use super::column::Stamp;
 use super::error::Error;
+use super::labels::FOLDING;
 use super::statement::{Connection, Statement};
 use super::write::Write;
 use crate::domain::time::Moment;
@@ -90,12 +91,13 @@ impl TryFrom<HeadRow> for Head {
 /// Makes the head row of an empty register.
 pub(super) async fn begin(connection: &mut Connection, now: Moment) -> Result<(), Error> {
     let begin = Statement::new(
-        "INSERT INTO head (one, epoch, revision, digest, recorded_at, copied) VALUES (1, $1, 0, $2, $3, $4)
-         ON CONFLICT (one) DO NOTHING",
+        "INSERT INTO head (one, epoch, revision, digest, recorded_at, copied, folding)
+         VALUES (1, $1, 0, $2, $3, $4, $5) ON CONFLICT (one) DO NOTHING",
     );
     let known: Option<HeadRow> = connection.fetch_optional(find()).await?;
     if known.is_none() {
-        connection.execute(begin.with(epoch()?).with(vec![0; 32]).with(now).with(false)).await?;
+        let begin = begin.with(epoch()?).with(vec![0; 32]).with(now).with(false);
+        connection.execute(begin.with(FOLDING)).await?;
     }
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Searching companies and chips by any name, alias or identifier, in any language.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::error::Error;
+use super::list::Position;
 use super::read::Read;
-use super::statement::Statement;
+use super::statement::{Connection, Statement};
 use super::table::{Part, PartTable, holds};
 use crate::domain::thing::Kind;
 
@@ -21,9 +24,52 @@ pub(super) fn labels<'t>(kind: &'static str, id: &'t str, texts: impl Iterator<I
     seen.into_iter().map(part).collect()
 }
 
-/// Text as it is compared: in lower case, whatever the script.
+/// The number of the way in which text is folded: a greater one whenever that changes.
+pub(super) const FOLDING: i64 = 2;
+/// How many labels are folded anew at once.
+const TOGETHER: i64 = 1000;
+
+/// Text as it is compared: without regard to capitals, whatever the script, and to how a letter is made up.
 fn folded(text: &str) -> String {
-    text.to_lowercase()
+    // Capitals first, since some small letters are two of them; at the end of a word a small sigma is another one.
+    let letters: String = text.nfkc().collect();
+    letters.to_uppercase().to_lowercase().replace('ς', "σ").nfkc().collect()
+}
+
+/// Folds the labels on record anew, if that was done in an earlier way. What is interrupted is begun again.
+pub(super) async fn refold(connection: &mut Connection) -> Result<(), Error> {
+    let folding = Statement::new("SELECT folding FROM head WHERE one = 1");
+    let (folding,): (i64,) = connection.fetch_one(folding).await?;
+    if folding >= FOLDING {
+        return Ok(());
+    }
+    let mut last: Option<(String, String, String, i64, String)> = None;
+    loop {
+        let mut statement = Statement::new("SELECT kind, id, text, since, folded FROM label");
+        if let Some((kind, id, text, since, _)) = last {
+            statement = statement.push(" WHERE (kind, id, text, since) > (").bind(kind).push(", ").bind(id);
+            statement = statement.push(", ").bind(text).push(", ").bind(since).push(")");
+        }
+        let statement = statement.push(" ORDER BY kind, id, text, since").limit(TOGETHER);
+        let mut labels: Vec<(String, String, String, i64, String)> = connection.fetch_all(statement).await?;
+        for (kind, id, text, since, before) in &labels {
+            let anew = folded(text);
+            if anew == *before {
+                continue;
+            }
+            let statement = Statement::new(
+                "UPDATE label SET folded = $1 WHERE kind = $2 AND id = $3 AND text = $4 AND since = $5",
+            );
+            let statement = statement.with(anew).with(kind.as_str()).with(id.as_str()).with(text.as_str());
+            connection.execute(statement.with(*since)).await?;
+        }
+        last = labels.pop();
+        if last.is_none() {
+            break;
+        }
+    }
+    connection.execute(Statement::new("UPDATE head SET folding = $1 WHERE one = 1").with(FOLDING)).await?;
+    Ok(())
 }
 
 /// A thing that a search found.
@@ -39,38 +85,143 @@ pub struct Found {
     pub matched: String,
 }
 
+/// A page of what a search found.
+#[derive(Clone, Debug)]
+pub struct FoundPage {
+    /// Its items.
+    pub items: Vec<Found>,
+    /// Where it ends, if there is more.
+    pub next: Option<Position>,
+}
+
+/// How well a thing fits what was searched for.
+#[derive(Clone, Copy)]
+struct Fit {
+    /// 0 for a label that is the text, 1 for one that begins with it, 2 for one that has it elsewhere.
+    place: i64,
+    /// How long that label is.
+    length: i64,
+}
+
+impl Fit {
+    /// The fit and kind in the key of a position.
+    fn read(key: &str) -> Option<(Self, &str)> {
+        let (place, rest) = key.split_once(' ')?;
+        let (length, kind) = rest.split_once(' ')?;
+        Some((Self { place: place.parse().ok()?, length: length.parse().ok()? }, kind))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct FoundRow {
+    kind: String,
+    id: String,
+    name: String,
+    text: String,
+    place: i64,
+    length: i64,
+}
+
+impl FoundRow {
+    fn position(&self) -> Position {
+        Position { key: format!("{} {} {}", self.place, self.length, self.kind), id: self.id.clone() }
+    }
+
+    fn found(self) -> Result<Found, Error> {
+        let kind = Kind::try_from(self.kind.as_str())
+            .map_err(|fault| Error::Unfit(format!("a label is damaged: {fault}")))?;
+        Ok(Found { kind, id: self.id, name: self.name, matched: self.text })
+    }
+}
+
 impl Read {
-    /// The companies and chips that have the text in a name, alias or identifier: first those it is the
-    /// whole of, then those that begin with it.
+    /// A page of the companies and chips that have the text in a name, alias or identifier: first those it is the
+    /// whole of, then those that begin with it, the shorter first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`], or [`Error::Unfit`] if the page before ended at no position of a search.
+    pub async fn search(
+        &mut self,
+        text: &str,
+        after: Option<&Position>,
+        limit: i64,
+    ) -> Result<FoundPage, Error> {
+        let wanted = folded(text);
+        let statement = Statement::new(
+            "SELECT b.kind, b.id, b.name, b.text, b.place, b.length FROM (SELECT f.kind, f.id, f.name, f.text, f.place, f.length,
+             row_number() OVER (PARTITION BY f.kind, f.id ORDER BY f.place, f.length, f.text) AS nth
+             FROM (SELECT l.kind, l.id, n.name, l.text, CAST(length(l.folded) AS BIGINT) AS length,
+             CAST(CASE WHEN l.folded = ",
+        );
+        let statement = statement.bind(wanted.as_str()).push(" THEN 0 WHEN l.folded LIKE ");
+        let statement = statement.bind(format!("{}%", escaped(&wanted)));
+        let statement = statement.push(" ESCAPE '!' THEN 1 ELSE 2 END AS BIGINT) AS place");
+        let mut statement = self.labelled(statement, &wanted).push(") f) b WHERE b.nth = 1");
+        if let Some(after) = after {
+            let strange = || Error::Unfit(format!("`{}` is no position of a search", after.key));
+            let (Fit { place, length }, kind) = Fit::read(&after.key).ok_or_else(strange)?;
+            statement = statement.push(" AND (b.place, b.length, b.kind, b.id) > (").bind(place).push(", ");
+            statement =
+                statement.bind(length).push(", ").bind(kind).push(", ").bind(after.id.as_str()).push(")");
+        }
+        let statement = statement.push(" ORDER BY b.place, b.length, b.kind, b.id").limit(limit + 1);
+        let mut rows: Vec<FoundRow> = self.connection.fetch_all(statement).await?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(FoundRow::position);
+        let items = rows.into_iter().map(FoundRow::found).collect::<Result<_, _>>()?;
+        Ok(FoundPage { items, next })
+    }
+
+    /// How many companies and chips a search finds.
     ///
     /// # Errors
     ///
     /// [`Error::Database`].
-    pub async fn search(&mut self, text: &str, limit: i64) -> Result<Vec<Found>, Error> {
-        let wanted = folded(text);
-        let escaped = wanted.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-        let statement = Statement::new(
-            "SELECT l.kind, l.id, n.name, l.text, l.folded FROM label l JOIN (SELECT 'company' AS kind, c.id, c.name FROM company c WHERE ",
-        );
+    pub async fn search_count(&mut self, text: &str) -> Result<i64, Error> {
+        let statement = Statement::new("SELECT count(*) FROM (SELECT DISTINCT l.kind, l.id");
+        let statement = self.labelled(statement, &folded(text)).push(") f");
+        Ok(self.connection.fetch_one::<(i64,)>(statement).await?.0)
+    }
+
+    /// Adds where the labels with a text come from, `l`, and the things they are of, `n`.
+    fn labelled(&self, statement: Statement, wanted: &str) -> Statement {
+        let statement = statement
+            .push(" FROM label l JOIN (SELECT 'company' AS kind, c.id, c.name FROM company c WHERE ");
         let statement =
             holds(statement, "c", self.at).push(" UNION ALL SELECT 'chip', p.id, p.name FROM chip p WHERE ");
         let statement = holds(statement, "p", self.at).push(") n ON n.kind = l.kind AND n.id = l.id WHERE ");
-        let statement =
-            holds(statement, "l", self.at).push(" AND l.folded LIKE ").bind(format!("%{escaped}%"));
-        let statement = statement.push(" ESCAPE '!' ORDER BY CASE WHEN l.folded = ").bind(wanted.as_str());
-        let statement = statement.push(" THEN 0 WHEN l.folded LIKE ").bind(format!("{escaped}%"));
-        let statement =
-            statement.push(" ESCAPE '!' THEN 1 ELSE 2 END, length(l.folded), l.kind, l.id, l.text");
-        let rows: Vec<(String, String, String, String, String)> =
-            self.connection.fetch_all(statement).await?;
-        let mut found: Vec<Found> = Vec::new();
-        for (kind, id, name, matched, _) in rows {
-            let Some(kind) = Kind::try_from(kind.as_str()).ok() else { continue };
-            if !found.iter().any(|other| other.kind == kind && other.id == id) {
-                found.push(Found { kind, id, name, matched });
-            }
+        let statement = holds(statement, "l", self.at).push(" AND l.folded LIKE ");
+        statement.bind(format!("%{}%", escaped(wanted))).push(" ESCAPE '!'")
+    }
+}
+
+/// Text as a part of a pattern in which `!` escapes.
+fn escaped(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_of_writing_the_same_are_folded_alike() {
+        for (one, other) in [
+            ("ALIBABA", "alibaba"),
+            ("ΟΔΥΣ", "οδυσ"),
+            ("Οδυσσεύς", "ΟΔΥΣΣΕΎΣ"),
+            ("Cafe\u{301}", "CAFÉ"),
+            ("ＡＢＣ１２", "abc12"),
+            ("Straße", "STRASSE"),
+            ("ﬁnance", "FINANCE"),
+            ("\u{1112}\u{1161}\u{11ab}", "한"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one} and {other}");
         }
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(found)
+        assert_eq!(folded("阿里巴巴"), "阿里巴巴");
+        assert_eq!(folded(&folded("Straße ΐ ΟΔΥΣ")), folded("Straße ΐ ΟΔΥΣ"));
     }
 }

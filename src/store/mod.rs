@@ -36,6 +36,7 @@ mod record;
 mod records;
 mod replies;
 mod reports;
+mod seal;
 mod sending;
 mod sources;
 mod spans;
@@ -61,13 +62,14 @@ pub use glance::Leaf;
 pub use head::{Head, Newest};
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
 pub use keys::SecretDigest;
-pub use labels::Found;
+pub use labels::{Found, FoundPage};
 pub use list::{Filter, Found as Listed, Listing, Page, Position, Query, Sort, SortKey, Takes};
 pub use needs::Needs;
 pub use read::{Read, Wanted};
 pub use record::{Narrowing, digest};
 pub use records::Extent;
 pub use replies::Reply;
+pub use seal::Seal;
 pub use table::{At, Filed, Presence, Stored, Table, Version};
 pub use touched::Touch;
 pub use verify::Findings;
@@ -87,6 +89,7 @@ pub struct Store {
     writer: Writer,
     clock: Clock,
     address: Address,
+    seal: Seal,
 }
 
 impl Store {
@@ -99,10 +102,12 @@ impl Store {
     /// [`Error`] if the register cannot be opened, migrated, or does not keep what it is given.
     pub async fn open(address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
         let engine = Arc::new(Engine::open(&address, &clock).await?);
-        let head = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?.head().clone();
-        let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, Newest::of(&head));
+        let mut read = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?;
+        let seal = read.seal().await?;
+        let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, Newest::of(read.head()));
+        drop(read);
         let crossings = Arc::new(Crossings::new(Arc::clone(&engine)));
-        Ok(Self { engine, crossings, writer, clock, address })
+        Ok(Self { engine, crossings, writer, clock, address, seal })
     }
 
     /// Reads one state of the register.
@@ -168,6 +173,12 @@ impl Store {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The seal of the register.
+    #[must_use]
+    pub fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// The name of the engine: `sqlite` or `postgres`.

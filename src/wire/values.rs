@@ -178,9 +178,9 @@ pub fn shown<T: Display>(value: Option<&T>) -> Value {
     value.map_or(Value::Null, |value| Value::String(value.to_string()))
 }
 
-/// Where a thing can be read. A transition is found through the feed, since its path needs its case.
+/// Where a thing can be read; `None` for a transition, whose path needs its case.
 #[must_use]
-pub fn href(thing: &ThingRef) -> String {
+pub fn href(thing: &ThingRef) -> Option<String> {
     let collection = match thing.kind {
         Kind::Workflow => "workflows",
         Kind::Authority => "authorities",
@@ -188,12 +188,12 @@ pub fn href(thing: &ThingRef) -> String {
         Kind::Chip => "chips",
         Kind::Source => "sources",
         Kind::Approval => "approvals",
-        Kind::Transition => "transitions",
+        Kind::Transition => return None,
         Kind::Report => "reports",
         Kind::Condition => "conditions",
         Kind::Movement => "movements",
     };
-    format!("/v1/{collection}/{}", thing.id)
+    Some(format!("/v1/{collection}/{}", thing.id))
 }
 
 /// A thing by kind, id and where it can be read, or `null` where there is none.

@@ -15,6 +15,7 @@ on_each_engine!(
     anybody_may_read_where_reading_is_public,
     a_limited_key_writes_what_belongs_to_its_authorities_and_nothing_else,
     a_revoked_key_stops_at_once,
+    a_key_is_revoked_as_it_was_seen,
     a_key_is_told_from_anything_like_it,
 );
 
@@ -127,6 +128,26 @@ async fn a_limited_key_writes_what_belongs_to_its_authorities_and_nothing_else(d
     let steps = |authority: &str| format!("/v1/approvals/alibaba-h200-sxm-{authority}/transitions");
     service.post(&steps("cn-unspecified"), &step).key(&limited).await.refused(403, "forbidden_authority");
     assert_ne!(service.post(&steps(LIMIT), &step).key(&limited).await.status, 403);
+}
+
+async fn a_key_is_revoked_as_it_was_seen(database: Database) {
+    let service = Service::empty(&database).await;
+    let admin = service.keys.admin.clone();
+    let secret = service.key(Role::Reader, &[], None).await;
+    let path = format!("/v1/keys/{}", id_in(&secret));
+    let revoke = |tags: &str| service.delete(&path).key(&admin).field("if-match", tags);
+    let etag = service.get(&path).key(&admin).await.is(200).etag();
+    for wrong in ["open", "\"open"] {
+        let answer = revoke(wrong).await.refused(400, "invalid_parameter");
+        assert_eq!(answer.faults(), ["If-Match malformed"], "{wrong}");
+    }
+    for stale in ["\"another\"", &format!("W/{etag}")] {
+        assert_eq!(revoke(stale).await.refused(412, "stale_version").etag(), etag, "{stale}");
+    }
+    revoke(&format!("\"another\", {etag}")).await.is(204);
+    service.get("/v1/companies").key(&secret).await.refused(401, "unauthenticated");
+    revoke(&etag).await.refused(412, "stale_version");
+    revoke("*").await.is(204);
 }
 
 async fn a_revoked_key_stops_at_once(database: Database) {

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::document::{Operation, operations};
 use crate::examples::with;
 use crate::service::Service;
+use crate::support::things::of;
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
@@ -14,7 +17,10 @@ on_each_engine!(
     every_sort_orders_the_list_both_ways,
     every_list_is_the_same_in_pages_of_any_size,
     a_list_keeps_its_revision_from_page_to_page,
+    holdings_keep_their_moment_from_page_to_page,
     a_cursor_serves_its_own_list_only,
+    a_cursor_that_the_register_did_not_give_out_is_refused,
+    a_cursor_serves_on_every_node_and_after_a_restart,
     an_earlier_revision_stays_what_it_was,
 );
 
@@ -33,7 +39,7 @@ const ELSEWHERE: [(&str, &str, &str); 9] = [
 /// The filters of approvals that ask for a field of their authority.
 const OF_AUTHORITY: [&str; 2] = ["jurisdiction", "gate"];
 /// The parameters of a list that are no filters.
-const NO_FILTERS: [&str; 7] = ["sort", "limit", "cursor", "count", "revision", "known_at", "valid_at"];
+const NO_FILTERS: [&str; 8] = ["q", "sort", "limit", "cursor", "count", "revision", "known_at", "valid_at"];
 
 /// The lists, each with the path that lists what the sample register has. The board has rows instead of items,
 /// and tests of its own.
@@ -43,7 +49,9 @@ fn lists() -> Vec<(Operation, String)> {
     };
     let path = |operation: &Operation| {
         let case = "alibaba-h200-sxm-us-bis";
-        operation.path.replace("/approvals/{id}", &format!("/approvals/{case}"))
+        let path = operation.path.replace("/approvals/{id}", &format!("/approvals/{case}"));
+        // What is searched for must be said.
+        if operation.id() == "search" { with(&path, "q=a") } else { path }
     };
     let all = operations().into_iter().filter(is_list);
     let all: Vec<_> = all.map(|operation| (operation.clone(), path(&operation))).collect();
@@ -269,6 +277,30 @@ async fn a_list_keeps_its_revision_from_page_to_page(database: Database) {
     assert_eq!(together.concat(), all);
 }
 
+async fn holdings_keep_their_moment_from_page_to_page(database: Database) {
+    let service = Service::empty(&database).await;
+    for (id, role) in [("nvidia", "designer"), ("alibaba", "buyer")] {
+        let company = json!({"name": id, "jurisdiction": "CN", "roles": [role]});
+        service.put(&format!("/v1/companies/{id}"), &company).await.is(201);
+    }
+    let cap = json!({"scope": {"company": "alibaba"}, "kind": "unit_cap", "maximum": 100, "counting": "ordered", "force": "required", "status": "in_force", "in_force_until": "2026-09-15", "citations": [{"attribution": "own_record"}]});
+    service.post("/v1/conditions", &cap).await.is(201);
+    for id in ["a", "b"] {
+        let chip = json!({"name": id, "designer": "nvidia", "origin": "US"});
+        service.put(&format!("/v1/chips/{id}"), &chip).await.is(201);
+        let order = json!({"company": "alibaba", "chip": id, "kind": "order", "units": 5, "occurred_on": "2026-09-01"});
+        service.post("/v1/movements", &order).await.is(201);
+    }
+    let all = whole(&service, "/v1/holdings").await;
+    assert_eq!(all[1]["authorised"], 100);
+    let first = service.get("/v1/holdings?limit=1").await.is(200).json();
+    service.clock.set(of("2026-09-16T00:00:00Z"));
+    let cursor = first["next"].as_str().unwrap();
+    let rest = service.get(&format!("/v1/holdings?cursor={cursor}")).await.is(200);
+    assert_eq!(rest.items(), all.get(1..).unwrap());
+    assert_eq!(whole(&service, "/v1/holdings").await[1]["authorised"], Value::Null);
+}
+
 async fn a_cursor_serves_its_own_list_only(database: Database) {
     let service = Service::sample(&database).await;
     let next = service.get("/v1/companies?limit=1&jurisdiction=CN").await.is(200).json()["next"].clone();
@@ -290,6 +322,65 @@ async fn a_cursor_serves_its_own_list_only(database: Database) {
         let answer = service.get(&format!("/v1/companies?cursor={strange}")).await;
         answer.refused(400, "invalid_cursor");
     }
+}
+
+/// A cursor with one field changed, and whatever seals it left as it is.
+fn altered(cursor: &str, field: usize, value: Value) -> String {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+    let (fields, mark) = bytes.split_last_chunk::<16>().unwrap();
+    let mut fields: Vec<Value> = serde_json::from_slice(fields).unwrap();
+    fields[field] = value;
+    URL_SAFE_NO_PAD.encode([&serde_json::to_vec(&fields).unwrap(), mark.as_slice()].concat())
+}
+
+async fn a_cursor_that_the_register_did_not_give_out_is_refused(database: Database) {
+    let (service, [before, _]) = register(&database).await;
+    let mut paths: Vec<String> = lists().into_iter().map(|(_, path)| path).collect();
+    paths.extend(
+        ["/v1/companies?sort=changed", "/v1/companies/tencent/history", "/v1/board"].map(str::to_owned),
+    );
+    let mut tried = 0;
+    for path in paths {
+        let page = service.get(&with(&path, "limit=1")).key(&service.keys.admin).await.is(200).json();
+        let Some(next) = page["next"].as_str() else { continue };
+        let go_on = |cursor: &str| {
+            service.get(&with(&path, &format!("limit=1&cursor={cursor}"))).key(&service.keys.admin)
+        };
+        go_on(next).await.is(200);
+        let changes = [
+            (2, json!(before)),
+            (3, json!("2020-01-01")),
+            (4, json!("\u{0}")),
+            (4, json!("none")),
+            (5, json!("\u{0}")),
+            (5, json!("m")),
+        ];
+        for (field, value) in changes {
+            go_on(&altered(next, field, value)).await.refused(400, "invalid_cursor");
+        }
+        go_on(next.get(4..).unwrap()).await.refused(400, "invalid_cursor");
+        tried += 1;
+    }
+    assert!(tried > 10, "only {tried} lists have more than a page");
+    let other = database.empty().await;
+    let other = Service::empty(&other).await;
+    for id in ["one", "two"] {
+        other.put(&format!("/v1/companies/{id}"), &json!({"name": id, "jurisdiction": "CN"})).await.is(201);
+    }
+    let next = other.get("/v1/companies?limit=1").await.is(200).json()["next"].clone();
+    let path = format!("/v1/companies?limit=1&cursor={}", next.as_str().unwrap());
+    other.get(&path).await.is(200);
+    service.get(&path).await.refused(400, "invalid_cursor");
+}
+
+async fn a_cursor_serves_on_every_node_and_after_a_restart(database: Database) {
+    let service = Service::sample(&database).await;
+    let next = service.get("/v1/companies?limit=5").await.is(200).json()["next"].clone();
+    let path = format!("/v1/companies?limit=5&cursor={}", next.as_str().unwrap());
+    let here = service.get(&path).await.is(200);
+    assert_eq!(service.public().get(&path).await.is(200).body, here.body);
+    let service = service.reopened(&database).await;
+    assert_eq!(service.get(&path).await.is(200).body, here.body);
 }
 
 async fn an_earlier_revision_stays_what_it_was(database: Database) {

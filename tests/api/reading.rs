@@ -10,6 +10,8 @@ use crate::support::{Database, on_each_engine};
 on_each_engine!(
     every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304,
     every_read_answers_head_as_get_without_a_body,
+    the_pages_of_the_documentation_have_tags,
+    a_revision_is_shown_to_whoever_reads_at_it_or_later,
     a_tag_is_the_same_for_every_key_and_after_a_restart,
     a_write_elsewhere_leaves_a_tag_alone,
     every_unknown_parameter_is_refused_with_a_suggestion,
@@ -18,6 +20,8 @@ on_each_engine!(
     a_revision_that_has_not_come_is_refused_everywhere,
     a_stage_is_shown_for_any_day_and_revision,
     a_search_finds_by_any_name_in_any_language,
+    a_search_knows_every_way_of_writing_a_letter,
+    a_search_goes_on_at_the_revision_it_began_at,
     a_workflow_can_be_drawn,
     an_answer_can_be_compressed_unless_its_tag_names_its_bytes,
 );
@@ -76,6 +80,39 @@ async fn every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304
         let other = get().field("if-none-match", "\"x\", W/\"y\"").await.is(200);
         assert_eq!(other.body, first.body, "{path}");
     }
+}
+
+async fn the_pages_of_the_documentation_have_tags(database: Database) {
+    let service = Service::empty(&database).await;
+    let mut tags = Vec::new();
+    for path in ["/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"] {
+        let page = service.get(path).nobody().await.is(200);
+        assert!(!page.body.is_empty());
+        let head = service.head(path).nobody().await.is(200);
+        assert_eq!((head.etag(), head.body.len()), (page.etag(), 0), "{path}");
+        let again = service.get(path).nobody().field("if-none-match", &page.etag()).await.is(304);
+        assert_eq!((again.etag(), again.body.len()), (page.etag(), 0), "{path}");
+        tags.push(page.etag());
+    }
+    tags.dedup();
+    assert_eq!(tags.len(), 3);
+    service.get("/docs/nothing").nobody().await.refused(404, "no_such_path");
+}
+
+async fn a_revision_is_shown_to_whoever_reads_at_it_or_later(database: Database) {
+    let service = Service::sample(&database).await;
+    service.put("/v1/companies/one", &json!({"name": "One", "jurisdiction": "CN"})).await.is(201);
+    let newest = service.revision().await;
+    let shown = service.get(&format!("/v1/revisions/{newest}")).await.is(200);
+    let same =
+        service.get(&format!("/v1/revisions/{newest}?revision={newest}&valid_at=2026-01-01")).await.is(200);
+    assert_eq!((same.json(), same.etag()), (shown.json(), shown.etag()));
+    let before = newest - 1;
+    service.get(&format!("/v1/revisions/{before}?revision={before}")).await.is(200);
+    service.get(&format!("/v1/revisions/{newest}?revision={before}")).await.refused(404, "not_found");
+    service.get(&format!("/v1/revisions/{newest}?known_at=2026-01-01")).await.refused(404, "not_found");
+    let future = service.get(&format!("/v1/revisions/1?revision={}", newest + 1)).await;
+    future.refused(400, "revision_in_future");
 }
 
 async fn every_read_answers_head_as_get_without_a_body(database: Database) {
@@ -257,6 +294,42 @@ async fn a_search_finds_by_any_name_in_any_language(database: Database) {
     assert_eq!(missing.faults(), ["q missing"]);
 }
 
+async fn a_search_knows_every_way_of_writing_a_letter(database: Database) {
+    let service = Service::empty(&database).await;
+    for (id, name, wanted) in [
+        ("ithaca", "ΟΔΥΣΣΕΥΣ", "%CE%9F%CE%94%CE%A5%CE%A3"),
+        ("cafe", "Cafe\u{301}", "caf%C3%A9"),
+        ("wide", "ＡＢＣ", "abc"),
+        ("narrow", "Straße", "STRASSE"),
+    ] {
+        let company = json!({"name": name, "jurisdiction": "GR"});
+        service.put(&format!("/v1/companies/{id}"), &company).await.is(201);
+        let found = service.get(&format!("/v1/search?q={wanted}")).await.is(200).items();
+        assert_eq!((&found[0]["id"], &found[0]["matched"]), (&json!(id), &json!(name)));
+    }
+}
+
+async fn a_search_goes_on_at_the_revision_it_began_at(database: Database) {
+    let service = Service::empty(&database).await;
+    let put = async |id: &str, name: &str| {
+        let company = json!({"name": name, "jurisdiction": "CN"});
+        service.put(&format!("/v1/companies/{id}"), &company).await.is(201);
+    };
+    for (id, name) in [("a", "Beta"), ("b", "Beta Two"), ("c", "A Beta"), ("d", "Beta")] {
+        put(id, name).await;
+    }
+    let first = service.get("/v1/search?q=beta&limit=2&count=true").await.is(200);
+    assert_eq!(
+        (first.ids(), first.json()["total"].as_i64()),
+        (vec!["a".to_owned(), "d".to_owned()], Some(4))
+    );
+    put("e", "Beta").await;
+    let next = first.json()["next"].as_str().unwrap().to_owned();
+    let rest = service.get(&format!("/v1/search?q=beta&cursor={next}")).await.is(200);
+    assert_eq!((rest.ids(), rest.revision()), (vec!["b".to_owned(), "c".to_owned()], first.revision()));
+    service.get(&format!("/v1/search?q=bet&cursor={next}")).await.refused(400, "invalid_cursor");
+}
+
 async fn a_workflow_can_be_drawn(database: Database) {
     let service = Service::sample(&database).await;
     let drawn = service.get("/v1/workflows/cn-import").field("accept", "text/vnd.mermaid").await.is(200);
@@ -264,6 +337,17 @@ async fn a_workflow_can_be_drawn(database: Database) {
     assert!(drawn.text().contains("s8 --> s9"), "{}", drawn.brief());
     let json = service.get("/v1/workflows/cn-import").await.is(200);
     assert_ne!(json.etag(), drawn.etag());
+    let path = "/v1/workflows/cn-import";
+    let weighed = service.get(path).field("accept", "text/vnd.mermaid;q=0, */*").await.is(200);
+    assert_eq!(weighed.body, json.body);
+    let two = service.get(path).field("accept", "application/json;q=0.1").further("accept", "Text/*").await;
+    assert_eq!(two.is(200).body, drawn.body);
+    for method in [service.get(path), service.head(path)] {
+        method.field("accept", "text/html").await.is(406);
+    }
+    service.get(path).field("accept", "text/html").await.refused(406, "not_acceptable");
+    // What has one form only is shown in it.
+    service.get("/v1/workflows").field("accept", "text/html").await.is(200);
 }
 
 async fn an_answer_can_be_compressed_unless_its_tag_names_its_bytes(database: Database) {

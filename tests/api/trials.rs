@@ -93,6 +93,8 @@ impl Variant {
             Self::Nothing => Some(request.body(media_type?, "")),
             Self::Nonsense => Some(request.body(media_type?, "{\"colour\": \"red\", \"colour\": 1}")),
             Self::Limited => Some(request.key(&service.keys.limited)),
+            // Revoking a key does not have to name a version.
+            Self::Unconditional if operation.id() == "revokeKey" => None,
             Self::Unconditional => conditional.then(|| request.without("if-match")),
             Self::Stale => conditional.then(|| request.field("if-match", "\"elsewhere-1\"")),
             Self::AsShown => Some(request),

@@ -18,6 +18,7 @@ on_each_engine!(
     a_retired_id_is_never_used_again,
     a_reason_is_kept_on_the_revision,
     a_patch_changes_what_it_names,
+    a_patch_takes_away_nothing_that_is_no_field,
     every_fault_of_a_body_is_told_at_once,
     fields_that_the_service_sets_may_be_repeated_but_not_changed,
     a_thing_that_is_referred_to_stays,
@@ -151,7 +152,7 @@ async fn a_change_names_the_version_it_is_based_on(database: Database) {
         let answer = service.patch(path, &json!({"name": "Newer"})).field("if-match", stale).await;
         assert_eq!(answer.refused(412, "stale_version").etag(), second, "{stale}");
     }
-    let several = format!("{first}, {second}");
+    let several = format!("{first}, , {second},");
     service.patch(path, &json!({"name": "Newer"})).field("if-match", &several).await.is(200);
     service.patch(path, &json!({"name": "Newest"})).field("if-match", "*").await.is(200);
     for wrong in ["tencent", "\"open", ""] {
@@ -231,6 +232,48 @@ async fn a_patch_changes_what_it_names(database: Database) {
     service.patch("/v1/companies/nobody", &json!({})).field("if-match", "*").await.refused(404, "not_found");
 }
 
+async fn a_patch_takes_away_nothing_that_is_no_field(database: Database) {
+    let service = Service::sample(&database).await;
+    let before = service.revision().await;
+    let patch =
+        |path: &str, change: Value| service.patch(&format!("/v1/{path}"), &change).field("if-match", "*");
+    for (path, change, faults) in [
+        ("companies/tencent", json!({"parentt": null}), vec!["/parentt unknown_field"]),
+        (
+            "companies/tencent",
+            json!({"nam": null, "name": null}),
+            vec!["/name missing", "/nam unknown_field"],
+        ),
+        ("companies/tencent", json!({"id": null}), vec!["/id read_only"]),
+        ("companies/tencent", json!({"names": {"zh": 1, "!": null}}), vec!["/names/zh wrong_type"]),
+        ("chips/h20", json!({"specification": {"tppp": null}}), vec!["/specification/tppp unknown_field"]),
+        ("approvals/alibaba-h200-sxm-us-bis", json!({"stage": null}), vec!["/stage read_only"]),
+        (
+            "conditions/us-2026-existing-use",
+            json!({"in_force_untill": null}),
+            vec!["/in_force_untill unknown_field"],
+        ),
+        (
+            "conditions/us-2026-existing-use",
+            json!({"scope": {"chips": null}}),
+            vec!["/scope/chips unknown_field"],
+        ),
+    ] {
+        let answer = patch(path, change.clone()).await.refused(400, "invalid_body");
+        assert_eq!(answer.faults(), faults, "{change}");
+    }
+    let near = patch("companies/tencent", json!({"parentt": null})).await;
+    assert!(near.text().contains("did you mean `parent`?"), "{}", near.text());
+    // What is not there can be taken away.
+    for (path, change) in [
+        ("companies/tencent", json!({"parent": null, "names": {"fr": null}})),
+        ("chips/h20", json!({"specification": {"commercially_available_us_on": null}})),
+    ] {
+        patch(path, change).await.is(200);
+    }
+    assert_eq!(service.revision().await, before);
+}
+
 async fn every_fault_of_a_body_is_told_at_once(database: Database) {
     let service = Service::empty(&database).await;
     let text = r#"{"name": "a\u0000b", "names": {"not a tag": "x"}, "jurisdiction": "XX", "roles": ["buyer", "buyr"],
@@ -298,5 +341,11 @@ async fn a_thing_that_is_referred_to_stays(database: Database) {
         let answer = service.delete(path).field("if-match", "*").await.refused(409, "in_use").json();
         let by = answer["by"].as_array().unwrap();
         assert!(by.iter().any(|thing| thing["kind"] == kind) || by.len() > 4, "{path}: {by:?}");
+        for thing in by {
+            match thing["href"].as_str() {
+                Some(href) => assert_eq!(service.get(href).await.is(200).json()["id"], thing["id"]),
+                None => assert_eq!(thing["kind"], "transition", "{path}: {thing}"),
+            }
+        }
     }
 }

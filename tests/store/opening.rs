@@ -3,8 +3,11 @@
 use futures_util::future::join_all;
 use greenlight::app::{Address, Register, Wanted};
 use greenlight::clock::Clock;
+use greenlight::domain::company::Company;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
-use crate::support::things::{company, newest, noon, put};
+use crate::support::things::{company, import, newest, noon, of, put};
 use crate::support::{Database, on_each_engine};
 
 #[tokio::test]
@@ -26,6 +29,7 @@ on_each_engine!(
     several_can_open_a_register_at_once_that_is_not_there_yet,
     a_register_that_was_closed_is_found_as_it_was,
     a_copy_of_a_register_has_another_epoch_once_it_is_served,
+    what_was_folded_in_an_earlier_way_is_folded_anew,
 );
 
 async fn several_can_open_a_register_at_once_that_is_not_there_yet(database: Database) {
@@ -82,4 +86,31 @@ async fn a_copy_of_a_register_has_another_epoch_once_it_is_served(database: Data
     assert!(!served.copied && served.epoch != epoch && served.revision == 1);
     register.come_to_life().await.unwrap();
     assert_eq!(register.read(Wanted::Newest).await.unwrap().head().epoch, epoch);
+}
+
+async fn what_was_folded_in_an_earlier_way_is_folded_anew(database: Database) {
+    let clock = Clock::standing(noon("2026-01-23"));
+    let register = database.open(&clock).await;
+    put(&register, Company { name: of("Straße"), ..company("road") }).await.unwrap();
+    // More than are looked at together.
+    let line = |number| {
+        format!("{{\"kind\":\"company\",\"id\":\"c-{number}\",\"name\":\"C\",\"jurisdiction\":\"CN\"}}\n")
+    };
+    let lines: String = (0..1100).map(line).collect();
+    assert_eq!(import(&register, &lines).await.created, 1100);
+    register.store().close().await;
+    let earlier = "UPDATE label SET folded = 'straße' WHERE text = 'Straße'; UPDATE head SET folding = 1";
+    match database.address() {
+        Address::Sqlite(file) => {
+            let options = SqliteConnectOptions::new().filename(file);
+            sqlx::raw_sql(earlier).execute(&mut options.connect().await.unwrap()).await.unwrap();
+        }
+        Address::Postgres(url) => {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            sqlx::raw_sql(earlier).execute(&mut connection).await.unwrap();
+        }
+    }
+    let register = database.open(&clock).await;
+    let found = register.read(Wanted::Newest).await.unwrap().search("STRASSE", None, 10).await.unwrap();
+    assert_eq!(found.items.len(), 1);
 }

@@ -159,9 +159,9 @@ async fn a_thing_put_twice_in_a_command_has_one_change_and_one_version(database:
     for (id, name) in [("alibaba", "Alibaba"), ("tencent", "Tencent")] {
         let version = read.thing::<Company>(id).await.unwrap().present().unwrap();
         assert_eq!((version.value.name.as_str(), version.since), (name, 2));
-        assert_eq!(read.search(name, 10).await.unwrap().len(), 1);
+        assert_eq!(read.search(name, None, 10).await.unwrap().items.len(), 1);
     }
-    assert_eq!(read.search("Ten", 10).await.unwrap().len(), 1, "found as a part of the name");
+    assert_eq!(read.search("Ten", None, 10).await.unwrap().items.len(), 1, "found as a part of the name");
     drop(read);
     assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
 }
