@@ -12,7 +12,7 @@ use super::problem::{Code, Problem, page};
 use super::refusals::store_problem;
 use super::resources::JSON;
 use super::schema::{Field, count, named, required, truth};
-use crate::app::Wanted;
+use crate::app::{StoreError, Wanted};
 use crate::domain::fault::Fault;
 
 /// The fields of a problem in the catalogue.
@@ -111,6 +111,9 @@ async fn ready(call: Call) -> Result<Response, Problem> {
     let read = register.read(Wanted::Newest).await.map_err(|error| store_problem(&error))?;
     let revision = read.at().revision;
     let store = register.store();
+    if store.ended() {
+        return Err(store_problem(&StoreError::Closed));
+    }
     let body = json!({
         "status": "ok",
         "engine": store.engine(),

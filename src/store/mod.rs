@@ -188,7 +188,13 @@ impl Store {
     /// Whether the register could be written when that was last tried.
     #[must_use]
     pub fn writable(&self) -> bool {
-        !self.writer.failing()
+        !self.writer.failing() && !self.ended()
+    }
+
+    /// Whether nothing can be written any more, whatever is tried, until the register is opened again.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.writer.gone()
     }
 
     /// How many commands wait for the writer.

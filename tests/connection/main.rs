@@ -19,6 +19,7 @@ mod hostile;
 mod line;
 mod pushed;
 mod rates;
+mod ready;
 mod service;
 mod stalled;
 mod stopping;
