@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest as _, FromRequestParts as _, RawPathParams, Request};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts as _, RawPathParams, Request};
+use axum::http::{HeaderMap, Method, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
 use super::App;
@@ -71,11 +71,7 @@ impl Call {
         let params = Params::read(parts.uri.query().unwrap_or_default(), &operation)?;
         check_media_type(&operation, &parts.headers, &parts.method)?;
         let body = match &operation.input {
-            Some(input) => {
-                Bytes::from_request(Request::from_parts(parts.clone(), body).limited(input.limit), app)
-                    .await
-                    .map_err(|cause| body_problem(&cause))?
-            }
+            Some(input) => whole(body, input.limit).await?,
             None => Bytes::new(),
         };
         let path = parts.uri.path().to_owned();
@@ -123,23 +119,17 @@ impl Call {
     }
 }
 
-/// A request whose body is cut off at a limit.
-trait Limited {
-    fn limited(self, limit: usize) -> Self;
+/// A body of at most so many bytes. No extractor reads it: each has a limit of its own beside ours.
+async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let collected = Limited::new(body, limit).collect().await;
+    Ok(collected.map_err(|cause| body_problem(&*cause))?.to_bytes())
 }
 
-impl Limited for Request {
-    fn limited(self, limit: usize) -> Self {
-        self.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, limit)))
-    }
-}
-
-fn body_problem(cause: &BytesRejection) -> Problem {
-    match cause.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes")
-        }
-        _ => Problem::new(Code::MalformedJson, format!("the body could not be read: {}", cause.body_text())),
+fn body_problem(cause: &(dyn std::error::Error + 'static)) -> Problem {
+    if cause.is::<LengthLimitError>() {
+        Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes")
+    } else {
+        Problem::new(Code::MalformedJson, format!("the body could not be read: {cause}"))
     }
 }
 
@@ -225,7 +215,7 @@ impl App {
 }
 
 /// The secret in an `Authorization` field.
-fn secret(value: &[u8]) -> Option<&str> {
+pub(crate) fn secret(value: &[u8]) -> Option<&str> {
     let (scheme, secret) = std::str::from_utf8(value).ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
 }

@@ -21,5 +21,6 @@ mod pushed;
 mod rates;
 mod ready;
 mod service;
+mod sizes;
 mod stalled;
 mod stopping;
