@@ -11,6 +11,7 @@ mod support;
 #[expect(dead_code, reason = "other tests use more of it")]
 mod program;
 
+mod counted;
 mod crowd;
 mod door;
 mod following;
