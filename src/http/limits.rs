@@ -17,6 +17,7 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::App;
+use super::call::secret;
 use super::conditional::set;
 use super::connection::Peer;
 use super::problem::{Code, Problem};
@@ -89,7 +90,7 @@ impl Rates {
         let mut tightest: Option<(&'static str, Left)> = None;
         for (policy, outcome) in [
             ("peer", self.peers.as_ref().zip(asker.peer).map(|(all, peer)| all.spend(&peer, asker.at))),
-            ("key", self.keys.as_ref().zip(asker.key.as_ref()).map(|(all, key)| all.spend(key, asker.at))),
+            ("key", self.keys.as_ref().zip(asker.secret()).map(|(all, key)| all.spend(&key, asker.at))),
         ] {
             match outcome {
                 None => {}
@@ -106,8 +107,8 @@ impl Rates {
         if let Some((all, peer)) = self.peers.as_ref().zip(asker.peer) {
             all.give_back(&peer);
         }
-        if let Some((all, key)) = self.keys.as_ref().zip(asker.key.as_ref()) {
-            all.give_back(key);
+        if let Some((all, key)) = self.keys.as_ref().zip(asker.secret()) {
+            all.give_back(&key);
         }
     }
 }
@@ -116,7 +117,7 @@ impl Rates {
 pub(crate) struct Asker {
     at: Instant,
     peer: Option<IpAddr>,
-    key: Option<HeaderValue>,
+    authorization: Option<HeaderValue>,
 }
 
 impl Asker {
@@ -127,7 +128,12 @@ impl Asker {
             IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
             v4 @ IpAddr::V4(_) => v4,
         };
-        Self { at, peer: peer.map(network), key: fields.get(header::AUTHORIZATION).cloned() }
+        Self { at, peer: peer.map(network), authorization: fields.get(header::AUTHORIZATION).cloned() }
+    }
+
+    /// What tells the key apart, however the field around it is written.
+    fn secret(&self) -> Option<&str> {
+        secret(self.authorization.as_ref()?.as_bytes())
     }
 }
 
