@@ -124,7 +124,7 @@ impl Asker {
     /// Whoever is at the other end of a connection, if it came by one, with the key in these fields.
     pub(crate) fn new(peer: Option<IpAddr>, fields: &HeaderMap, at: Instant) -> Self {
         // Who has one address of the newer kind has a whole network of them.
-        let network = |ip: IpAddr| match ip {
+        let network = |ip: IpAddr| match ip.to_canonical() {
             IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
             v4 @ IpAddr::V4(_) => v4,
         };
@@ -301,5 +301,23 @@ impl hyper::body::Body for Arriving {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_the_older_kind_is_its_own_however_it_comes() {
+        let network = |text: &str| {
+            Asker::new(Some(text.parse().unwrap()), &HeaderMap::new(), Instant::now())
+                .peer
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(network("192.0.2.1"), "192.0.2.1");
+        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     }
 }
