@@ -35,5 +35,5 @@ pub use crate::store::{
     Address, At, BoxFuture, Error as StoreError, Extent, Filed, Filter, Findings, Found, HOLDING_FILTERS,
     Head, HoldingPage, Leaf, Listed, Listing, Maker, Narrowing, Needs, Newest, Page, PairTotals, Position,
     Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Sort, SortKey, Stored, Takes, Version, Wanted,
-    Write,
+    Write, holds_register,
 };

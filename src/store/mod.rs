@@ -55,7 +55,7 @@ use std::sync::Arc;
 pub use companies::BOARD;
 pub use determinations::{RECEIPT_FILTERS, Receipt};
 pub use ear::Ear;
-pub use engine::Address;
+pub use engine::{Address, holds_register};
 pub use error::Error;
 pub use glance::Leaf;
 pub use head::{Head, Newest};

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+
 use crate::program::{Service, export, import_sample, on, program, run, sqlite};
 use crate::support::Database;
 
@@ -71,6 +74,27 @@ async fn a_file_that_is_no_register_is_not_made_one() {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
     }
     assert_eq!(files(folder.path()), ["empty", "text"]);
+}
+
+#[tokio::test]
+async fn a_database_of_somebody_else_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, sql) in [
+        ("theirs", "CREATE TABLE change (id); CREATE TABLE thing (id); INSERT INTO thing VALUES (1)"),
+        ("logged", "PRAGMA journal_mode = WAL; CREATE TABLE thing (id)"),
+        ("empty", "CREATE TABLE thing (id); DROP TABLE thing"),
+    ] {
+        let file = folder.path().join(name);
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        connection.execute(AssertSqlSafe(sql)).await.unwrap();
+        connection.close().await.unwrap();
+        let before = std::fs::read(&file).unwrap();
+        let ran = run(&mut program(&["verify", file.to_str().unwrap()])).ended(1);
+        assert!(ran.err.contains("this is no register"), "{ran:?}");
+        assert!(std::fs::read(&file).unwrap() == before, "{name} is another one");
+    }
+    assert_eq!(files(folder.path()), ["empty", "logged", "theirs"]);
 }
 
 #[tokio::test]
