@@ -14,6 +14,8 @@ mod sample;
 mod serve;
 mod verify;
 
+use std::fs::File;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -94,6 +96,11 @@ async fn execute(arguments: Arguments) -> Result<(), Error> {
         Command::Openapi => openapi::run(),
         Command::Health(health) => health.run(),
     }
+}
+
+/// Opens a file, and makes it if it is not there.
+fn made(file: &Path) -> std::io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(file)
 }
 
 /// Opens the register that the configuration names.
