@@ -72,13 +72,13 @@ pub async fn run() -> ExitCode {
         }
         (Err(wrong), _) => Err(Error::Usage(wrong.join("\nerror: "))),
         (Ok(()), Err(wrong)) => {
-            output::tell(wrong.render().to_string().trim_end());
+            output::tell_lines(wrong.render().to_string().trim_end());
             Ok(ExitCode::from(BAD_USAGE))
         }
         (Ok(()), Ok(arguments)) => execute(arguments).await.map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {
-        output::tell(format_args!("error: {error}"));
+        output::tell_lines(format_args!("error: {error}"));
         ExitCode::from(error.exit_code())
     })
 }

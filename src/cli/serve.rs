@@ -96,7 +96,7 @@ impl Serve {
         output::tell(format_args!("listening on http://{address}"));
         if let Some(secret) = first {
             let secret = secret.reveal();
-            output::tell(format_args!(
+            output::tell_lines(format_args!(
                 "open http://{address}/docs; the first admin key, shown this once, is\n\n    {secret}\n"
             ));
         }

@@ -16,6 +16,7 @@ on_each_engine!(
     an_export_takes_the_place_of_a_file_as_it_is,
     an_export_goes_through_what_is_no_file,
     bad_lines_are_all_told_and_leave_nothing,
+    what_is_told_of_a_line_does_nothing_to_the_terminal,
     lines_that_are_refused_leave_nothing,
     a_partial_import_takes_what_it_can,
     a_long_import_must_be_partial,
@@ -125,6 +126,14 @@ async fn bad_lines_are_all_told_and_leave_nothing(database: Database) {
         assert!(told.starts_with(begins), "{told} does not begin with {begins}");
     }
     assert_eq!((export(&database).as_str(), revisions(&database).as_str()), ("", "0"));
+}
+
+async fn what_is_told_of_a_line_does_nothing_to_the_terminal(database: Database) {
+    let mut line: Value = serde_json::from_str(&company("alibaba")).unwrap();
+    line["a\u{1b}[2J\u{9b}2J\nerror: "] = json!("b");
+    let ran = fed(&mut on(&database, &["import", "-"]), &line.to_string()).ended(1);
+    assert!(ran.err.starts_with("line 1: /a\\u{1b}[2J\\u{9b}2J\\nerror: "), "{ran:?}");
+    assert!(!ran.err.contains(|character: char| character.is_control() && character != '\n'), "{ran:?}");
 }
 
 async fn lines_that_are_refused_leave_nothing(database: Database) {
