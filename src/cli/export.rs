@@ -2,14 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
 
 use super::backup::{beside, settle};
-use super::{Error, output, with_register};
+use super::{Error, PRIVATE, output, with_register};
 use crate::app::{Register, Wanted, exports, fresh_id};
 use crate::config::Config;
 
@@ -44,7 +44,8 @@ impl Export {
         }
         let target = meant(&self.file).map_err(failed)?;
         let part = beside(&target, &format!(".{}.part", fresh_id(register.now())));
-        let mut out = File::create_new(&part).map_err(failed)?;
+        let fresh = File::options().write(true).create_new(true).mode(PRIVATE).open(&part);
+        let mut out = fresh.map_err(failed)?;
         let written = write_lines(register, &mut out, &name).await;
         let settled = written
             .and_then(|()| take_after(&target, &out).and_then(|()| settle(&part, &target)).map_err(failed));

@@ -1,5 +1,6 @@
 //! Backups.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -36,6 +37,23 @@ async fn a_backup_is_one_file_that_says_what_the_register_says() {
     assert_eq!(verified.out, ran.out);
     let exported = run(&mut program(&["export", "--database", &sqlite(&copy)])).ended(0);
     assert_eq!(exported.out, export(&database));
+}
+
+#[tokio::test]
+async fn what_is_made_is_for_its_owner_alone() {
+    let database = Database::sqlite().await.empty().await;
+    let service = Service::start(&database, &[]);
+    let greenlight::app::Address::Sqlite(file) = database.address() else { panic!("no file") };
+    let folder = file.parent().unwrap();
+    backup(&database, &folder.join("copy.db")).ended(0);
+    run(&mut on(&database, &["export", folder.join("lines.ndjson").to_str().unwrap()])).ended(0);
+    let names = files(folder);
+    assert!(names.len() >= 5, "{names:?}");
+    for name in names {
+        let mode = std::fs::metadata(folder.join(&name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    service.stop();
 }
 
 #[tokio::test]
