@@ -1,5 +1,6 @@
 //! A call: everything a request says, checked against the operation it is for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
 use super::App;
+use super::connection::Peer;
 use super::operation::{Access, Operation};
 use super::params::Params;
 use super::problem::{Code, Problem, Wrong};
@@ -33,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) operation: Arc<Operation>,
     /// Who calls.
     pub(crate) actor: Actor,
+    /// From where, if the call came by a connection.
+    pub(crate) peer: Option<IpAddr>,
     /// The query parameters.
     pub(crate) params: Params,
     /// The header fields.
@@ -80,6 +84,7 @@ impl Call {
             app: app.clone(),
             operation,
             actor,
+            peer: parts.extensions.get::<Peer>().map(|peer| peer.0),
             params,
             headers: parts.headers,
             body,

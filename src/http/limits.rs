@@ -123,17 +123,20 @@ pub(crate) struct Asker {
 impl Asker {
     /// Whoever is at the other end of a connection, if it came by one, with the key in these fields.
     pub(crate) fn new(peer: Option<IpAddr>, fields: &HeaderMap, at: Instant) -> Self {
-        // Who has one address of the newer kind has a whole network of them.
-        let network = |ip: IpAddr| match ip.to_canonical() {
-            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
-            v4 @ IpAddr::V4(_) => v4,
-        };
         Self { at, peer: peer.map(network), authorization: fields.get(header::AUTHORIZATION).cloned() }
     }
 
     /// What tells the key apart, however the field around it is written.
     fn secret(&self) -> Option<&str> {
         secret(self.authorization.as_ref()?.as_bytes())
+    }
+}
+
+/// What tells a client apart by its address: who has one of the newer kind has a whole network of them.
+pub(crate) fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
