@@ -155,6 +155,19 @@ fn who_reads_slowly_is_seen_to_read() {
 }
 
 #[test]
+fn who_waits_for_a_change_is_answered_in_time() {
+    on_sqlite(|database| async {
+        let limits = Limits { request: Duration::from_secs(1), ..brisk() };
+        let service = Service::start(database, limits).await;
+        let wait = "GET /v1/changes?wait=25 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let began = Instant::now();
+        let answer = exchange(service.address, wait).await;
+        assert!(answer.status == 200 && answer.body.contains("\"items\":[]"), "{answer:?}");
+        assert!(began.elapsed() > Duration::from_millis(500), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
 fn a_client_too_many_is_told_so() {
     on_sqlite(|database| async {
         let limits = Limits { connections: 3, head: Duration::from_secs(20), ..brisk() };
