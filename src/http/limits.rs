@@ -208,11 +208,21 @@ pub(crate) fn check_head<B>(request: &axum::http::Request<B>, by_connection: boo
     if !by_connection {
         return Ok(());
     }
-    match (request.headers().get_all(header::HOST).iter().count(), request.version()) {
-        (1, _) | (0, Version::HTTP_10) => Ok(()),
-        (0, _) => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host`")),
-        _ => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host` once")),
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, None) if request.version() == Version::HTTP_10 => Ok(()),
+        (None, _) => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host`")),
+        (Some(_), Some(_)) => {
+            Err(Problem::new(Code::MalformedRequest, "the request must name its `Host` once"))
+        }
+        (Some(host), None) if host.as_bytes().iter().all(|byte| names_host(*byte)) => Ok(()),
+        (Some(_), None) => Err(Problem::new(Code::MalformedRequest, "`Host` must be a host and no more")),
     }
+}
+
+/// Whether a byte may be part of a host and its port (RFC 3986, section 3.2).
+fn names_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte)
 }
 
 fn size(fields: &HeaderMap) -> usize {
