@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
@@ -143,7 +143,7 @@ pub(crate) const LONGEST_TAGS: usize = 4096;
 
 fn check_length(headers: &HeaderMap) -> Result<(), Problem> {
     for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
-        let length: usize = headers.get_all(&name).iter().map(axum::http::HeaderValue::len).sum();
+        let length: usize = headers.get_all(&name).iter().map(HeaderValue::len).sum();
         if length > LONGEST_TAGS {
             let wrong = Wrong::parameter(
                 name.as_str(),
@@ -161,6 +161,12 @@ fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method)
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     let fits = essence.as_deref().map_or(!input.required, |given| input.media_types.contains(&given));
+    // An empty list is allowed.
+    let plain = |value: &HeaderValue| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
+        let problem = Problem::new(Code::UnsupportedMediaType, "send the body without a content coding");
+        return Err(problem.field(header::ACCEPT_ENCODING, "identity"));
+    }
     if fits {
         return Ok(());
     }

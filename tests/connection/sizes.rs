@@ -4,6 +4,27 @@ use crate::line::{Answer, exchange};
 use crate::service::{Service, brisk, on_sqlite};
 
 #[test]
+fn a_body_is_taken_without_a_coding_alone() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, brisk()).await;
+        let key = service.first_key().await;
+        let body = "{\"name\":\"a\",\"jurisdiction\":\"CN\"}";
+        for (coding, status) in [("gzip", 415), ("identity, br", 415), ("Identity", 201), ("", 201)] {
+            let text = format!(
+                "POST /v1/companies HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let answer = exchange(service.address, text).await;
+            assert_eq!(answer.status, status, "{coding}: {answer:?}");
+            if status == 415 {
+                assert_eq!(answer.problem(), "unsupported_media_type");
+                assert_eq!(answer.field("accept-encoding"), Some("identity"));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_body_may_be_as_large_as_its_operation_takes() {
     on_sqlite(|database| async {
         let service = Service::start(database, brisk()).await;
