@@ -35,5 +35,5 @@ pub use crate::store::{
     Address, At, BoxFuture, Error as StoreError, Filed, Filter, Findings, Found, HOLDING_FILTERS, Head,
     HoldingPage, Leaf, Listed, Listing, Maker, Narrowing, Needs, Newest, Page, PairTotals, Position,
     Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Seal, Sort, SortKey, Stored, Takes, Wanted,
-    Write,
+    Write, holds_register,
 };

@@ -49,7 +49,7 @@ impl Backup {
 
 /// Removes a copy that is not to be kept, with what SQLite may have put beside it.
 fn discard(part: &Path) {
-    for ending in ["", "-wal", "-shm"] {
+    for ending in ["", "-journal", "-wal", "-shm"] {
         // The failure before is what counts; there may be nothing to remove.
         drop(fs::remove_file(beside(part, ending)));
     }

@@ -1,15 +1,16 @@
 //! `greenlight export`: the register as NDJSON.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
 
 use super::backup::{beside, settle};
-use super::{Error, output, with_register};
-use crate::app::{Register, Wanted, exports};
+use super::{Error, PRIVATE, output, with_register};
+use crate::app::{Register, Wanted, exports, fresh_id};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -32,19 +33,50 @@ impl Export {
         .await
     }
 
-    /// Writes beside the file and then takes its place, so that nobody finds half an export there.
+    /// Writes beside the file and then takes its place, so that nobody finds half an export there. What is no file
+    /// of the ordinary kind keeps its place.
     async fn to_file(&self, register: &Register) -> Result<(), Error> {
         let failed = |cause| Error::of(self.file.display(), cause);
-        let part = beside(&self.file, ".part");
-        let mut out = File::create(&part).map_err(failed)?;
-        let written = write_lines(register, &mut out, &self.file.display().to_string()).await;
-        let settled = written.and_then(|()| settle(&part, &self.file).map_err(failed));
+        let name = self.file.display().to_string();
+        if fs::metadata(&self.file).is_ok_and(|there| !there.is_file()) {
+            let mut out = File::options().write(true).open(&self.file).map_err(failed)?;
+            return write_lines(register, &mut out, &name).await;
+        }
+        let target = meant(&self.file).map_err(failed)?;
+        let part = beside(&target, &format!(".{}.part", fresh_id(register.now())));
+        let fresh = File::options().write(true).create_new(true).mode(PRIVATE).open(&part);
+        let mut out = fresh.map_err(failed)?;
+        let written = write_lines(register, &mut out, &name).await;
+        let settled = written
+            .and_then(|()| take_after(&target, &out).and_then(|()| settle(&part, &target)).map_err(failed));
         if settled.is_err() {
             // The failure is what counts; what is left of the file may be gone already.
             drop(fs::remove_file(&part));
         }
         settled
     }
+}
+
+/// The file that a name stands for, whether it is there or not.
+fn meant(name: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(name) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => match fs::read_link(name) {
+            Ok(target) => meant(&name.parent().unwrap_or(Path::new("")).join(target)),
+            Err(_) => Ok(name.to_owned()),
+        },
+        outcome => outcome,
+    }
+}
+
+/// Lets those use a file who may use the one that it is to replace, if there is one.
+fn take_after(before: &Path, file: &File) -> io::Result<()> {
+    let before = match fs::metadata(before) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
+        outcome => outcome?,
+    };
+    // Not everybody may give a file away; then it stays with who made it.
+    drop(fchown(file, Some(before.uid()), Some(before.gid())));
+    file.set_permissions(before.permissions())
 }
 
 async fn write_lines(register: &Register, out: &mut impl Write, name: &str) -> Result<(), Error> {

@@ -84,7 +84,11 @@ impl Create {
         })
         .await
         .map_err(as_usage)?;
-        output::result(secret.reveal())?;
+        if let Err(lost) = output::result(secret.reveal()) {
+            // It is shown nowhere else.
+            Revoke::run(register, key.id).await?;
+            return Err(lost);
+        }
         output::tell(format_args!("made {}, which works until {}", key.id, key.expires_at));
         Ok(())
     }

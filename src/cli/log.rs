@@ -15,7 +15,12 @@ pub(super) fn start(format: LogFormat) -> Result<(), Error> {
     let wanted = std::env::var("RUST_LOG").ok().filter(|wanted| !wanted.is_empty());
     let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(DEFAULT))
         .map_err(|cause| Error::Usage(format!("RUST_LOG: {cause}")))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // What cannot be logged is not told anybody: standard error is where it was to go, and telling it there fails, too,
+    // which would end whoever has something to say.
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),

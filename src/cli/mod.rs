@@ -14,17 +14,22 @@ mod sample;
 mod serve;
 mod verify;
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::{BoxFuture, Error as AppError, Register, StoreError, Write};
+use crate::app::{Address, BoxFuture, Error as AppError, Register, StoreError, Write};
 use crate::clock::Clock;
 use crate::config::{Config, check_environment};
 use error::Error;
 
 /// The exit code of a command that did not do what it was asked.
 const FAILED: u8 = 1;
+/// Who may use the files that are made: their owner.
+const PRIVATE: u32 = 0o600;
 /// The exit code of a command that was asked in the wrong way.
 const BAD_USAGE: u8 = 2;
 
@@ -70,13 +75,13 @@ pub async fn run() -> ExitCode {
         }
         (Err(wrong), _) => Err(Error::Usage(wrong.join("\nerror: "))),
         (Ok(()), Err(wrong)) => {
-            output::tell(wrong.render().to_string().trim_end());
+            output::tell_lines(wrong.render().to_string().trim_end());
             Ok(ExitCode::from(BAD_USAGE))
         }
         (Ok(()), Ok(arguments)) => execute(arguments).await.map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {
-        output::tell(format_args!("error: {error}"));
+        output::tell_lines(format_args!("error: {error}"));
         ExitCode::from(error.exit_code())
     })
 }
@@ -96,9 +101,18 @@ async fn execute(arguments: Arguments) -> Result<(), Error> {
     }
 }
 
+/// Opens a file, and makes it if it is not there: for its owner alone.
+fn made(file: &Path) -> std::io::Result<File> {
+    File::options().create(true).truncate(false).write(true).mode(PRIVATE).open(file)
+}
+
 /// Opens the register that the configuration names.
 async fn open(config: &Config) -> Result<Register, Error> {
     let address = config.address().map_err(Error::Usage)?;
+    if let Address::Sqlite(file) = &address {
+        // What SQLite makes beside a file is for the same people. If it cannot be made, SQLite says so, too.
+        drop(made(file));
+    }
     Ok(Register::open(address, Clock::system()).await?)
 }
 

@@ -13,7 +13,25 @@ pub(super) fn result(line: impl Display) -> Result<(), Error> {
     written.map_err(|cause| Error::of("standard output", cause))
 }
 
-/// Tells the person at the terminal something. If nobody listens, nobody is told.
+/// Tells the person at the terminal something, in one line. If nobody listens, nobody is told.
 pub(super) fn tell(line: impl Display) {
-    drop(writeln!(std::io::stderr().lock(), "{}", redacted(&line.to_string())));
+    drop(writeln!(std::io::stderr().lock(), "{}", harmless(&redacted(&line.to_string()))));
+}
+
+/// The same in lines of our own.
+pub(super) fn tell_lines(text: impl Display) {
+    text.to_string().split('\n').for_each(tell);
+}
+
+/// A text that a terminal shows and does not heed: part of it may be somebody else's.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }

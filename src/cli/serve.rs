@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::backup::beside;
 use super::limits::Limits;
-use super::{Error, open, output, sample};
+use super::{Error, made, open, output, sample};
 use crate::app::{Address, Register, keys};
 use crate::config::{self, CACHE_BYTES, Config, LISTEN, PUBLIC_READ, SAMPLE};
 use crate::http;
@@ -95,7 +96,7 @@ impl Serve {
         output::tell(format_args!("listening on http://{address}"));
         if let Some(secret) = first {
             let secret = secret.reveal();
-            output::tell(format_args!(
+            output::tell_lines(format_args!(
                 "open http://{address}/docs; the first admin key, shown this once, is\n\n    {secret}\n"
             ));
         }
@@ -117,11 +118,18 @@ impl Serve {
 
 /// Makes sure that nothing else serves the file, as long as what is returned lives.
 fn alone(file: &Path) -> Result<File, Error> {
+    // Only of a file that is there it can be told what its name stands for.
+    let unfit = |cause| Error::of(file.display(), cause);
+    let names = made(file).and_then(|there| there.metadata()).map_err(unfit)?.nlink();
+    if names > 1 {
+        let why =
+            "the file has more than one name, and under each of them a log of its own that the others lack";
+        return Err(Error::of(file.display(), why));
+    }
     // One file has one lock, whichever way leads to it.
-    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let file = file.canonicalize().map_err(unfit)?;
     let path = beside(&file, "-serve.lock");
-    let opened = File::options().create(true).truncate(false).write(true).open(&path);
-    let lock = opened.map_err(|cause| Error::of(path.display(), cause))?;
+    let lock = made(&path).map_err(|cause| Error::of(path.display(), cause))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {

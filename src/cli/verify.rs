@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Error, open, output};
-use crate::app::{Address, Findings, Register, Wanted};
+use crate::app::{Address, Findings, Register, Wanted, holds_register};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::wire::values::hexadecimal;
@@ -39,7 +39,8 @@ pub(super) async fn open_file(file: &Path) -> Result<Register, Error> {
     let mut mark = [0; MARK.len()];
     let begins = File::open(file).and_then(|mut opened| opened.read_exact(&mut mark));
     begins.map_err(|cause| Error::of(file.display(), cause))?;
-    if mark != MARK {
+    // What has the mark may be somebody else's, and would be altered by opening it as a register.
+    if mark != MARK || !holds_register(file).await? {
         return Err(Error::of(file.display(), "this is no register"));
     }
     Ok(Register::open(Address::Sqlite(file.to_owned()), Clock::system()).await?)

@@ -1,15 +1,17 @@
 //! A call: everything a request says, checked against the operation it is for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest as _, FromRequestParts as _, RawPathParams, Request};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts as _, RawPathParams, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
 use super::App;
+use super::connection::Peer;
 use super::operation::{Access, Operation};
 use super::params::Params;
 use super::problem::{Code, Problem};
@@ -32,6 +34,8 @@ pub(crate) struct Call {
     pub(crate) operation: Arc<Operation>,
     /// Who calls.
     pub(crate) actor: Actor,
+    /// From where, if the call came by a connection.
+    pub(crate) peer: Option<IpAddr>,
     /// The query parameters.
     pub(crate) params: Params,
     /// The header fields.
@@ -68,11 +72,7 @@ impl Call {
             Params::read(parts.uri.query().unwrap_or_default(), &operation, app.register.store().seal())?;
         check_media_type(&operation, &parts.headers, &parts.method)?;
         let body = match &operation.input {
-            Some(input) => {
-                Bytes::from_request(Request::from_parts(parts.clone(), body).limited(input.limit), app)
-                    .await
-                    .map_err(|cause| body_problem(&cause))?
-            }
+            Some(input) => whole(body, input.limit).await?,
             None => Bytes::new(),
         };
         let path = parts.uri.path().to_owned();
@@ -81,6 +81,7 @@ impl Call {
             app: app.clone(),
             operation,
             actor,
+            peer: parts.extensions.get::<Peer>().map(|peer| peer.0),
             params,
             headers: parts.headers,
             body,
@@ -115,23 +116,17 @@ impl Call {
     }
 }
 
-/// A request whose body is cut off at a limit.
-trait Limited {
-    fn limited(self, limit: usize) -> Self;
+/// A body of at most so many bytes. No extractor reads it: each has a limit of its own beside ours.
+async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let collected = Limited::new(body, limit).collect().await;
+    Ok(collected.map_err(|cause| body_problem(&*cause))?.to_bytes())
 }
 
-impl Limited for Request {
-    fn limited(self, limit: usize) -> Self {
-        self.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, limit)))
-    }
-}
-
-fn body_problem(cause: &BytesRejection) -> Problem {
-    match cause.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes")
-        }
-        _ => Problem::new(Code::MalformedJson, format!("the body could not be read: {}", cause.body_text())),
+fn body_problem(cause: &(dyn std::error::Error + 'static)) -> Problem {
+    if cause.is::<LengthLimitError>() {
+        Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes")
+    } else {
+        Problem::new(Code::MalformedJson, format!("the body could not be read: {cause}"))
     }
 }
 
@@ -140,7 +135,7 @@ pub(crate) const LONGEST_TAGS: usize = 4096;
 
 fn check_length(headers: &HeaderMap) -> Result<(), Problem> {
     for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
-        let length: usize = headers.get_all(&name).iter().map(axum::http::HeaderValue::len).sum();
+        let length: usize = headers.get_all(&name).iter().map(HeaderValue::len).sum();
         if length > LONGEST_TAGS {
             let detail = format!("must have at most {LONGEST_TAGS} bytes");
             return Err(Problem::parameter(name.as_str(), Fault::new(FaultCode::TooLong, detail)));
@@ -154,6 +149,12 @@ fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method)
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     let fits = essence.as_deref().map_or(!input.required, |given| input.media_types.contains(&given));
+    // An empty list is allowed.
+    let plain = |value: &HeaderValue| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
+        let problem = Problem::new(Code::UnsupportedMediaType, "send the body without a content coding");
+        return Err(problem.field(header::ACCEPT_ENCODING, "identity"));
+    }
     if fits {
         return Ok(());
     }
@@ -213,7 +214,7 @@ impl App {
 }
 
 /// The secret in an `Authorization` field.
-fn secret(value: &[u8]) -> Option<&str> {
+pub(crate) fn secret(value: &[u8]) -> Option<&str> {
     let (scheme, secret) = std::str::from_utf8(value).ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
 }

@@ -143,7 +143,9 @@ async fn follow(call: Call) -> Result<Response, Problem> {
     let narrowing = narrowing(&call)?;
     let limit = call.params.limit()?;
     let wait = call.params.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(wait.unsigned_abs());
+    // Whoever waits is answered while there is time for an answer.
+    let longest = call.app.options.limits.request / 5 * 4;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(wait.unsigned_abs()).min(longest);
     let mut after = None;
     loop {
         let mut read = call.app.register.read(Wanted::Newest).await?;

@@ -1,6 +1,7 @@
 //! The register as lines, sent as they are made.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
 use axum::http::header;
@@ -10,17 +11,69 @@ use serde_json::json;
 
 use super::call::Call;
 use super::conditional::Shown;
+use super::limits::network;
 use super::operation::{Api, Operation};
 use super::problem::{Code, Problem};
 use super::reading::read_at;
 use super::resources::time_params;
 use crate::app::exports::Export;
+use crate::domain::actor::Actor;
+use crate::domain::id::KeyId;
 
 /// Lines of JSON.
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 
 /// How many exports can be under way at once: each reads the whole register, while others want a page.
-pub(crate) const MOST_EXPORTS: usize = 4;
+const MOST_EXPORTS: usize = 4;
+/// How many of them can be somebody's, so that whoever does not take theirs shuts nobody else out.
+const MOST_EACH: usize = 2;
+
+/// Who has exports under way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(Arc<Mutex<Vec<Holder>>>);
+
+/// Whoever has a key, or asks from an address without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Holder {
+    Key(KeyId),
+    Peer(Option<IpAddr>),
+}
+
+/// A place, as long as this lives.
+struct Place {
+    places: Places,
+    holder: Holder,
+}
+
+impl Places {
+    fn take(&self, holder: Holder) -> Result<Place, Problem> {
+        let mut holders = self.holders();
+        let own = holders.iter().filter(|other| **other == holder).count();
+        if own >= MOST_EACH {
+            let detail = format!("{MOST_EACH} exports for the same key or address are under way already");
+            return Err(Problem::new(Code::Overloaded, detail));
+        }
+        if holders.len() >= MOST_EXPORTS {
+            let detail = format!("{MOST_EXPORTS} exports are under way already");
+            return Err(Problem::new(Code::Overloaded, detail));
+        }
+        holders.push(holder.clone());
+        Ok(Place { places: self.clone(), holder })
+    }
+
+    fn holders(&self) -> MutexGuard<'_, Vec<Holder>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut holders = self.places.holders();
+        if let Some(at) = holders.iter().position(|other| *other == self.holder) {
+            holders.swap_remove(at);
+        }
+    }
+}
 
 /// Adds the export.
 pub(crate) fn expose(api: &mut Api) {
@@ -45,10 +98,9 @@ async fn export(call: Call) -> Result<Response, Problem> {
         return Ok(empty);
     }
     // Held until the last line is sent, or the client has gone.
-    let place = Arc::clone(&call.app.exports).try_acquire_owned();
-    let place = place.map_err(|cause| {
-        tracing::debug!(%cause, "an export too many");
-        Problem::new(Code::Overloaded, format!("{MOST_EXPORTS} exports are under way already"))
+    let place = call.app.exports.take(match &call.actor {
+        Actor::Key(key) => Holder::Key(key.id.clone()),
+        _ => Holder::Peer(call.peer.map(network)),
     })?;
     let export = Export::begin(&call.app.register, &mut read).await?;
     drop(read);

@@ -17,6 +17,7 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::App;
+use super::call::secret;
 use super::conditional::set;
 use super::connection::Peer;
 use super::problem::{Code, Problem};
@@ -89,7 +90,7 @@ impl Rates {
         let mut tightest: Option<(&'static str, Left)> = None;
         for (policy, outcome) in [
             ("peer", self.peers.as_ref().zip(asker.peer).map(|(all, peer)| all.spend(&peer, asker.at))),
-            ("key", self.keys.as_ref().zip(asker.key.as_ref()).map(|(all, key)| all.spend(key, asker.at))),
+            ("key", self.keys.as_ref().zip(asker.secret()).map(|(all, key)| all.spend(&key, asker.at))),
         ] {
             match outcome {
                 None => {}
@@ -106,8 +107,8 @@ impl Rates {
         if let Some((all, peer)) = self.peers.as_ref().zip(asker.peer) {
             all.give_back(&peer);
         }
-        if let Some((all, key)) = self.keys.as_ref().zip(asker.key.as_ref()) {
-            all.give_back(key);
+        if let Some((all, key)) = self.keys.as_ref().zip(asker.secret()) {
+            all.give_back(&key);
         }
     }
 }
@@ -116,18 +117,26 @@ impl Rates {
 pub(crate) struct Asker {
     at: Instant,
     peer: Option<IpAddr>,
-    key: Option<HeaderValue>,
+    authorization: Option<HeaderValue>,
 }
 
 impl Asker {
     /// Whoever is at the other end of a connection, if it came by one, with the key in these fields.
     pub(crate) fn new(peer: Option<IpAddr>, fields: &HeaderMap, at: Instant) -> Self {
-        // Who has one address of the newer kind has a whole network of them.
-        let network = |ip: IpAddr| match ip {
-            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
-            v4 @ IpAddr::V4(_) => v4,
-        };
-        Self { at, peer: peer.map(network), key: fields.get(header::AUTHORIZATION).cloned() }
+        Self { at, peer: peer.map(network), authorization: fields.get(header::AUTHORIZATION).cloned() }
+    }
+
+    /// What tells the key apart, however the field around it is written.
+    fn secret(&self) -> Option<&str> {
+        secret(self.authorization.as_ref()?.as_bytes())
+    }
+}
+
+/// What tells a client apart by its address: who has one of the newer kind has a whole network of them.
+pub(crate) fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -199,11 +208,21 @@ pub(crate) fn check_head<B>(request: &axum::http::Request<B>, by_connection: boo
     if !by_connection {
         return Ok(());
     }
-    match (request.headers().get_all(header::HOST).iter().count(), request.version()) {
-        (1, _) | (0, Version::HTTP_10) => Ok(()),
-        (0, _) => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host`")),
-        _ => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host` once")),
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, None) if request.version() == Version::HTTP_10 => Ok(()),
+        (None, _) => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host`")),
+        (Some(_), Some(_)) => {
+            Err(Problem::new(Code::MalformedRequest, "the request must name its `Host` once"))
+        }
+        (Some(host), None) if host.as_bytes().iter().all(|byte| names_host(*byte)) => Ok(()),
+        (Some(_), None) => Err(Problem::new(Code::MalformedRequest, "`Host` must be a host and no more")),
     }
+}
+
+/// Whether a byte may be part of a host and its port (RFC 3986, section 3.2).
+fn names_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte)
 }
 
 fn size(fields: &HeaderMap) -> usize {
@@ -295,5 +314,23 @@ impl hyper::body::Body for Arriving {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_the_older_kind_is_its_own_however_it_comes() {
+        let network = |text: &str| {
+            Asker::new(Some(text.parse().unwrap()), &HeaderMap::new(), Instant::now())
+                .peer
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(network("192.0.2.1"), "192.0.2.1");
+        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     }
 }

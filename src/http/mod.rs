@@ -61,7 +61,6 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use limits::Limits;
@@ -132,7 +131,7 @@ pub(crate) struct Held {
     pub(crate) contract: String,
     pub(crate) answers: Answers,
     pub(crate) rows: Rows,
-    pub(crate) exports: Arc<Semaphore>,
+    pub(crate) exports: exports::Places,
     pub(crate) rates: Rates,
     pub(crate) stopping: Stopping,
     pub(crate) hub: Arc<Hub>,
@@ -218,7 +217,7 @@ fn built(register: &Register, options: Options) -> (App, Router) {
         metrics: Metrics::new(),
         contract: openapi::document(&api).to_string(),
         answers: Answers::new(options.cache_bytes),
-        exports: Arc::new(Semaphore::new(exports::MOST_EXPORTS)),
+        exports: exports::Places::default(),
         rows: Rows::new(options.cache_bytes / ROWS_SHARE),
         rates: Rates::new(&options.limits),
         stopping: Stopping::default(),

@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
@@ -20,6 +21,11 @@ use crate::app::Register;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How many clients for whom there is no room are told so at a time.
 const TOLD: usize = 64;
+/// How much of an answer the system takes before the client does, in bytes. It may double that for its own needs. Half
+/// as much would make an answer of its size take twice as long.
+const SENT_AHEAD: u32 = 256 * 1024;
+/// How many connections may wait to be taken.
+const WAITING: u32 = 1024;
 /// How much longer than the bound a stop may take, for what ends at the bound to end.
 const SLACK: Duration = Duration::from_secs(1);
 
@@ -34,8 +40,7 @@ pub async fn serve(
     options: Options,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let listener = bounded(listener)?;
     let (app, router) = built(register, options);
     let host = Arc::new(Host { app, router });
     let places = Arc::new(Semaphore::new(options.limits.connections as usize));
@@ -51,6 +56,16 @@ pub async fn serve(
         tracing::warn!("connections were still open at the end");
     }
     Ok(())
+}
+
+/// A listener whose connections keep no more than so much of an answer in the system. Without a bound that becomes
+/// megabytes, and a client that takes its answer slowly would seem to take nothing while it takes what is kept there.
+fn bounded(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    let socket = TcpSocket::from_std_stream(OwnedFd::from(listener).into());
+    socket.set_send_buffer_size(SENT_AHEAD)?;
+    // It listens already; this only tells anew how many may wait to be taken.
+    socket.listen(WAITING)
 }
 
 /// Takes connections for ever.

@@ -13,7 +13,7 @@ use super::operation::{Access, Api, Operation};
 use super::problem::{Code, Problem, page};
 use super::resources::JSON;
 use super::schema::{Field, count, named, required, truth};
-use crate::app::Wanted;
+use crate::app::{StoreError, Wanted};
 use crate::domain::fault::Fault;
 
 /// The fields of a problem in the catalogue.
@@ -112,6 +112,9 @@ async fn ready(call: Call) -> Result<Response, Problem> {
     let read = register.read(Wanted::Newest).await?;
     let revision = read.at().revision;
     let store = register.store();
+    if store.ended() {
+        return Err(StoreError::Closed.into());
+    }
     let body = json!({
         "status": "ok",
         "engine": store.engine(),

@@ -1,6 +1,7 @@
 //! Backups of a register that is a file: one consistent copy, on stable storage, marked as a copy.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -22,8 +23,8 @@ impl Store {
             return Err(Error::Unfit("a register on PostgreSQL is backed up with pg_dump".to_owned()));
         };
         let file = |cause| Error::File { path: target.display().to_string(), cause };
-        // Reserves the name: what is there already is never overwritten.
-        File::options().write(true).create_new(true).open(target).map_err(file)?;
+        // Reserves the name: what is there already is never overwritten. It holds what only its owner may read.
+        File::options().write(true).create_new(true).mode(0o600).open(target).map_err(file)?;
         let name =
             target.to_str().ok_or_else(|| Error::Address("the file's name must be UTF-8".to_owned()))?;
         sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *readers.acquire().await?).await?;

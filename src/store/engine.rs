@@ -40,6 +40,28 @@ pub enum Address {
     Postgres(String),
 }
 
+/// Whether a file holds a register already. It is only read, and nothing is made beside it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if SQLite cannot read it.
+pub async fn holds_register(file: &Path) -> Result<bool, Error> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    // Where there is a log it must be read, too: all of a register may still be there.
+    let whole = !PathBuf::from(log).exists();
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(whole);
+    let mut connection = options.connect().await?;
+    let (ours,): (i64,) = sqlx::query_as(
+        "SELECT count(*) FROM sqlite_schema
+         WHERE type = 'table' AND name IN ('_sqlx_migrations', 'head', 'revision', 'change')",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    connection.close().await?;
+    Ok(ours == 4)
+}
+
 impl FromStr for Address {
     type Err = Error;
 

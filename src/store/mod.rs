@@ -56,7 +56,7 @@ use std::sync::Arc;
 pub use companies::BOARD;
 pub use determinations::{RECEIPT_FILTERS, Receipt};
 pub use ear::Ear;
-pub use engine::Address;
+pub use engine::{Address, holds_register};
 pub use error::Error;
 pub use glance::Leaf;
 pub use head::{Head, Newest};
@@ -199,7 +199,13 @@ impl Store {
     /// Whether the register could be written when that was last tried.
     #[must_use]
     pub fn writable(&self) -> bool {
-        !self.writer.failing()
+        !self.writer.failing() && !self.ended()
+    }
+
+    /// Whether nothing can be written any more, whatever is tried, until the register is opened again.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.writer.gone()
     }
 
     /// How many commands wait for the writer.

@@ -139,6 +139,11 @@ impl Writer {
         self.told.failing.load(Ordering::Relaxed)
     }
 
+    /// Whether there is nobody any more who would write.
+    pub(super) fn gone(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     pub(super) fn queued(&self) -> usize {
         QUEUE - self.queue.capacity()
     }

@@ -1,6 +1,10 @@
 //! Backups.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::program::{Service, export, import_sample, on, program, run, sqlite};
 use crate::support::Database;
@@ -33,6 +37,23 @@ async fn a_backup_is_one_file_that_says_what_the_register_says() {
     assert_eq!(verified.out, ran.out);
     let exported = run(&mut program(&["export", "--database", &sqlite(&copy)])).ended(0);
     assert_eq!(exported.out, export(&database));
+}
+
+#[tokio::test]
+async fn what_is_made_is_for_its_owner_alone() {
+    let database = Database::sqlite().await.empty().await;
+    let service = Service::start(&database, &[]);
+    let greenlight::app::Address::Sqlite(file) = database.address() else { panic!("no file") };
+    let folder = file.parent().unwrap();
+    backup(&database, &folder.join("copy.db")).ended(0);
+    run(&mut on(&database, &["export", folder.join("lines.ndjson").to_str().unwrap()])).ended(0);
+    let names = files(folder);
+    assert!(names.len() >= 5, "{names:?}");
+    for name in names {
+        let mode = std::fs::metadata(folder.join(&name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    service.stop();
 }
 
 #[tokio::test]
@@ -71,6 +92,27 @@ async fn a_file_that_is_no_register_is_not_made_one() {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
     }
     assert_eq!(files(folder.path()), ["empty", "text"]);
+}
+
+#[tokio::test]
+async fn a_database_of_somebody_else_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, sql) in [
+        ("theirs", "CREATE TABLE change (id); CREATE TABLE thing (id); INSERT INTO thing VALUES (1)"),
+        ("logged", "PRAGMA journal_mode = WAL; CREATE TABLE thing (id)"),
+        ("empty", "CREATE TABLE thing (id); DROP TABLE thing"),
+    ] {
+        let file = folder.path().join(name);
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        connection.execute(AssertSqlSafe(sql)).await.unwrap();
+        connection.close().await.unwrap();
+        let before = std::fs::read(&file).unwrap();
+        let ran = run(&mut program(&["verify", file.to_str().unwrap()])).ended(1);
+        assert!(ran.err.contains("this is no register"), "{ran:?}");
+        assert!(std::fs::read(&file).unwrap() == before, "{name} is another one");
+    }
+    assert_eq!(files(folder.path()), ["empty", "logged", "theirs"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! API keys from the command line.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use crate::program::{Ran, Service, import_sample, on, run};
@@ -8,6 +9,7 @@ use crate::support::{Database, on_each_engine};
 on_each_engine!(
     a_key_is_made_listed_and_revoked,
     only_the_secret_is_a_result,
+    a_key_whose_secret_is_lost_is_revoked,
     a_key_that_cannot_be_is_refused,
     a_key_opens_the_service_until_it_is_revoked,
 );
@@ -53,6 +55,14 @@ async fn only_the_secret_is_a_result(database: Database) {
     assert!(secret.starts_with("gl_key-") && secret.len() > 60, "{secret}");
     assert!(!ran.err.contains(secret), "{}", ran.err);
     assert!(!format!("{:?}", list(&database)).contains(secret));
+}
+
+async fn a_key_whose_secret_is_lost_is_revoked(database: Database) {
+    let mut create = on(&database, &["key", "create", "--name", "loader", "--role", "admin"]);
+    create.stdout(File::options().write(true).open("/dev/full").unwrap());
+    assert_eq!(create.output().unwrap().status.code(), Some(1));
+    let [_, key] = list(&database).try_into().unwrap();
+    assert!(key[7].ends_with('Z'), "{key:?}");
 }
 
 async fn a_key_that_cannot_be_is_refused(database: Database) {

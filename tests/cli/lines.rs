@@ -1,6 +1,9 @@
 //! Import and export.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -10,7 +13,10 @@ use crate::support::{Database, on_each_engine};
 on_each_engine!(
     an_export_imported_elsewhere_is_exported_the_same,
     an_export_can_go_to_a_file,
+    an_export_takes_the_place_of_a_file_as_it_is,
+    an_export_goes_through_what_is_no_file,
     bad_lines_are_all_told_and_leave_nothing,
+    what_is_told_of_a_line_does_nothing_to_the_terminal,
     lines_that_are_refused_leave_nothing,
     a_partial_import_takes_what_it_can,
     a_long_import_must_be_partial,
@@ -59,6 +65,42 @@ async fn an_export_can_go_to_a_file(database: Database) {
     assert_eq!(summary(&ran.out)["unchanged"], 440);
 }
 
+async fn an_export_takes_the_place_of_a_file_as_it_is(database: Database) {
+    import_sample(&database);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let out = |name: &str| run(&mut on(&database, &["export", file(name).to_str().unwrap()])).ended(0);
+    let lines = export(&database);
+    std::fs::write(file("private"), "before").unwrap();
+    std::fs::set_permissions(file("private"), Permissions::from_mode(0o640)).unwrap();
+    std::fs::write(file("there.part"), "precious").unwrap();
+    for (link, target) in [("to-private", "private"), ("there", "there.ndjson"), ("again", "there")] {
+        std::os::unix::fs::symlink(target, file(link)).unwrap();
+    }
+    for (name, target) in [("to-private", "private"), ("there", "there.ndjson"), ("again", "there.ndjson")] {
+        out(name);
+        assert!(file(name).is_symlink(), "{name}");
+        assert_eq!(std::fs::read_to_string(file(target)).unwrap(), lines);
+    }
+    assert_eq!(std::fs::metadata(file("private")).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(std::fs::read_to_string(file("there.part")).unwrap(), "precious");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6);
+}
+
+async fn an_export_goes_through_what_is_no_file(database: Database) {
+    import_sample(&database);
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).unwrap()
+    });
+    run(&mut on(&database, &["export", pipe.to_str().unwrap()])).ended(0);
+    assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    assert_eq!(reader.join().unwrap(), export(&database));
+}
+
 async fn bad_lines_are_all_told_and_leave_nothing(database: Database) {
     let text = [
         company("alibaba"),
@@ -84,6 +126,14 @@ async fn bad_lines_are_all_told_and_leave_nothing(database: Database) {
         assert!(told.starts_with(begins), "{told} does not begin with {begins}");
     }
     assert_eq!((export(&database).as_str(), revisions(&database).as_str()), ("", "0"));
+}
+
+async fn what_is_told_of_a_line_does_nothing_to_the_terminal(database: Database) {
+    let mut line: Value = serde_json::from_str(&company("alibaba")).unwrap();
+    line["a\u{1b}[2J\u{9b}2J\nerror: "] = json!("b");
+    let ran = fed(&mut on(&database, &["import", "-"]), &line.to_string()).ended(1);
+    assert!(ran.err.starts_with("line 1: /a\\u{1b}[2J\\u{9b}2J\\nerror: "), "{ran:?}");
+    assert!(!ran.err.contains(|character: char| character.is_control() && character != '\n'), "{ran:?}");
 }
 
 async fn lines_that_are_refused_leave_nothing(database: Database) {

@@ -81,16 +81,37 @@ mod sqlite_alone {
         Service::start(&database, &[]).stop();
     }
 
+    fn refused(alias: &std::path::Path, why: &str) {
+        let address = crate::program::sqlite(alias);
+        let ran = run(&mut program(&["serve", "--listen", "127.0.0.1:0", "--database", &address])).ended(1);
+        assert!(ran.err.contains(why), "{ran:?}");
+    }
+
     #[tokio::test]
     async fn nor_by_another_name() {
+        // The register need not be there yet when it is named.
+        for database in [Database::sqlite().await, Database::sqlite().await.empty().await] {
+            let greenlight::app::Address::Sqlite(file) = database.address() else { panic!("no file") };
+            let alias = file.with_file_name("alias.db");
+            std::os::unix::fs::symlink(&file, &alias).unwrap();
+            let mut first = on(&database, &["serve", "--listen", "127.0.0.1:0"]);
+            first.env("GREENLIGHT_DATABASE", crate::program::sqlite(&alias));
+            let _first = Service::of(first);
+            refused(&file, "another `greenlight serve`");
+            refused(&alias, "another `greenlight serve`");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_with_two_names_is_not_served() {
         let database = Database::sqlite().await;
         let greenlight::app::Address::Sqlite(file) = database.address() else { panic!("no file") };
         let alias = file.with_file_name("alias.db");
-        std::os::unix::fs::symlink(&file, &alias).unwrap();
-        let _first = Service::start(&database, &[]);
-        let address = crate::program::sqlite(&alias);
-        let ran = run(&mut program(&["serve", "--listen", "127.0.0.1:0", "--database", &address])).ended(1);
-        assert!(ran.err.contains("another `greenlight serve`"), "{ran:?}");
+        std::fs::hard_link(&file, &alias).unwrap();
+        refused(&file, "more than one name");
+        refused(&alias, "more than one name");
+        std::fs::remove_file(&alias).unwrap();
+        Service::start(&database, &[]).stop();
     }
 }
 

@@ -27,10 +27,25 @@ fn what_is_no_request_is_answered_with_a_problem() {
             ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "malformed_request"),
             ("GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "malformed_request"),
             ("GET /healthz HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, "malformed_request"),
+            ("GET /healthz HTTP/1.1\r\nHost: a, b\r\n\r\n", 400, "malformed_request"),
+            ("GET /healthz HTTP/1.1\r\nHost: a b/c?\r\n\r\n", 400, "malformed_request"),
+            ("GET /healthz HTTP/1.1\r\nHost: me@a\r\n\r\n", 400, "malformed_request"),
+            ("GET /healthz HTTP/1.1\r\nHost: \u{e9}\r\n\r\n", 400, "malformed_request"),
         ] {
             let answer = exchange(service.address, text).await;
             assert_eq!((answer.status, answer.problem().as_str()), (status, code), "{text:?}: {answer:?}");
             assert_eq!(answer.field("connection"), Some("close"), "{answer:?}");
+        }
+    });
+}
+
+#[test]
+fn a_host_is_a_name_or_an_address() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, brisk()).await;
+        for host in ["a.example", "a_b:8080", "192.0.2.1:80", "[2001:db8::1]:80", "%C3%A9", ""] {
+            let text = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n{CLOSE}");
+            assert_eq!(exchange(service.address, text).await.status, 200, "{host}");
         }
     });
 }

@@ -11,6 +11,7 @@ mod support;
 #[expect(dead_code, reason = "other tests use more of it")]
 mod program;
 
+mod counted;
 mod crowd;
 mod door;
 mod following;
@@ -19,6 +20,8 @@ mod hostile;
 mod line;
 mod pushed;
 mod rates;
+mod ready;
 mod service;
+mod sizes;
 mod stalled;
 mod stopping;

@@ -56,3 +56,19 @@ fn each_key_has_its_own_allowance_and_what_has_not_changed_costs_a_tenth() {
         assert_eq!(get(service.address, "").await.status, 200);
     });
 }
+
+#[test]
+fn a_key_has_one_allowance_however_it_is_written() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, Limits { per_key: Some(2), ..brisk() }).await;
+        for (written, status) in [
+            ("Bearer gl_one", 200),
+            ("bearer  gl_one", 200),
+            ("BEARER gl_one", 429),
+            ("Bearer   gl_one", 429),
+        ] {
+            let answer = get(service.address, &format!("Authorization: {written}\r\n")).await;
+            assert_eq!(answer.status, status, "{written}");
+        }
+    });
+}

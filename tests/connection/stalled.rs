@@ -138,6 +138,39 @@ fn who_never_reads_is_let_go_and_who_reads_slowly_is_not() {
 }
 
 #[test]
+fn who_reads_slowly_is_seen_to_read() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, brisk()).await;
+        fill(&service).await;
+        let mut slow = Client::saying(service.address, EXPORT).await;
+        let (mut bytes, mut total) = (vec![0; 64 * 1024], 0);
+        let began = Instant::now();
+        // Some hundred kilobytes within the deadline: more than it asks for, and less than systems like to keep.
+        while began.elapsed() < Duration::from_secs(8) {
+            let read = slow.stream.read(&mut bytes).await.unwrap();
+            assert!(read > 0, "cut off after {total} and {:?}", began.elapsed());
+            total += read;
+            tokio::time::sleep(Duration::from_millis(80)).await;
+        }
+        let (rest, _) = slow.rest().await;
+        assert!(rest.ends_with("0\r\n\r\n") && total + rest.len() > 10_000_000, "{total}, {}", rest.len());
+    });
+}
+
+#[test]
+fn who_waits_for_a_change_is_answered_in_time() {
+    on_sqlite(|database| async {
+        let limits = Limits { request: Duration::from_secs(1), ..brisk() };
+        let service = Service::start(database, limits).await;
+        let wait = "GET /v1/changes?wait=25 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let began = Instant::now();
+        let answer = exchange(service.address, wait).await;
+        assert!(answer.status == 200 && answer.body.contains("\"items\":[]"), "{answer:?}");
+        assert!(began.elapsed() > Duration::from_millis(500), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
 fn a_client_too_many_is_told_so() {
     on_sqlite(|database| async {
         let limits = Limits { connections: 3, head: Duration::from_secs(20), ..brisk() };

@@ -8,7 +8,7 @@ use crate::client::Request;
 use crate::durability::{SYNCS, Tracer, can_trace};
 use crate::kills::address;
 use crate::ledger::{self, Load};
-use crate::service::{Service, done, failed, key, program};
+use crate::service::{Service, done, failed, import, key, program};
 use crate::skipped;
 use crate::support::Database;
 
@@ -120,6 +120,21 @@ fn a_full_disk_costs_writes_until_there_is_room_again() {
     ledger::settle(&service, &mut entries);
     drop(service);
     ledger::check(&database, &entries);
+}
+
+#[tokio::test]
+async fn a_backup_that_does_not_fit_leaves_nothing() {
+    let Some(disk) = SmallDisk::of(1) else { return };
+    let database = Database::sqlite().await;
+    let database = address(&database);
+    ledger::prepare(&database);
+    let companies = |number| {
+        format!("{{\"kind\":\"company\",\"id\":\"c-{number}\",\"name\":\"c\",\"jurisdiction\":\"CN\"}}\n")
+    };
+    import(&database, &(0..2000).map(companies).collect::<String>());
+    let said = failed(&mut program(&database, &["backup", disk.file("copy.db").to_str().unwrap()]));
+    assert!(said.contains("full"), "{said}");
+    assert_eq!(std::fs::read_dir(disk.0.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod disks;
 mod durability;
 mod kills;
 mod ledger;
+mod logs;
 mod servers;
 mod service;
 mod tampering;

@@ -82,6 +82,25 @@ impl Service {
         }
     }
 
+    /// The service that a command starts at an address, and whose log goes elsewhere.
+    pub(crate) fn unheard(mut command: Command, host: &str, key: &str) -> Self {
+        let child = command.stdout(Stdio::null()).spawn().unwrap();
+        let (_, told) = channel();
+        let service = Self { child, told, host: host.to_owned(), key: key.to_owned() };
+        let started = Instant::now();
+        while Request::get("/healthz").send(host, key).is_err() {
+            assert!(started.elapsed() < PATIENCE, "it does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        service
+    }
+
+    /// Tells it to stop; its exit code, if it ends by itself.
+    pub(crate) fn told_to_stop(mut self) -> Option<i32> {
+        signal("TERM", self.pid());
+        self.child.wait().unwrap().code()
+    }
+
     /// Makes a request, which must be answered.
     pub(crate) fn ask(&self, request: &Request) -> Answer {
         request.send(&self.host, &self.key).unwrap_or_else(|cause| panic!("{cause}: {}", self.log()))
