@@ -44,7 +44,7 @@ async fn flip(write: &mut Write) -> Result<(), Error> {
         pass(write, &passed.thing, action(passed.bound)).await?;
     }
     write.flush().await?;
-    let next = write.next_due(now).await?;
+    let next = write.reading().await?.next_due(now).await?;
     write.set_due(next);
     write.record(&service()?).await?;
     Ok(())

@@ -19,6 +19,7 @@ use crate::domain::movement::Movement;
 use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::thing::{Kind, ThingRef};
+use crate::domain::time::Moment;
 use crate::domain::timeline::{Step, Timeline};
 use crate::domain::transition::Transition;
 use crate::domain::vocabulary::Vocabulary as _;
@@ -114,6 +115,7 @@ impl Store {
             read.check_file(&mut findings).await?;
         }
         read.check_chain(&mut findings).await?;
+        read.check_head(self.clock.now(), &mut findings).await?;
         for kind in Kind::ALL.iter().copied() {
             read.check_rules(kind, &mut findings).await?;
         }
@@ -181,6 +183,25 @@ impl Read {
         }
         if before != self.head.digest {
             findings.add("the head's digest is not that of the newest revision");
+        }
+        Ok(())
+    }
+
+    /// Checks that the head is that of the newest revision there is, and that no date passes unnoticed from now on.
+    async fn check_head(&mut self, now: Moment, findings: &mut Findings) -> Result<(), Error> {
+        let (revision, recorded_at, due_at) = (self.head.revision, self.head.recorded_at, self.head.due_at);
+        let newest = Statement::new("SELECT COALESCE(max(number), 0) FROM revision");
+        let (newest,): (i64,) = self.connection.fetch_one(newest).await?;
+        if newest > revision {
+            findings
+                .add(format!("the head is at revision {revision}, but there are revisions up to {newest}"));
+        }
+        if self.recorded_at().await?.is_some_and(|recorded| recorded != recorded_at) {
+            findings.add("the head was not recorded when the newest revision was");
+        }
+        let next = self.next_due(now.max(recorded_at)).await?;
+        if let Some(next) = next.filter(|next| due_at.is_none_or(|due_at| due_at > *next)) {
+            findings.add(format!("the head does not say that something falls due at {next}"));
         }
         Ok(())
     }

@@ -3,16 +3,19 @@
 use std::fs;
 use std::path::Path;
 
-use greenlight::app::Address;
+use greenlight::app::{Address, Register};
+use greenlight::clock::Clock;
+use greenlight::domain::condition::{Condition, Scope};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::client::Request;
 use crate::kills::address;
 use crate::service::{Service, done, failed, import, key, program};
-use crate::support::{Database, things};
+use crate::support::Database;
+use crate::support::things::{self, condition, noon, of, put};
 
-/// What is done to a register, and a part of what `verify` says to it.
+/// What is done to the record of a register, and a part of what `verify` says to it.
 const ALTERED: [(&str, &str); 17] = [
     (
         "UPDATE company SET document = replace(document, 'Alibaba', 'Albaba') WHERE id = 'alibaba'",
@@ -57,6 +60,28 @@ const ALTERED: [(&str, &str); 17] = [
     ),
 ];
 
+/// What is done to a head.
+const HEADS: [(&str, &str); 6] = [
+    (
+        "UPDATE head SET (revision, digest, recorded_at) = (SELECT number, digest, recorded_at FROM revision WHERE number = 3)",
+        "the head is at revision 3, but there are revisions up to",
+    ),
+    (
+        "INSERT INTO revision SELECT number + 1, recorded_at, actor, reason, request_id, digest FROM revision ORDER BY number DESC LIMIT 1",
+        "but there are revisions up to",
+    ),
+    ("UPDATE head SET recorded_at = recorded_at + 1", "the head was not recorded when"),
+    ("UPDATE head SET recorded_at = recorded_at - 1", "the head was not recorded when"),
+    ("UPDATE head SET due_at = due_at + 1", "the head does not say that something falls due at"),
+    ("UPDATE head SET due_at = NULL", "the head does not say that something falls due at"),
+];
+
+/// A condition that comes into force some day.
+fn dated() -> Condition {
+    let scope = Scope { company: Some(of("alibaba")), ..Scope::default() };
+    Condition { scope, in_force_from: Some(noon("2999-01-01")), ..condition("dated") }
+}
+
 fn verify(file: &Path) -> std::process::Command {
     program("sqlite:unused.db", &["verify", file.to_str().unwrap()])
 }
@@ -71,8 +96,11 @@ async fn whatever_is_altered_is_found() {
         assert!(service.ask(&Request::company(&format!("newcomer-{number}"))).is_done());
     }
     drop(service);
+    let register = Register::open(database.address(), Clock::system()).await.unwrap();
+    put(&register, dated()).await.unwrap();
+    register.store().close().await;
     done(&mut verify(&file));
-    for (alteration, found) in ALTERED {
+    for (alteration, found) in ALTERED.into_iter().chain(HEADS) {
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("altered.db");
         fs::copy(&file, &copy).unwrap();
