@@ -26,8 +26,8 @@ fn written(span: &Span) -> SpanRow {
 }
 
 /// A span as the values of its columns.
-pub(super) fn cells(approval: &ApprovalId, span: &Span) -> Vec<Cell> {
-    row(approval.as_str(), &written(span))
+pub(super) fn cells(approval: &str, span: &Span) -> Vec<Cell> {
+    row(approval, &written(span))
 }
 
 fn row(approval: &str, (from, stage): &SpanRow) -> Vec<Cell> {

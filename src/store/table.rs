@@ -74,6 +74,24 @@ impl PartTable {
     pub(super) fn key(self) -> &'static [&'static str] {
         self.versioned().columns[0]
     }
+
+    /// The column that says of which kind the thing is that a row follows from, if they are of several.
+    pub(super) fn kind_column(self) -> Option<&'static str> {
+        match self {
+            Self::Reference => Some("from_kind"),
+            Self::Label => Some("kind"),
+            Self::WorkflowStage => None,
+        }
+    }
+
+    /// The column that says which one it is.
+    pub(super) fn id_column(self) -> &'static str {
+        match self {
+            Self::Reference => "from_id",
+            Self::Label => "id",
+            Self::WorkflowStage => "workflow",
+        }
+    }
 }
 
 /// The values of a version's columns.
