@@ -67,11 +67,11 @@ impl<'t> PartOf<'t> {
 }
 
 fn damaged(fault: &Fault) -> Error {
-    Error::Unfit(format!("a holding is damaged: {fault}"))
+    Error::damaged("a holding", fault)
 }
 
 fn too_great() -> Error {
-    Error::Unfit("a holding adds up to more than can be held".to_owned())
+    Error::damaged("a holding", "adds up to more than can be held")
 }
 
 impl Read {

@@ -295,7 +295,7 @@ impl<'t> Item<'t> {
 
     fn found<T: Stored>(self) -> Result<Found, Error> {
         let damaged = |fault: Fault| {
-            Error::Unfit(format!("{} `{}` has a damaged stage: {fault}", T::TABLE.name, self.filed.id))
+            Error::damaged(format_args!("the stage of {} `{}`", T::TABLE.name, self.filed.id), fault)
         };
         let given = |text: &'t str| Some(text).filter(|text| !text.is_empty());
         let standing = match given(self.stage).map(StageId::try_from).transpose().map_err(damaged)? {

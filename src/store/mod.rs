@@ -60,7 +60,7 @@ pub use ear::Ear;
 pub use engine::Address;
 pub use error::Error;
 pub use glance::Leaf;
-pub use head::{Head, Newest};
+pub use head::{Head, Newest, random};
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
 pub use keys::SecretDigest;
 pub use labels::Found;

@@ -270,7 +270,7 @@ fn about(
 }
 
 fn damaged(table: &str, id: &str, fault: &Fault) -> Error {
-    Error::Unfit(format!("{table} `{id}` is damaged: {fault}"))
+    Error::damaged(format_args!("{table} `{id}`"), fault)
 }
 
 impl<'t> CaseRow<'t> {
@@ -297,9 +297,8 @@ impl<'t> CaseRow<'t> {
 
     fn evidence(&self, approval: &Approval) -> Result<Vec<Citation>, Error> {
         let Some(document) = self.evidence else { return Ok(Vec::new()) };
-        let transition: Transition = thing(document).map_err(|faults| {
-            Error::Unfit(format!("a transition of `{}` is damaged: {faults}", approval.id))
-        })?;
+        let transition: Transition = thing(document)
+            .map_err(|faults| Error::damaged(format_args!("a transition of `{}`", approval.id), faults))?;
         Ok(transition.citations)
     }
 }

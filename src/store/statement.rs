@@ -258,7 +258,7 @@ macro_rules! on_each {
                 let $query = bound!(sqlx::$make::<Postgres $(, $row)?>(text), $statement.cells);
                 within(SILENCE, $run).await?
             }
-            To::Away(_) => return Err(lost()),
+            To::Away(_) => return Err(Error::Lost),
         }
     }};
 }
@@ -327,9 +327,9 @@ impl Connection {
     /// Waits for what the connection is at work on.
     async fn back(&mut self) -> Result<(), Error> {
         let To::Away(work) = &mut self.to else { return Ok(()) };
-        let (away, outcome) = work.take().ok_or_else(lost)?.await.map_err(|cause| {
+        let (away, outcome) = work.take().ok_or(Error::Lost)?.await.map_err(|cause| {
             tracing::error!(%cause, "statements came to no end");
-            lost()
+            Error::Lost
         })?;
         self.to = away.to;
         self.statements += away.statements;
@@ -350,10 +350,6 @@ impl Connection {
     pub(super) async fn fetch_one<R: Row>(&mut self, statement: Statement) -> Result<R, Error> {
         Ok(on_each!(self, statement, |query, on| query.fetch_one(on), query_as, R))
     }
-}
-
-fn lost() -> Error {
-    Error::Unfit("the connection was lost".to_owned())
 }
 
 #[cfg(test)]

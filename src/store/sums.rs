@@ -240,8 +240,8 @@ impl Write {
         for entry in booked {
             let sum = known.entry(table.key_of(entry)).or_default();
             let more = sum.totals.with(entry.kind, entry.units);
-            sum.totals =
-                more.ok_or_else(|| Error::Unfit(format!("a sum of {} is out of range", table.name)))?;
+            sum.totals = more
+                .ok_or_else(|| Error::damaged(format_args!("a sum of {}", table.name), "is out of range"))?;
             sum.has_row = true;
         }
         let revision = self.next_revision();

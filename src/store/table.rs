@@ -193,13 +193,11 @@ pub struct Filed {
 impl Filed {
     /// The thing the document stands for.
     pub(super) fn version<T: Stored>(&self) -> Result<Version<T>, Error> {
-        let value = thing(&self.document).map_err(|faults| Error::Damaged {
-            table: T::TABLE.name,
-            id: self.id.clone(),
-            since: self.since,
-            faults,
-        })?;
-        Ok(Version { since: self.since, value })
+        let Self { id, since, document } = self;
+        let damaged = |faults: Faults| {
+            Error::damaged(format_args!("{} `{id}` at revision {since}", T::TABLE.name), faults)
+        };
+        Ok(Version { since: *since, value: thing(document).map_err(damaged)? })
     }
 }
 

@@ -513,7 +513,7 @@ async fn movements_at_once_add_up(database: Database) {
     assert_sound(&register).await;
 }
 
-async fn tampered(database: &Database, sql: &'static str) {
+pub(crate) async fn tampered(database: &Database, sql: &'static str) {
     match database.address() {
         Address::Sqlite(file) => {
             let mut on = SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
