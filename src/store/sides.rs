@@ -19,7 +19,7 @@ pub(super) type Held = (i64, Option<i64>);
 /// Ids from one on and up to another, which is not one of them; to the end if there is no other.
 pub(super) type Ids<'i> = (&'i str, Option<&'i str>);
 /// The name of a table, and the fields of a row.
-type Row = (&'static str, String);
+type Line = (&'static str, String);
 
 /// The side tables that have rows of a kind of things.
 pub(super) fn side_tables(kind: Kind) -> &'static [PartTable] {
@@ -31,7 +31,7 @@ pub(super) fn side_tables(kind: Kind) -> &'static [PartTable] {
 }
 
 /// The rows that follow from a thing.
-pub(super) fn rows_of<T: Stored>(thing: &T) -> Vec<Row> {
+pub(super) fn rows_of<T: Stored>(thing: &T) -> Vec<Line> {
     let (from, to) = (thing.thing_ref(), referred(thing));
     let table = PartTable::Reference.versioned();
     let references = to.iter().map(|to| row(&table, reference(&from, to)));
@@ -39,7 +39,7 @@ pub(super) fn rows_of<T: Stored>(thing: &T) -> Vec<Row> {
 }
 
 /// A row, all of whose fields are text.
-pub(super) fn row(table: &Versioned, cells: impl IntoIterator<Item = Cell>) -> Row {
+pub(super) fn row(table: &Versioned, cells: impl IntoIterator<Item = Cell>) -> Line {
     let mut fields = String::new();
     for cell in cells {
         if let Cell::Text(Some(text)) = cell {
@@ -59,15 +59,15 @@ pub(super) struct Rebuilt {
     /// Until when its last version holds.
     until: Option<i64>,
     /// Its rows that hold as long as that, and from when on.
-    open: BTreeMap<Row, i64>,
+    open: BTreeMap<Line, i64>,
     /// Its other rows, and then those of the things before it.
-    closed: BTreeSet<Row>,
-    whole: BTreeSet<Row>,
+    closed: BTreeSet<Line>,
+    whole: BTreeSet<Line>,
 }
 
 impl Rebuilt {
     /// Takes note that certain rows of a thing, and no others, hold between two revisions.
-    pub(super) fn add(&mut self, id: &str, (since, until): Held, rows: impl IntoIterator<Item = Row>) {
+    pub(super) fn add(&mut self, id: &str, (since, until): Held, rows: impl IntoIterator<Item = Line>) {
         if self.id != id {
             self.finish();
             id.clone_into(&mut self.id);
@@ -85,7 +85,7 @@ impl Rebuilt {
         self.until = until;
     }
 
-    fn enter(&mut self, (table, mut fields): Row, (since, until): Held) {
+    fn enter(&mut self, (table, mut fields): Line, (since, until): Held) {
         fields.push_str(&since.to_string());
         fields.push(FIELD);
         fields.push_str(&until.map(|until| until.to_string()).unwrap_or_default());

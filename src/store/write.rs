@@ -118,10 +118,8 @@ impl Write {
 
     /// Writes the rows of the revisions made so far.
     pub(super) async fn settle(&mut self) -> Result<(), Error> {
-        if self.outbox.is_empty() {
-            return Ok(());
-        }
-        std::mem::take(&mut self.outbox).write(self.connection()).await
+        let statements = self.unsettled();
+        self.connection().execute_all(statements).await
     }
 
     /// Begins to write the rows of the revisions made so far, while further commands run.
@@ -224,7 +222,7 @@ impl Write {
         let mut outbox = Outbox::default();
         self.send_versions(&mut outbox);
         self.send_spans(&mut outbox).await?;
-        outbox.write(self.connection()).await?;
+        self.connection().execute_all(outbox.statements()).await?;
         self.flush_sums().await
     }
 
