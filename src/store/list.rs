@@ -1,13 +1,13 @@
 //! Lists: filtered, sorted and paged by key, at any revision.
 
-use super::bundle::filed;
+use super::approvals::standing;
+use super::bundle::{filed, items_of};
 use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
 use super::table::{At, Filed, Stored, holds};
 use crate::domain::approval::Standing;
 use crate::domain::fault::Fault;
-use crate::domain::id::StageId;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Date;
 use crate::domain::vocabulary::Vocabulary;
@@ -273,16 +273,21 @@ pub struct Page {
     pub next: Option<Position>,
 }
 
-/// An item as one text, of a query for its columns.
-const ITEM: &str = "SELECT q.id || '\u{1f}' || q.since || '\u{1f}' || q.sort_text || '\u{1f}' || COALESCE(q.stage, '')
-    || '\u{1f}' || COALESCE(q.stage_since, '') || '\u{1f}' || q.disputed || '\u{1f}' || q.document AS item FROM (";
+/// The columns of an item, of a query `q`.
+const ITEM: [&str; 7] = [
+    "q.id",
+    "q.since",
+    "q.sort_text",
+    "COALESCE(q.stage, '')",
+    "COALESCE(q.stage_since, '')",
+    "q.disputed",
+    "q.document",
+];
 
 struct Item<'t> {
     filed: Filed,
     sort_text: &'t str,
-    stage: &'t str,
-    stage_since: &'t str,
-    disputed: bool,
+    standing: [&'t str; 3],
 }
 
 impl<'t> Item<'t> {
@@ -290,21 +295,15 @@ impl<'t> Item<'t> {
         [id, since, sort_text, stage, stage_since, disputed, document]: [&'t str; 7],
     ) -> Result<Self, Error> {
         let filed = filed([id, since, document])?;
-        Ok(Self { filed, sort_text, stage, stage_since, disputed: disputed == "1" })
+        Ok(Self { filed, sort_text, standing: [stage, stage_since, disputed] })
     }
 
     fn found<T: Stored>(self) -> Result<Found, Error> {
         let damaged = |fault: Fault| {
             Error::damaged(format_args!("the stage of {} `{}`", T::TABLE.name, self.filed.id), fault)
         };
-        let given = |text: &'t str| Some(text).filter(|text| !text.is_empty());
-        let standing = match given(self.stage).map(StageId::try_from).transpose().map_err(damaged)? {
-            None => None,
-            Some(stage) => {
-                let since = given(self.stage_since).map(Date::try_from).transpose().map_err(damaged)?;
-                Some(Standing { stage, since, disputed: self.disputed })
-            }
-        };
+        let asked = Some(self.standing).filter(|[stage, ..]| !stage.is_empty());
+        let standing = asked.map(standing).transpose().map_err(damaged)?;
         Ok(Found { filed: self.filed, standing })
     }
 }
@@ -321,8 +320,8 @@ impl Read {
         let statement =
             query.sort.key.add_to(statement).push(" AS TEXT) AS sort_text, ").push(standing).push(" FROM ");
         let statement = ordered(narrowed::<T>(statement, self.at, query), query);
-        let statement = Statement::new(ITEM).append(statement).push(") q");
-        let [items] = self.bundled([statement]).await?;
+        let statement = Statement::new("(").append(statement).push(") q");
+        let [items] = self.bundled([items_of(&ITEM, statement)]).await?;
         let items = items.fields().map(|item| Item::read(item?));
         let mut items = items.collect::<Result<Vec<_>, _>>()?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
