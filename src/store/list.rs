@@ -367,6 +367,10 @@ pub(super) fn cases_naming<'i>(
     statement.push(" AND r.to_id IN (").bind_all(ids).push(") AND r.from_kind = 'approval'")
 }
 
+/// The same for a company `t` whose cases are called `bp`.
+const CASES_OF_COMPANY: &str = "bp.id IN (SELECT r.from_id FROM reference r
+    WHERE r.to_kind = 'company' AND r.to_id = t.id AND r.from_kind = 'approval') AND ";
+
 /// The page of a query in its order, and one item more if there is one.
 pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
     let (beyond, order) = if query.sort.descending { (" < (", " DESC") } else { (" > (", "") };
@@ -385,10 +389,6 @@ pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
     }
     statement.push("t.id").push(order).limit(query.limit + 1)
 }
-
-/// The same for a company `t` whose cases are called `bp`.
-const CASES_OF_COMPANY: &str = "bp.id IN (SELECT r.from_id FROM reference r
-    WHERE r.to_kind = 'company' AND r.to_id = t.id AND r.from_kind = 'approval') AND ";
 
 const NO_STANDING: &str =
     "CAST(NULL AS TEXT) AS stage, CAST(NULL AS TEXT) AS stage_since, CAST(0 AS BIGINT) AS disputed";

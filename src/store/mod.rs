@@ -1,7 +1,9 @@
 //! SQL, and only here: versions of things, revisions, keys and kept replies, on either engine.
 //!
-//! Every statement is written once, in the dialect both engines share. Three files know which engine
-//! it runs on: `engine` opens and locks, `column` maps moments, `statement` binds and runs.
+//! Every statement is written once, in the dialect both engines share. Which one it runs on is known where they
+//! differ: `engine` opens and locks, `column` maps moments, and `statement` binds and runs. What only one of them
+//! has stands by itself: the file of SQLite is copied by `backup`, its log kept short by `log`, and it is checked by
+//! `verify`; PostgreSQL is listened to by `ear`.
 
 mod approvals;
 mod authorities;

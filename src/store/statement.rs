@@ -238,12 +238,12 @@ macro_rules! bound {
 /// Waits for what one expression asks of whichever engine a connection belongs to.
 macro_rules! on_each {
     ($connection:expr, $statement:expr, |$query:ident, $on:ident| $run:expr, $make:ident $(, $row:ty)?) => {{
-        // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
         $connection.statements += 1;
         $connection.back().await?;
         match &mut $connection.to {
             To::Sqlite($on) => {
                 let text = $statement.unnumbered().unwrap_or_else(|| $statement.text.into_owned());
+                // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
                 let text = AssertSqlSafe(text);
                 let $on: &mut SqliteConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Sqlite $(, $row)?>(text), $statement.cells);
