@@ -76,7 +76,7 @@ impl Listing for Case {
         ),
     ];
     const SORTS: &'static [SortKey] =
-        &[SortKey::ID, SortKey::text("stage_since", "stage_since"), SortKey::CHANGED];
+        &[SortKey::ID, SortKey::text_or_null("stage_since", "stage_since"), SortKey::CHANGED];
 
     const STANDING: &'static str = "t.stage, t.stage_since,
         CAST(CASE WHEN t.disputed THEN 1 ELSE 0 END AS BIGINT) AS disputed";

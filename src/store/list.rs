@@ -178,13 +178,13 @@ impl SortKey {
     pub(super) const CHANGED: Self =
         Self { name: "changed", expression: Expression::Since, at_any_revision: false };
 
-    /// A column that is never empty.
-    pub(super) const fn filled(name: &'static str, column: &'static str) -> Self {
+    /// A column that is never null.
+    pub(super) const fn text(name: &'static str, column: &'static str) -> Self {
         Self { name, expression: Expression::Text(column), at_any_revision: false }
     }
 
-    /// A column that may be empty; what is empty comes first.
-    pub(super) const fn text(name: &'static str, column: &'static str) -> Self {
+    /// A column that may be null; what is null comes first.
+    pub(super) const fn text_or_null(name: &'static str, column: &'static str) -> Self {
         Self { name, expression: Expression::TextOrNull(column), at_any_revision: false }
     }
 
@@ -257,7 +257,7 @@ pub struct Query {
 
 /// One item of a list.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Listed {
     /// Its document.
     pub filed: Filed,
     /// Where it stands on the day asked for, if one was.
@@ -268,7 +268,7 @@ pub struct Found {
 #[derive(Clone, Debug)]
 pub struct Page {
     /// Its items.
-    pub items: Vec<Found>,
+    pub items: Vec<Listed>,
     /// Where it ends, if there is more.
     pub next: Option<Position>,
 }
@@ -298,13 +298,13 @@ impl<'t> Item<'t> {
         Ok(Self { filed, sort_text, standing: [stage, stage_since, disputed] })
     }
 
-    fn found<T: Stored>(self) -> Result<Found, Error> {
+    fn listed<T: Stored>(self) -> Result<Listed, Error> {
         let damaged = |fault: Fault| {
             Error::damaged(format_args!("the stage of {} `{}`", T::TABLE.name, self.filed.id), fault)
         };
         let asked = Some(self.standing).filter(|[stage, ..]| !stage.is_empty());
         let standing = asked.map(standing).transpose().map_err(damaged)?;
-        Ok(Found { filed: self.filed, standing })
+        Ok(Listed { filed: self.filed, standing })
     }
 }
 
@@ -329,7 +329,7 @@ impl Read {
         items.truncate(limit);
         let last = items.last().filter(|_| more);
         let next = last.map(|item| Position { key: item.sort_text.to_owned(), id: item.filed.id.clone() });
-        let items = items.into_iter().map(Item::found::<T>).collect::<Result<_, _>>()?;
+        let items = items.into_iter().map(Item::listed::<T>).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
     }
 

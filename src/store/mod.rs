@@ -66,7 +66,7 @@ pub use head::{Head, Newest, random};
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
 pub use keys::SecretDigest;
 pub use labels::Found;
-pub use list::{Filter, Found as Listed, Listing, Page, Position, Query, Sort, SortKey, Takes};
+pub use list::{Filter, Listed, Listing, Page, Position, Query, Sort, SortKey, Takes};
 pub use needs::Needs;
 pub use read::{Read, Wanted};
 pub use record::{Narrowing, digest};

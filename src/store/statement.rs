@@ -279,8 +279,8 @@ impl Connection {
         Self { lease: Some(lease), ..self }
     }
 
-    /// How many statements it has run since it was last asked.
-    pub(super) fn count(&mut self) -> u64 {
+    /// How many statements it has run since this was last taken.
+    pub(super) fn take_statements(&mut self) -> u64 {
         std::mem::take(&mut self.statements)
     }
 
