@@ -135,9 +135,7 @@ fn unfit(detail: String) -> Error {
 
 /// `gl_`, the key's id, an underscore, 256 random bits: the id finds the key, the whole is its secret.
 fn secret(id: &KeyId) -> Result<Secret, Error> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|cause| unfit(format!("no randomness to be had: {cause}")))?;
-    Ok(Secret(format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(random))))
+    Ok(Secret(format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(store::random::<32>()?))))
 }
 
 fn digest(secret: &str) -> SecretDigest {

@@ -156,9 +156,7 @@ pub fn minted(kind: Kind, now: Moment) -> Result<String, Error> {
 
 /// Text that nothing else has, and that sorts by time.
 pub(super) fn unique(now: Moment) -> Result<String, Error> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random)
-        .map_err(|cause| Error::Store(store::Error::Unfit(format!("no randomness to be had: {cause}"))))?;
+    let random = store::random::<10>()?;
     let milliseconds = u64::try_from(now.microseconds() / 1000).unwrap_or_default();
     Ok(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().simple().to_string())
 }

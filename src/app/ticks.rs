@@ -18,7 +18,7 @@ use crate::store::{Error as StoreError, Maker, Stored, Write};
 pub(super) async fn tick(write: &mut Write) -> Result<(), StoreError> {
     flip(write).await.map_err(|error| match error {
         Error::Store(error) => error,
-        other => StoreError::Unfit(format!("a date passed, and what follows is refused: {other}")),
+        other => StoreError::damaged("what a date changes by passing", other),
     })
 }
 
@@ -45,14 +45,14 @@ async fn flip(write: &mut Write) -> Result<(), Error> {
         pass(write, &passed.thing, action(passed.bound)).await?;
     }
     write.flush().await?;
-    let next = write.next_due(now).await?;
+    let next = write.reading().await?.next_due(now).await?;
     write.set_due(next);
     write.record(&service()?).await?;
     Ok(())
 }
 
 fn named<T: for<'t> TryFrom<&'t str, Error = Fault>>(id: &str, column: &str) -> Result<T, StoreError> {
-    T::try_from(id).map_err(|fault| StoreError::Unfit(format!("{column} `{id}` is damaged: {fault}")))
+    T::try_from(id).map_err(|fault| StoreError::damaged(format_args!("{column} `{id}`"), fault))
 }
 
 fn action(bound: &str) -> Action {

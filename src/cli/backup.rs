@@ -35,7 +35,7 @@ impl Backup {
                 return Err(Error::of(part.display(), why));
             }
             // Nothing was made.
-            Err(error @ StoreError::Unfit(_)) => return Err(error.into()),
+            Err(error @ StoreError::Address(_)) => return Err(error.into()),
             Err(error) => {
                 discard(&part);
                 return Err(error.into());

@@ -128,6 +128,14 @@ impl Date {
         self.0.tomorrow().ok().map(Self)
     }
 
+    /// The first day of the run of so many months, which divide a year, that the day is in.
+    #[must_use]
+    pub fn run_of(self, months: i8) -> Self {
+        let month = (self.0.month() - 1) / months * months + 1;
+        // Every month of the calendar has a first day.
+        civil::Date::new(self.0.year(), month, 1).map_or(self, Self)
+    }
+
     /// The first day of the next run of so many months, which divide a year; `None` if it lies beyond the
     /// calendar's end.
     #[must_use]
@@ -262,16 +270,17 @@ mod tests {
 
     #[test]
     fn a_run_of_months_begins_with_the_year() {
-        for (day, months, next) in [
-            ("2026-01-31", 1, "2026-02-01"),
-            ("2026-12-01", 1, "2027-01-01"),
-            ("2026-03-31", 3, "2026-04-01"),
-            ("2026-04-01", 3, "2026-07-01"),
-            ("2026-11-24", 3, "2027-01-01"),
-            ("2026-01-01", 12, "2027-01-01"),
-            ("2026-12-31", 12, "2027-01-01"),
+        for (day, months, first, next) in [
+            ("2026-01-31", 1, "2026-01-01", "2026-02-01"),
+            ("2026-12-01", 1, "2026-12-01", "2027-01-01"),
+            ("2026-03-31", 3, "2026-01-01", "2026-04-01"),
+            ("2026-04-01", 3, "2026-04-01", "2026-07-01"),
+            ("2026-11-24", 3, "2026-10-01", "2027-01-01"),
+            ("2026-01-01", 12, "2026-01-01", "2027-01-01"),
+            ("2026-12-31", 12, "2026-01-01", "2027-01-01"),
         ] {
             let day = Date::try_from(day).unwrap();
+            assert_eq!(day.run_of(months).to_string(), first, "{day}");
             assert_eq!(day.next_run_of(months).map(|next| next.to_string()).as_deref(), Some(next), "{day}");
         }
         assert_eq!(Date::try_from("9999-12-31").unwrap().next_run_of(12), None);

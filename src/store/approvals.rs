@@ -8,7 +8,8 @@ use super::table::{At, Cells, Filed, Stored, Table, Version, holds};
 use super::write::Write;
 use crate::domain::approval::{Case, Standing};
 use crate::domain::authority::Gate;
-use crate::domain::id::{ApprovalId, AuthorityId, ChipId, CompanyId};
+use crate::domain::fault::Fault;
+use crate::domain::id::{ApprovalId, AuthorityId, ChipId, CompanyId, StageId};
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Date;
 use crate::domain::vocabulary::Vocabulary as _;
@@ -75,7 +76,7 @@ impl Listing for Case {
         ),
     ];
     const SORTS: &'static [SortKey] =
-        &[SortKey::ID, SortKey::text("stage_since", "stage_since"), SortKey::CHANGED];
+        &[SortKey::ID, SortKey::text_or_null("stage_since", "stage_since"), SortKey::CHANGED];
 
     const STANDING: &'static str = "t.stage, t.stage_since,
         CAST(CASE WHEN t.disputed THEN 1 ELSE 0 END AS BIGINT) AS disputed";
@@ -105,6 +106,16 @@ impl Listing for Case {
         }
         Clause(statement.push(") t"))
     }
+}
+
+/// Where a case stands, from the texts of the columns that say so.
+pub(super) fn standing([stage, since, disputed]: [&str; 3]) -> Result<Standing, Fault> {
+    let since = Some(since).filter(|since| !since.is_empty());
+    Ok(Standing {
+        stage: StageId::try_from(stage)?,
+        since: since.map(Date::try_from).transpose()?,
+        disputed: disputed == "1",
+    })
 }
 
 /// Adds where a case `a` stands on a day by its span `s`.

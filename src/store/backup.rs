@@ -16,11 +16,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Unfit`] on PostgreSQL, [`Error::File`] if the file exists or cannot be written, or
+    /// [`Error::Address`] on PostgreSQL, [`Error::File`] if the file exists or cannot be written, or
     /// [`Error::Database`].
     pub async fn backup(&self, target: &Path) -> Result<(), Error> {
         let Engine::Sqlite { readers, .. } = &*self.engine else {
-            return Err(Error::Unfit("a register on PostgreSQL is backed up with pg_dump".to_owned()));
+            return Err(Error::Address("a register on PostgreSQL is backed up with pg_dump".to_owned()));
         };
         let file = |cause| Error::File { path: target.display().to_string(), cause };
         // Reserves the name: what is there already is never overwritten. It holds what only its owner may read.

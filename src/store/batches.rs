@@ -193,7 +193,7 @@ impl Batches {
         }
         last.push(Statement::new("COMMIT"));
         connection.execute_all(last).await?;
-        self.told.statements.fetch_add(connection.count(), Ordering::Relaxed);
+        self.told.statements.fetch_add(connection.take_statements(), Ordering::Relaxed);
         self.connection = Some(connection);
         self.memory = Some((head.digest, memory));
         Ok(Newest::of(&head))

@@ -76,7 +76,7 @@ pub(super) fn filed([id, since, document]: [&str; 3]) -> Result<Filed, Error> {
 
 /// What a bundle does not hold together.
 pub(super) fn damaged() -> Error {
-    Error::Unfit("what the register holds came in pieces that do not fit".to_owned())
+    Error::damaged("what the register holds", "it comes in pieces that do not fit")
 }
 
 /// A query for items of these columns, none of which may be null, and where they come from.

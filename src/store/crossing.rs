@@ -22,9 +22,9 @@ pub(super) const CROSSINGS: u32 = 4;
 const MOST: usize = 8;
 
 /// The newest revision, and what was asked for.
-type Told = (Head, Option<String>);
+type Shown = (Head, Option<String>);
 /// Whom to tell.
-type Asker = oneshot::Sender<Result<Told, Error>>;
+type Asker = oneshot::Sender<Result<Shown, Error>>;
 
 /// Those who wait, by the form of what they ask for, and the connections kept at hand for them: a pool tests
 /// each as it is given out and as it is taken back, and either takes longer than most statements.
@@ -66,7 +66,7 @@ impl Crossings {
     }
 
     /// The head, and the one text that a statement comes to, at a moment that comes after the call.
-    pub(super) async fn ask(self: &Arc<Self>, statement: Statement) -> Result<Told, Error> {
+    pub(super) async fn ask(self: &Arc<Self>, statement: Statement) -> Result<Shown, Error> {
         let (asker, told) = oneshot::channel();
         if let Some(carrier) = self.line_up(statement, asker) {
             // Whoever asks may go away, and leaves behind those who have joined.
@@ -113,7 +113,7 @@ impl Crossings {
         let statement =
             Statement::new("SELECT ").push(HEAD_COLUMNS).push(", ").columns(asked).push(FROM_HEAD);
         self.count.fetch_add(1, Ordering::Relaxed);
-        let Found { head, shown: Texts(shown) } = connection.fetch_one(statement).await?;
+        let Brought { head, shown: Texts(shown) } = connection.fetch_one(statement).await?;
         let mut connections = self.connections();
         if !self.places.is_closed() {
             connections.push(connection);
@@ -200,7 +200,7 @@ fn tell(askers: Vec<Vec<Asker>>, found: Result<(Head, Vec<Option<String>>), Erro
 
 /// The head, and a text for each who asked.
 #[derive(sqlx::FromRow)]
-struct Found {
+struct Brought {
     #[sqlx(flatten)]
     head: HeadRow,
     #[sqlx(flatten)]

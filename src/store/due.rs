@@ -2,6 +2,7 @@
 
 use super::column::Stamp;
 use super::error::Error;
+use super::read::Read;
 use super::statement::Statement;
 use super::write::Write;
 use crate::domain::condition::Period;
@@ -85,8 +86,10 @@ impl Write {
         );
         self.queried().await?.fetch_all(statement.with(after.to_string()).with(by.to_string())).await
     }
+}
 
-    /// The next moment at which a date changes something by passing.
+impl Read {
+    /// The next moment after one at which a date changes something by passing, as known at the newest revision.
     ///
     /// # Errors
     ///
@@ -97,7 +100,7 @@ impl Write {
         for (_, table, column) in BOUNDS {
             let statement = Statement::new("SELECT min(").push(column).push(") FROM ").push(table);
             let statement = statement.push(" WHERE until IS NULL AND ").push(column).push(" > ").bind(after);
-            let (found,): (Option<Stamp>,) = self.queried().await?.fetch_one(statement).await?;
+            let (found,): (Option<Stamp>,) = self.connection.fetch_one(statement).await?;
             earliest(found.map(|stamp| stamp.0));
         }
         for days in [
@@ -106,13 +109,13 @@ impl Write {
             "SELECT min(on_date) FROM report WHERE until IS NULL AND status = 'open' AND stage IS NOT NULL AND on_date > ",
         ] {
             let statement = Statement::new(days).bind(after.date().to_string());
-            let (found,): (Option<String>,) = self.queried().await?.fetch_one(statement).await?;
+            let (found,): (Option<String>,) = self.connection.fetch_one(statement).await?;
             earliest(found.and_then(|date| Date::try_from(date.as_str()).ok()).map(Moment::start_of));
         }
         let periods = Statement::new(
             "SELECT DISTINCT period FROM condition WHERE until IS NULL AND period IS NOT NULL",
         );
-        for (period,) in self.queried().await?.fetch_all::<(String,)>(periods).await? {
+        for (period,) in self.connection.fetch_all::<(String,)>(periods).await? {
             let next = Period::named(&period).and_then(|period| period.next(after.date()));
             earliest(next.map(Moment::start_of));
         }

@@ -1,11 +1,11 @@
 //! What can go wrong beneath the rules.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
 
 use crate::clock::Clock;
-use crate::domain::fault::Faults;
 
 /// How long to wait before something is tried again that another process was in the way of.
 const RETRY: Duration = Duration::from_millis(2);
@@ -24,24 +24,26 @@ pub enum Error {
         "the register belongs to a newer Greenlight: its schema is at migration {0}, which this one does not know"
     )]
     Newer(i64),
-    /// A stored document does not say what its table promises.
-    #[error("{table} `{id}` at revision {since} is damaged: {faults}")]
+    /// Something on record does not say what its table promises. To try again does not help.
+    #[error("{what} is damaged: {why}")]
     Damaged {
-        /// The table.
-        table: &'static str,
-        /// The thing.
-        id: String,
-        /// The version.
-        since: i64,
+        /// What it is.
+        what: String,
         /// What is wrong with it.
-        faults: Faults,
+        why: String,
     },
-    /// The database's address is not one of those that can be used.
+    /// The database's address is not one of those that can be used for this.
     #[error("{0}")]
     Address(String),
     /// The database does not keep the promises that are made on top of it.
     #[error("{0}")]
     Unfit(String),
+    /// The system gives out no random bytes.
+    #[error("no randomness to be had: {0}")]
+    Random(getrandom::Error),
+    /// The connection was lost with what it was at work on.
+    #[error("the connection was lost")]
+    Lost,
     /// A file could not be used.
     #[error("{path}: {cause}")]
     File {
@@ -86,6 +88,11 @@ impl From<MigrateError> for Error {
 }
 
 impl Error {
+    /// That something on record is damaged, and how.
+    pub fn damaged(what: impl Display, why: impl Display) -> Self {
+        Self::Damaged { what: what.to_string(), why: why.to_string() }
+    }
+
     /// The failure itself, unless it is that another process holds the register.
     pub(super) fn or_busy(self) -> Self {
         if self.is_busy() { Self::Busy } else { self }

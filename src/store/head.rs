@@ -75,7 +75,7 @@ impl TryFrom<HeadRow> for Head {
 
     fn try_from(row: HeadRow) -> Result<Self, Error> {
         let digest = row.digest.try_into().map_err(|digest: Vec<u8>| {
-            Error::Unfit(format!("the head's digest has {} bytes instead of 32", digest.len()))
+            Error::damaged("the head", format_args!("its digest has {} bytes instead of 32", digest.len()))
         })?;
         Ok(Self {
             epoch: row.epoch,
@@ -104,9 +104,18 @@ pub(super) async fn begin(connection: &mut Connection, now: Moment) -> Result<()
 
 /// A new epoch: random, so that no two registers share one.
 pub(super) fn epoch() -> Result<String, Error> {
-    let mut bytes = [0; 6];
-    getrandom::fill(&mut bytes).map_err(|cause| Error::Unfit(format!("no randomness to be had: {cause}")))?;
-    Ok(hexadecimal(&bytes))
+    Ok(hexadecimal(&random::<6>()?))
+}
+
+/// Random bytes, which nobody can guess.
+///
+/// # Errors
+///
+/// [`Error::Random`] if there are none to be had.
+pub fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(Error::Random)?;
+    Ok(bytes)
 }
 
 /// What this process knows of the newest revision, without asking the database.

@@ -7,8 +7,9 @@ use super::error::Error;
 use super::list::{Filter, Position, Takes};
 use super::read::Read;
 use super::statement::Statement;
-use super::sums::{ADDED, SUMS, SumsRow, columns, read_totals};
+use super::sums::{ADDED, SUMS, read_totals};
 use super::table::holds;
+use crate::domain::condition::Period;
 use crate::domain::fault::Fault;
 use crate::domain::holding::{Holding, Totals};
 use crate::domain::id::{ApprovalId, ChipId, CompanyId};
@@ -21,15 +22,20 @@ pub const HOLDING_FILTERS: &[Filter] = &[
 ];
 
 /// What all movements of a company and a chip add up to.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairTotals {
     /// The buyer.
     pub company: String,
     /// The chip.
     pub chip: String,
     /// The sums.
-    #[sqlx(flatten, try_from = "SumsRow")]
     pub totals: Totals,
+}
+
+impl PairTotals {
+    fn read([company, chip, sums @ ..]: [&str; 7]) -> Result<Self, Error> {
+        Ok(Self { company: company.to_owned(), chip: chip.to_owned(), totals: read_totals(sums)? })
+    }
 }
 
 /// A page of a list of holdings.
@@ -48,7 +54,7 @@ type Filters = [(&'static Filter, Vec<String>)];
 struct PartOf<'t> {
     company: &'t str,
     chip: &'t str,
-    /// An approval, or a month.
+    /// An approval, or a day of a month.
     part: &'t str,
     totals: Totals,
 }
@@ -67,11 +73,11 @@ impl<'t> PartOf<'t> {
 }
 
 fn damaged(fault: &Fault) -> Error {
-    Error::Unfit(format!("a holding is damaged: {fault}"))
+    Error::damaged("a holding", fault)
 }
 
 fn too_great() -> Error {
-    Error::Unfit("a holding adds up to more than can be held".to_owned())
+    Error::damaged("a holding", "adds up to more than can be held")
 }
 
 impl Read {
@@ -82,12 +88,17 @@ impl Read {
             statement.push(" AND t.company IN (").bind_all(companies).push(")")
         };
         let held = of(holds(Statement::new("holding t WHERE "), "t", self.at));
-        let year: String = day.to_string().chars().take(4).collect();
-        let months = Statement::new("holding_day t WHERE t.day >= ").bind(format!("{year}-01-01"));
-        let months = months.push(" AND t.day <= ").bind(format!("{year}-12-31")).push(" AND ");
-        let months = of(holds(months, "t", self.at)).push(" GROUP BY t.company, t.chip, substr(t.day, 1, 7)");
-        let of_month = [&["t.company", "t.chip", "substr(t.day, 1, 7)"], &ADDED[..]].concat();
-        [items_of(&columns("t.approval"), held), items_of(&of_month, months)]
+        let months =
+            Statement::new("holding_day t WHERE t.day >= ").bind(Period::Year.first(day).to_string());
+        let months = match Period::Year.next(day) {
+            Some(next) => months.push(" AND t.day < ").bind(next.to_string()),
+            None => months,
+        };
+        let months = of(holds(months.push(" AND "), "t", self.at));
+        let months = months.push(" GROUP BY t.company, t.chip, substr(t.day, 1, 7)");
+        let of_approval = [&["company", "chip", "approval"], &SUMS[..]].concat();
+        let of_month = [&["t.company", "t.chip", "MIN(t.day)"], &ADDED[..]].concat();
+        [items_of(&of_approval, held), items_of(&of_month, months)]
     }
 
     /// A page of what companies hold of chips, by company and chip.
@@ -101,15 +112,15 @@ impl Read {
         after: Option<&Position>,
         limit: i64,
     ) -> Result<HoldingPage, Error> {
-        let statement =
-            Statement::new("SELECT t.company, t.chip, ").push(SUMS).push(" FROM holding t WHERE ");
-        let mut statement = self.held(statement, filters);
+        let mut statement = self.held(Statement::new("holding t WHERE "), filters);
         if let Some(after) = after {
             statement = statement.push(" AND (t.company, t.chip) > (").bind(after.key.as_str());
             statement = statement.push(", ").bind(after.id.as_str()).push(")");
         }
         let statement = statement.push(" GROUP BY t.company, t.chip ORDER BY t.company, t.chip");
-        let mut items: Vec<PairTotals> = self.connection.fetch_all(statement.limit(limit + 1)).await?;
+        let of_pair = [&["t.company", "t.chip"], &ADDED[..]].concat();
+        let [found] = self.bundled([items_of(&of_pair, statement.limit(limit + 1))]).await?;
+        let mut items = found.fields().map(|item| PairTotals::read(item?)).collect::<Result<Vec<_>, _>>()?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);
@@ -149,7 +160,7 @@ pub(super) fn holdings(held: &Items, months: &Items, day: Date) -> Result<Vec<Ho
     for item in months.fields() {
         let part = PartOf::read(item?)?;
         if let Some(holding) = holdings.get_mut(&part.pair()?) {
-            add_month(holding, &part, &day.to_string())?;
+            add_month(holding, &part, day)?;
         }
     }
     Ok(holdings.into_values().collect())
@@ -167,34 +178,16 @@ fn add_approval(holding: &mut Holding, part: &PartOf<'_>) -> Result<(), Error> {
 }
 
 /// Adds the sums of a month to those of the periods of a day that it is in.
-fn add_month(holding: &mut Holding, month: &PartOf<'_>, day: &str) -> Result<(), Error> {
-    let same_month = day.starts_with(month.part);
-    let same_quarter = quarter(day) == quarter(month.part);
-    let totals = month.totals;
-    for (sum, counts) in
-        [(&mut holding.month, same_month), (&mut holding.quarter, same_quarter), (&mut holding.year, true)]
-    {
-        if counts {
-            *sum = sum.plus(totals).ok_or_else(too_great)?;
+fn add_month(holding: &mut Holding, month: &PartOf<'_>, day: Date) -> Result<(), Error> {
+    let of_month = Date::try_from(month.part).map_err(|fault| damaged(&fault))?;
+    for (sum, period) in [
+        (&mut holding.month, Period::Month),
+        (&mut holding.quarter, Period::Quarter),
+        (&mut holding.year, Period::Year),
+    ] {
+        if period.first(of_month) == period.first(day) {
+            *sum = sum.plus(month.totals).ok_or_else(too_great)?;
         }
     }
     Ok(())
-}
-
-/// The quarter of a day or month, from 0.
-fn quarter(text: &str) -> Option<u8> {
-    let month: u8 = text.get(5..7)?.parse().ok()?;
-    Some(month.saturating_sub(1) / 3)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_year_has_four_quarters_of_three_months() {
-        let quarters: Vec<Option<u8>> =
-            (1..=12).map(|month| quarter(&format!("2026-{month:02}-31"))).collect();
-        assert_eq!(quarters, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3].map(Some));
-    }
 }

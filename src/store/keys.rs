@@ -56,7 +56,7 @@ impl TryFrom<KeyRow> for (Key, SecretDigest) {
     type Error = Error;
 
     fn try_from(row: KeyRow) -> Result<Self, Error> {
-        let damaged = |what: &str| Error::Unfit(format!("key `{}` is damaged: {what}", row.id));
+        let damaged = |what: &str| Error::damaged(format_args!("key `{}`", row.id), what);
         let key = row.key().map_err(|fault| damaged(&fault.detail))?;
         let digest = row.secret_digest.as_slice().try_into();
         Ok((key, digest.map_err(|cause: std::array::TryFromSliceError| damaged(&cause.to_string()))?))

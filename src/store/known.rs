@@ -65,7 +65,7 @@ impl Write {
             }
         }
         for (kind, ids) in open {
-            let known = self.untouched().known(kind, &ids).await?;
+            let known = self.untouched().on_record(kind, &ids).await?;
             let unknown = ids.into_iter().filter(|id| !known.iter().any(|known| known == id));
             missing.extend(unknown.map(|id| ThingRef::new(kind, id)));
         }

@@ -1,13 +1,13 @@
 //! Lists: filtered, sorted and paged by key, at any revision.
 
-use super::bundle::filed;
+use super::approvals::standing;
+use super::bundle::{filed, items_of};
 use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
 use super::table::{At, Filed, Stored, holds};
 use crate::domain::approval::Standing;
 use crate::domain::fault::Fault;
-use crate::domain::id::StageId;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Date;
 use crate::domain::vocabulary::Vocabulary;
@@ -178,13 +178,13 @@ impl SortKey {
     pub(super) const CHANGED: Self =
         Self { name: "changed", expression: Expression::Since, at_any_revision: false };
 
-    /// A column that is never empty.
-    pub(super) const fn filled(name: &'static str, column: &'static str) -> Self {
+    /// A column that is never null.
+    pub(super) const fn text(name: &'static str, column: &'static str) -> Self {
         Self { name, expression: Expression::Text(column), at_any_revision: false }
     }
 
-    /// A column that may be empty; what is empty comes first.
-    pub(super) const fn text(name: &'static str, column: &'static str) -> Self {
+    /// A column that may be null; what is null comes first.
+    pub(super) const fn text_or_null(name: &'static str, column: &'static str) -> Self {
         Self { name, expression: Expression::TextOrNull(column), at_any_revision: false }
     }
 
@@ -257,7 +257,7 @@ pub struct Query {
 
 /// One item of a list.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Listed {
     /// Its document.
     pub filed: Filed,
     /// Where it stands on the day asked for, if one was.
@@ -268,21 +268,26 @@ pub struct Found {
 #[derive(Clone, Debug)]
 pub struct Page {
     /// Its items.
-    pub items: Vec<Found>,
+    pub items: Vec<Listed>,
     /// Where it ends, if there is more.
     pub next: Option<Position>,
 }
 
-/// An item as one text, of a query for its columns.
-const ITEM: &str = "SELECT q.id || '\u{1f}' || q.since || '\u{1f}' || q.sort_text || '\u{1f}' || COALESCE(q.stage, '')
-    || '\u{1f}' || COALESCE(q.stage_since, '') || '\u{1f}' || q.disputed || '\u{1f}' || q.document AS item FROM (";
+/// The columns of an item, of a query `q`.
+const ITEM: [&str; 7] = [
+    "q.id",
+    "q.since",
+    "q.sort_text",
+    "COALESCE(q.stage, '')",
+    "COALESCE(q.stage_since, '')",
+    "q.disputed",
+    "q.document",
+];
 
 struct Item<'t> {
     filed: Filed,
     sort_text: &'t str,
-    stage: &'t str,
-    stage_since: &'t str,
-    disputed: bool,
+    standing: [&'t str; 3],
 }
 
 impl<'t> Item<'t> {
@@ -290,22 +295,16 @@ impl<'t> Item<'t> {
         [id, since, sort_text, stage, stage_since, disputed, document]: [&'t str; 7],
     ) -> Result<Self, Error> {
         let filed = filed([id, since, document])?;
-        Ok(Self { filed, sort_text, stage, stage_since, disputed: disputed == "1" })
+        Ok(Self { filed, sort_text, standing: [stage, stage_since, disputed] })
     }
 
-    fn found<T: Stored>(self) -> Result<Found, Error> {
+    fn listed<T: Stored>(self) -> Result<Listed, Error> {
         let damaged = |fault: Fault| {
-            Error::Unfit(format!("{} `{}` has a damaged stage: {fault}", T::TABLE.name, self.filed.id))
+            Error::damaged(format_args!("the stage of {} `{}`", T::TABLE.name, self.filed.id), fault)
         };
-        let given = |text: &'t str| Some(text).filter(|text| !text.is_empty());
-        let standing = match given(self.stage).map(StageId::try_from).transpose().map_err(damaged)? {
-            None => None,
-            Some(stage) => {
-                let since = given(self.stage_since).map(Date::try_from).transpose().map_err(damaged)?;
-                Some(Standing { stage, since, disputed: self.disputed })
-            }
-        };
-        Ok(Found { filed: self.filed, standing })
+        let asked = Some(self.standing).filter(|[stage, ..]| !stage.is_empty());
+        let standing = asked.map(standing).transpose().map_err(damaged)?;
+        Ok(Listed { filed: self.filed, standing })
     }
 }
 
@@ -321,8 +320,8 @@ impl Read {
         let statement =
             query.sort.key.add_to(statement).push(" AS TEXT) AS sort_text, ").push(standing).push(" FROM ");
         let statement = ordered(narrowed::<T>(statement, self.at, query), query);
-        let statement = Statement::new(ITEM).append(statement).push(") q");
-        let [items] = self.bundled([statement]).await?;
+        let statement = Statement::new("(").append(statement).push(") q");
+        let [items] = self.bundled([items_of(&ITEM, statement)]).await?;
         let items = items.fields().map(|item| Item::read(item?));
         let mut items = items.collect::<Result<Vec<_>, _>>()?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -330,7 +329,7 @@ impl Read {
         items.truncate(limit);
         let last = items.last().filter(|_| more);
         let next = last.map(|item| Position { key: item.sort_text.to_owned(), id: item.filed.id.clone() });
-        let items = items.into_iter().map(Item::found::<T>).collect::<Result<_, _>>()?;
+        let items = items.into_iter().map(Item::listed::<T>).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
     }
 
@@ -368,6 +367,10 @@ pub(super) fn cases_naming<'i>(
     statement.push(" AND r.to_id IN (").bind_all(ids).push(") AND r.from_kind = 'approval'")
 }
 
+/// The same for a company `t` whose cases are called `bp`.
+const CASES_OF_COMPANY: &str = "bp.id IN (SELECT r.from_id FROM reference r
+    WHERE r.to_kind = 'company' AND r.to_id = t.id AND r.from_kind = 'approval') AND ";
+
 /// The page of a query in its order, and one item more if there is one.
 pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
     let (beyond, order) = if query.sort.descending { (" < (", " DESC") } else { (" > (", "") };
@@ -386,10 +389,6 @@ pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
     }
     statement.push("t.id").push(order).limit(query.limit + 1)
 }
-
-/// The same for a company `t` whose cases are called `bp`.
-const CASES_OF_COMPANY: &str = "bp.id IN (SELECT r.from_id FROM reference r
-    WHERE r.to_kind = 'company' AND r.to_id = t.id AND r.from_kind = 'approval') AND ";
 
 const NO_STANDING: &str =
     "CAST(NULL AS TEXT) AS stage, CAST(NULL AS TEXT) AS stage_since, CAST(0 AS BIGINT) AS disputed";

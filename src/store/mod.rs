@@ -1,7 +1,9 @@
 //! SQL, and only here: versions of things, revisions, keys and kept replies, on either engine.
 //!
-//! Every statement is written once, in the dialect both engines share. Three files know which engine
-//! it runs on: `engine` opens and locks, `column` maps moments, `statement` binds and runs.
+//! Every statement is written once, in the dialect both engines share. Which one it runs on is known where they
+//! differ: `engine` opens and locks, `column` maps moments, and `statement` binds and runs. What only one of them
+//! has stands by itself: the file of SQLite is copied by `backup`, its log kept short by `log`, and it is checked by
+//! `verify`; PostgreSQL is listened to by `ear`.
 
 mod approvals;
 mod authorities;
@@ -12,6 +14,7 @@ mod chips;
 mod column;
 mod companies;
 mod conditions;
+mod courses;
 mod crossing;
 mod determinations;
 mod due;
@@ -38,6 +41,7 @@ mod replies;
 mod reports;
 mod seal;
 mod sending;
+mod sides;
 mod sources;
 mod spans;
 mod statement;
@@ -59,11 +63,11 @@ pub use ear::Ear;
 pub use engine::{Address, holds_register};
 pub use error::Error;
 pub use glance::Leaf;
-pub use head::{Head, Newest};
+pub use head::{Head, Newest, random};
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
 pub use keys::SecretDigest;
 pub use labels::{Found, FoundPage};
-pub use list::{Filter, Found as Listed, Listing, Page, Position, Query, Sort, SortKey, Takes};
+pub use list::{Filter, Listed, Listing, Page, Position, Query, Sort, SortKey, Takes};
 pub use needs::Needs;
 pub use read::{Read, Wanted};
 pub use record::{Narrowing, digest};

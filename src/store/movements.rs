@@ -45,7 +45,7 @@ impl Listing for Movement {
         ),
         Filter::equal("occurred_on", Takes::Date, "Movements of these days."),
     ];
-    const SORTS: &'static [SortKey] = &[SortKey::ID, SortKey::filled("occurred_on", "occurred_on")];
+    const SORTS: &'static [SortKey] = &[SortKey::ID, SortKey::text("occurred_on", "occurred_on")];
 }
 
 impl Write {

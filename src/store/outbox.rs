@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::error::Error;
-use super::statement::{Cell, Connection, Statement};
+use super::statement::{Cell, Statement};
 use super::table::{PartTable, table};
 use crate::domain::thing::Kind;
 use crate::domain::vocabulary::Vocabulary as _;
@@ -33,29 +32,33 @@ fn versions(kind: Kind) -> (Versioned, &'static [&'static str]) {
     (Versioned { name: table.name, columns, replaces: true }, table.columns)
 }
 
+/// The values of a row, or of its key.
+pub(super) type Row = Vec<Cell>;
+/// Updates that touch each key at most once, by the columns they set: keys, values, and from when on.
+type Wave = BTreeMap<Vec<&'static str>, Vec<Row>>;
+
 /// Rows of one versioned table.
 #[derive(Default)]
 struct Rows {
     opened: Vec<Opened>,
     /// Those of them that still hold, by key.
-    current: HashMap<Vec<Cell>, usize>,
-    /// What becomes of rows in the database, by the columns that differ: their keys, the values, and from when on.
-    /// What becomes of the same row after that comes in another of these, in order.
-    following: Vec<BTreeMap<Vec<&'static str>, Vec<Vec<Cell>>>>,
-    /// In how many of them a key is.
-    followed: HashMap<Vec<Cell>, usize>,
+    current: HashMap<Row, usize>,
+    /// What becomes of rows in the database: a key's second update is in the second wave, and so on.
+    waves: Vec<Wave>,
+    /// In how many waves a key is.
+    followed: HashMap<Row, usize>,
     /// The keys of rows in the database that no longer hold, and from when.
-    closed: Vec<Vec<Cell>>,
+    closed: Vec<Row>,
 }
 
 struct Opened {
-    cells: Vec<Cell>,
+    cells: Row,
     since: i64,
     until: Option<i64>,
 }
 
 impl Rows {
-    fn close(&mut self, key: Vec<Cell>, revision: i64) {
+    fn close(&mut self, key: Row, revision: i64) {
         let opened = self.current.remove(&key).and_then(|index| self.opened.get_mut(index));
         match opened {
             Some(opened) => opened.until = Some(revision),
@@ -63,15 +66,15 @@ impl Rows {
         }
     }
 
-    fn open(&mut self, width: usize, cells: Vec<Cell>, revision: i64) {
+    fn open(&mut self, width: usize, cells: Row, revision: i64) {
         let key = cells.iter().take(width).cloned().collect();
         self.current.insert(key, self.opened.len());
         self.opened.push(Opened { cells, since: revision, until: None });
     }
 
     /// Lets a version follow the current one of a thing. Of the columns after its document, it differs in some.
-    fn follow(&mut self, row: Vec<Cell>, more: &[&'static str], differing: Vec<&'static str>, revision: i64) {
-        let key: Vec<Cell> = row.iter().take(1).cloned().collect();
+    fn follow(&mut self, row: Row, more: &[&'static str], differing: Vec<&'static str>, revision: i64) {
+        let key: Row = row.iter().take(1).cloned().collect();
         if self.current.contains_key(&key) {
             self.close(key, revision);
             self.open(1, row, revision);
@@ -79,16 +82,16 @@ impl Rows {
         }
         let always = row.len().saturating_sub(more.len());
         let mut cells = row.into_iter();
-        let mut changed: Vec<Cell> = cells.by_ref().take(always).collect();
+        let mut changed: Row = cells.by_ref().take(always).collect();
         let differs = more.iter().zip(cells).filter(|(column, _)| differing.contains(column));
         changed.extend(differs.map(|(_, cell)| cell));
         changed.push(revision.into());
         let before = self.followed.entry(key).or_default();
-        if self.following.len() == *before {
-            self.following.push(BTreeMap::new());
+        if self.waves.len() == *before {
+            self.waves.push(Wave::new());
         }
-        if let Some(following) = self.following.get_mut(*before) {
-            following.entry(differing).or_default().push(changed);
+        if let Some(wave) = self.waves.get_mut(*before) {
+            wave.entry(differing).or_default().push(changed);
         }
         *before += 1;
     }
@@ -97,90 +100,70 @@ impl Rows {
 /// Rows on their way to the database.
 #[derive(Default)]
 pub(super) struct Outbox {
-    identities: HashMap<Kind, Vec<Vec<Cell>>>,
+    identities: HashMap<Kind, Vec<Row>>,
     versions: HashMap<Kind, Rows>,
     /// Rows of the other versioned tables, by the table's name.
     sides: HashMap<&'static str, Rows>,
-    revisions: Vec<Vec<Cell>>,
-    changes: Vec<Vec<Cell>>,
-    replies: Vec<Vec<Cell>>,
+    revisions: Vec<Row>,
+    changes: Vec<Row>,
+    replies: Vec<Row>,
     /// What comes after all rows.
     more: Vec<Statement>,
-    filled: bool,
 }
 
 impl Outbox {
     /// Notes that an id is used.
     pub(super) fn identify(&mut self, kind: Kind, id: &str, revision: i64) {
-        self.filled = true;
         self.identities.entry(kind).or_default().push(vec![id.into(), revision.into()]);
     }
 
     /// Begins a version of a thing in the place of the current one.
-    pub(super) fn follow(&mut self, kind: Kind, row: Vec<Cell>, differing: Vec<&'static str>, revision: i64) {
-        self.filled = true;
+    pub(super) fn follow(&mut self, kind: Kind, row: Row, differing: Vec<&'static str>, revision: i64) {
         let rows = self.versions.entry(kind).or_default();
         rows.follow(row, table(kind).columns, differing, revision);
     }
 
     /// Ends the current version of a thing.
     pub(super) fn close(&mut self, kind: Kind, id: &str, revision: i64) {
-        self.filled = true;
         self.versions.entry(kind).or_default().close(vec![id.into()], revision);
     }
 
     /// Begins a version of a thing.
-    pub(super) fn open(&mut self, kind: Kind, row: Vec<Cell>, revision: i64) {
-        self.filled = true;
+    pub(super) fn open(&mut self, kind: Kind, row: Row, revision: i64) {
         self.versions.entry(kind).or_default().open(1, row, revision);
     }
 
     /// Ends the current row of another table that has this key.
-    pub(super) fn close_side(&mut self, table: &Versioned, key: Vec<Cell>, revision: i64) {
-        self.filled = true;
+    pub(super) fn close_side(&mut self, table: &Versioned, key: Row, revision: i64) {
         self.sides.entry(table.name).or_default().close(key, revision);
     }
 
     /// Begins a row of another table.
-    pub(super) fn open_side(&mut self, table: &Versioned, row: Vec<Cell>, revision: i64) {
-        self.filled = true;
+    pub(super) fn open_side(&mut self, table: &Versioned, row: Row, revision: i64) {
         self.sides.entry(table.name).or_default().open(table.columns[0].len(), row, revision);
     }
 
     /// Adds a revision and its changes.
-    pub(super) fn record(&mut self, revision: Vec<Cell>, changes: impl Iterator<Item = Vec<Cell>>) {
-        self.filled = true;
+    pub(super) fn record(&mut self, revision: Row, changes: impl Iterator<Item = Row>) {
         self.revisions.push(revision);
         self.changes.extend(changes);
     }
 
     /// Adds a kept reply.
-    pub(super) fn reply(&mut self, row: Vec<Cell>) {
-        self.filled = true;
+    pub(super) fn reply(&mut self, row: Row) {
         self.replies.push(row);
     }
 
     /// Adds statements that come after all rows.
     pub(super) fn add(&mut self, statements: Vec<Statement>) {
-        self.filled |= !statements.is_empty();
         self.more.extend(statements);
-    }
-
-    /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        !self.filled
-    }
-
-    /// Writes everything.
-    pub(super) async fn write(self, connection: &mut Connection) -> Result<(), Error> {
-        connection.execute_all(self.statements()).await
     }
 
     /// What writes everything. What rows refer to goes first, and what is closed before what takes its place.
     pub(super) fn statements(mut self) -> Vec<Statement> {
         let mut all = Vec::new();
         for kind in Kind::ALL {
-            let rows = self.identities.remove(kind).unwrap_or_default();
+            let Some(rows) = self.identities.remove(kind) else { continue };
             let insert = Statement::new("INSERT INTO ").push(table(*kind).identity);
             let insert = insert.push(" (id, created) VALUES ");
             all.extend(insert_all(&insert, rows, &Statement::new(" ON CONFLICT (id) DO NOTHING")));
@@ -216,7 +199,7 @@ impl Outbox {
 
 fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'static str], rows: Rows) {
     let [key, others] = table.columns;
-    for (differing, rows) in rows.following.into_iter().flatten() {
+    for (differing, rows) in rows.waves.into_iter().flatten() {
         let columns = [others, differing.as_slice(), &["since"]].concat();
         all.extend(follow_all(table.name, key, &columns, rows));
     }
@@ -235,7 +218,7 @@ fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'sta
         tail = tail.push(", ").push(column).push(" = excluded.").push(column);
     }
     let opened = rows.opened.into_iter().map(|row| {
-        let mut cells: Vec<Cell> = vec![row.since.into(), row.until.into()];
+        let mut cells: Row = vec![row.since.into(), row.until.into()];
         cells.extend(row.cells);
         cells
     });
@@ -248,9 +231,9 @@ pub(super) fn follow_all(
     table: &'static str,
     key: &'static [&'static str],
     columns: &[&'static str],
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Row>,
 ) -> Vec<Statement> {
-    let follow = |some: Vec<Vec<Cell>>| {
+    let follow = |some: Vec<Row>| {
         let mut follow = Statement::new("UPDATE ").push(table).push(" AS t SET ");
         for (place, column) in columns.iter().enumerate() {
             follow = follow.push(if place > 0 { ", " } else { "" }).push(column).push(" = ");
@@ -264,9 +247,9 @@ pub(super) fn follow_all(
 /// Closes the current rows of a table by their keys, each followed by the revision from which it holds no more.
 /// Rows of that revision itself are about to be replaced, and stay. The current row of a key is the last one
 /// before, which takes as long to find whatever came before it.
-fn close_all(table: &'static str, key: &'static [&'static str], keys: Vec<Vec<Cell>>) -> Vec<Statement> {
+fn close_all(table: &'static str, key: &'static [&'static str], keys: Vec<Row>) -> Vec<Statement> {
     let until = key.len() + 1;
-    let close = |some: Vec<Vec<Cell>>| {
+    let close = |some: Vec<Row>| {
         let close = Statement::new("UPDATE ").push(table).push(" AS t SET until = ").value(until);
         let close = close.push(" FROM ").bind_keys(&some);
         let last = close.push(" WHERE t.until IS NULL").matching("t", key);
@@ -278,14 +261,14 @@ fn close_all(table: &'static str, key: &'static [&'static str], keys: Vec<Vec<Ce
 }
 
 /// Inserts rows, as many at a time as a statement takes.
-pub(super) fn insert_all(insert: &Statement, rows: Vec<Vec<Cell>>, tail: &Statement) -> Vec<Statement> {
+pub(super) fn insert_all(insert: &Statement, rows: Vec<Row>, tail: &Statement) -> Vec<Statement> {
     let insert = |some| insert.clone().bind_rows(some).append(tail.clone());
     chunks(rows).into_iter().map(insert).collect()
 }
 
 /// Cuts rows into pieces whose lengths are powers of two, so that there are few texts of statements, all of
 /// which an engine keeps prepared.
-fn chunks(rows: Vec<Vec<Cell>>) -> Vec<Vec<Vec<Cell>>> {
+fn chunks(rows: Vec<Row>) -> Vec<Vec<Row>> {
     let mut left = rows.len();
     let mut rows = rows.into_iter();
     let mut chunks = Vec::new();
@@ -303,7 +286,7 @@ mod tests {
 
     #[test]
     fn rows_go_in_pieces_of_few_lengths_and_in_order() {
-        let rows: Vec<Vec<Cell>> = (0..205).map(|number: i64| vec![number.into()]).collect();
+        let rows: Vec<Row> = (0..205).map(|number: i64| vec![number.into()]).collect();
         let pieces = chunks(rows.clone());
         assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [64, 64, 64, 8, 4, 1]);
         assert_eq!(pieces.concat(), rows);

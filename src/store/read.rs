@@ -119,7 +119,7 @@ impl Read {
     /// # Errors
     ///
     /// [`Error::Database`].
-    pub async fn known(&mut self, kind: Kind, ids: &[&str]) -> Result<Vec<String>, Error> {
+    pub async fn on_record(&mut self, kind: Kind, ids: &[&str]) -> Result<Vec<String>, Error> {
         let statement = Statement::new("SELECT t.id FROM ")
             .push(super::table::table(kind).name)
             .push(" t WHERE t.id IN (");

@@ -63,7 +63,7 @@ struct RevisionRow {
 }
 
 fn damaged(number: i64, what: &str) -> Error {
-    Error::Unfit(format!("revision {number} is damaged: {what}"))
+    Error::damaged(format_args!("revision {number}"), what)
 }
 
 impl TryFrom<RevisionRow> for Revision {

@@ -1,6 +1,7 @@
 //! Loading what judgements need, in a number of statements that does not depend on how many pairs are asked about.
 
-use super::bundle::{FILED, Items, filed};
+use super::approvals::standing;
+use super::bundle::{FILED, Items, filed, items_of};
 use super::error::Error;
 use super::holdings::holdings;
 use super::list::{Clause, Listing as _, cases_naming};
@@ -8,16 +9,16 @@ use super::read::Read;
 use super::statement::Statement;
 use super::table::{At, Filed, Stored, holds, thing};
 use super::transitions::ACCEPTED;
-use crate::domain::approval::{Approval, Case, Standing};
+use crate::domain::approval::{Approval, Case};
 use crate::domain::authority::Authority;
 use crate::domain::chip::Chip;
 use crate::domain::citation::Citation;
 use crate::domain::fault::Fault;
-use crate::domain::id::{ApprovalId, ChipId, CompanyId, SourceId, StageId};
+use crate::domain::id::{ApprovalId, ChipId, CompanyId, SourceId};
 use crate::domain::records::{CaseOn, Records};
 use crate::domain::report::Report;
 use crate::domain::thing::Kind;
-use crate::domain::time::{Date, Moment};
+use crate::domain::time::Moment;
 use crate::domain::transition::Transition;
 use crate::domain::workflow::Workflow;
 
@@ -47,11 +48,20 @@ impl Extent {
 /// A case, where it stands, and the transition that says so.
 struct CaseRow<'t> {
     filed: Filed,
-    stage: &'t str,
-    stage_since: Option<&'t str>,
-    disputed: bool,
+    standing: [&'t str; 3],
     evidence: Option<&'t str>,
 }
+
+/// The columns of that, of a query `q`.
+const CASE: [&str; 7] = [
+    "q.id",
+    "q.since",
+    "q.stage",
+    "COALESCE(q.stage_since, '')",
+    "q.disputed",
+    "COALESCE(q.evidence, '')",
+    "q.document",
+];
 
 impl Read {
     /// Everything that judgements within an extent need.
@@ -137,11 +147,7 @@ impl Read {
     /// The cases, with the transition that entered the stage each is at: of those of one day the last accepted.
     fn cases_on(&self, extent: &Extent) -> Statement {
         let on = (!extent.present).then(|| extent.valid_at.date());
-        let statement = Statement::new(
-            "SELECT q.id || '\u{1f}' || q.since || '\u{1f}' || q.stage || '\u{1f}' || COALESCE(q.stage_since, '')
-                 || '\u{1f}' || q.disputed || '\u{1f}' || COALESCE(q.evidence, '') || '\u{1f}' || q.document AS item
-             FROM (SELECT t.id, t.since, t.document, ",
-        );
+        let statement = Statement::new("(SELECT t.id, t.since, t.document, ");
         let statement = statement.push(Case::STANDING);
         let statement = statement.push(
             ", (SELECT x.document FROM transition x JOIN transition f
@@ -152,7 +158,7 @@ impl Read {
         let statement = statement.push(" ORDER BY f.since DESC, f.ordinal DESC LIMIT 1) AS evidence FROM ");
         let Clause(statement) = Case::source(Clause(statement), self.at, on, None);
         let statement = about(statement.push(" WHERE "), "t", extent.pairs(), self.at).push(" AND ");
-        holds(statement, "t", self.at).push(") q")
+        items_of(&CASE, holds(statement, "t", self.at).push(") q"))
     }
 
     /// The cases that others take the place of, which may be those of another company or chip.
@@ -270,38 +276,28 @@ fn about(
 }
 
 fn damaged(table: &str, id: &str, fault: &Fault) -> Error {
-    Error::Unfit(format!("{table} `{id}` is damaged: {fault}"))
+    Error::damaged(format_args!("{table} `{id}`"), fault)
 }
 
 impl<'t> CaseRow<'t> {
     fn read(
         [id, since, stage, stage_since, disputed, evidence, document]: [&'t str; 7],
     ) -> Result<Self, Error> {
-        let given = |text: &'t str| Some(text).filter(|text| !text.is_empty());
-        let filed = filed([id, since, document])?;
-        let (stage_since, evidence) = (given(stage_since), given(evidence));
-        Ok(Self { filed, stage, stage_since, disputed: disputed == "1", evidence })
+        let evidence = Some(evidence).filter(|evidence| !evidence.is_empty());
+        Ok(Self { filed: filed([id, since, document])?, standing: [stage, stage_since, disputed], evidence })
     }
 
     fn case(&self) -> Result<CaseOn, Error> {
-        let fault = |fault: Fault| damaged("approval", &self.filed.id, &fault);
+        let standing = standing(self.standing);
+        let standing = standing.map_err(|fault| damaged("approval", &self.filed.id, &fault))?;
         let Case { approval, .. } = self.filed.version::<Case>()?.value;
-        Ok(CaseOn {
-            standing: Standing {
-                stage: StageId::try_from(self.stage).map_err(fault)?,
-                since: self.stage_since.map(Date::try_from).transpose().map_err(fault)?,
-                disputed: self.disputed,
-            },
-            evidence: self.evidence(&approval)?,
-            approval,
-        })
+        Ok(CaseOn { standing, evidence: self.evidence(&approval)?, approval })
     }
 
     fn evidence(&self, approval: &Approval) -> Result<Vec<Citation>, Error> {
         let Some(document) = self.evidence else { return Ok(Vec::new()) };
-        let transition: Transition = thing(document).map_err(|faults| {
-            Error::Unfit(format!("a transition of `{}` is damaged: {faults}", approval.id))
-        })?;
+        let transition: Transition = thing(document)
+            .map_err(|faults| Error::damaged(format_args!("a transition of `{}`", approval.id), faults))?;
         Ok(transition.citations)
     }
 }

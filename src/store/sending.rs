@@ -80,7 +80,7 @@ fn beside(side: Option<&Side>) -> (&BTreeSet<ThingRef>, &[Part]) {
 }
 
 /// The row that says that one thing refers to another.
-fn reference(from: &ThingRef, to: &ThingRef) -> Vec<Cell> {
+pub(super) fn reference(from: &ThingRef, to: &ThingRef) -> Vec<Cell> {
     vec![from.kind.as_str().into(), from.id.as_str().into(), to.kind.as_str().into(), to.id.as_str().into()]
 }
 

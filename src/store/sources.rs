@@ -33,8 +33,8 @@ impl Listing for Source {
     ];
     const SORTS: &'static [SortKey] = &[
         SortKey::ID,
-        SortKey::text("published_on", "published_on"),
-        SortKey::text("title", "title"),
+        SortKey::text_or_null("published_on", "published_on"),
+        SortKey::text_or_null("title", "title"),
         SortKey::CHANGED,
     ];
 }

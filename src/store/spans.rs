@@ -20,14 +20,15 @@ pub(super) struct NewSpans {
     written: bool,
 }
 
-fn written(span: &Span) -> SpanRow {
-    let from = span.from.map_or_else(String::new, |date| date.to_string());
-    (from, span.stage.to_string())
+impl From<&Span> for SpanRow {
+    fn from(span: &Span) -> Self {
+        (span.from.map_or_else(String::new, |date| date.to_string()), span.stage.to_string())
+    }
 }
 
 /// A span as the values of its columns.
-pub(super) fn cells(approval: &ApprovalId, span: &Span) -> Vec<Cell> {
-    row(approval.as_str(), &written(span))
+pub(super) fn cells(approval: &str, span: &Span) -> Vec<Cell> {
+    row(approval, &span.into())
 }
 
 fn row(approval: &str, (from, stage): &SpanRow) -> Vec<Cell> {
@@ -37,9 +38,8 @@ fn row(approval: &str, (from, stage): &SpanRow) -> Vec<Cell> {
 impl Write {
     /// Makes these the spans of a case.
     pub fn put_spans(&mut self, approval: &ApprovalId, spans: &[Span]) {
-        let written_before = self.spans.get(approval.as_str()).is_some_and(|spans| spans.written);
-        let rows = spans.iter().map(written).collect();
-        let spans = NewSpans { rows, dirty: true, written: written_before };
+        let written = self.spans.get(approval.as_str()).is_some_and(|spans| spans.written);
+        let spans = NewSpans { rows: spans.iter().map(SpanRow::from).collect(), dirty: true, written };
         self.spans.insert(approval.as_str().to_owned(), spans);
     }
 

@@ -238,12 +238,12 @@ macro_rules! bound {
 /// Waits for what one expression asks of whichever engine a connection belongs to.
 macro_rules! on_each {
     ($connection:expr, $statement:expr, |$query:ident, $on:ident| $run:expr, $make:ident $(, $row:ty)?) => {{
-        // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
         $connection.statements += 1;
         $connection.back().await?;
         match &mut $connection.to {
             To::Sqlite($on) => {
                 let text = $statement.unnumbered().unwrap_or_else(|| $statement.text.into_owned());
+                // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
                 let text = AssertSqlSafe(text);
                 let $on: &mut SqliteConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Sqlite $(, $row)?>(text), $statement.cells);
@@ -258,7 +258,7 @@ macro_rules! on_each {
                 let $query = bound!(sqlx::$make::<Postgres $(, $row)?>(text), $statement.cells);
                 within(SILENCE, $run).await?
             }
-            To::Away(_) => return Err(lost()),
+            To::Away(_) => return Err(Error::Lost),
         }
     }};
 }
@@ -279,8 +279,8 @@ impl Connection {
         Self { lease: Some(lease), ..self }
     }
 
-    /// How many statements it has run since it was last asked.
-    pub(super) fn count(&mut self) -> u64 {
+    /// How many statements it has run since this was last taken.
+    pub(super) fn take_statements(&mut self) -> u64 {
         std::mem::take(&mut self.statements)
     }
 
@@ -327,9 +327,9 @@ impl Connection {
     /// Waits for what the connection is at work on.
     async fn back(&mut self) -> Result<(), Error> {
         let To::Away(work) = &mut self.to else { return Ok(()) };
-        let (away, outcome) = work.take().ok_or_else(lost)?.await.map_err(|cause| {
+        let (away, outcome) = work.take().ok_or(Error::Lost)?.await.map_err(|cause| {
             tracing::error!(%cause, "statements came to no end");
-            lost()
+            Error::Lost
         })?;
         self.to = away.to;
         self.statements += away.statements;
@@ -350,10 +350,6 @@ impl Connection {
     pub(super) async fn fetch_one<R: Row>(&mut self, statement: Statement) -> Result<R, Error> {
         Ok(on_each!(self, statement, |query, on| query.fetch_one(on), query_as, R))
     }
-}
-
-fn lost() -> Error {
-    Error::Unfit("the connection was lost".to_owned())
 }
 
 #[cfg(test)]

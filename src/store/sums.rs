@@ -16,37 +16,16 @@ use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::record::Action;
 use crate::domain::text::Reference;
 
-/// The sums of some rows of either table, under the name `t`.
-pub(super) const SUMS: &str = "CAST(COALESCE(SUM(t.ordered), 0) AS BIGINT) AS ordered,
-    CAST(COALESCE(SUM(t.cancelled), 0) AS BIGINT) AS cancelled,
-    CAST(COALESCE(SUM(t.shipped), 0) AS BIGINT) AS shipped,
-    CAST(COALESCE(SUM(t.delivered), 0) AS BIGINT) AS delivered,
-    CAST(COALESCE(SUM(t.returned), 0) AS BIGINT) AS returned";
-
-/// The sums of one row.
-#[derive(sqlx::FromRow)]
-pub(super) struct SumsRow {
-    ordered: i64,
-    cancelled: i64,
-    shipped: i64,
-    delivered: i64,
-    returned: i64,
-}
-
-impl From<SumsRow> for Totals {
-    fn from(row: SumsRow) -> Self {
-        Self {
-            ordered: row.ordered,
-            cancelled: row.cancelled,
-            shipped: row.shipped,
-            delivered: row.delivered,
-            returned: row.returned,
-        }
-    }
-}
-
-/// The columns of a row after its key.
-const SUMMED: [&str; 6] = ["ordered", "cancelled", "shipped", "delivered", "returned", "since"];
+/// The columns of sums.
+pub(super) const SUMS: [&str; 5] = ["ordered", "cancelled", "shipped", "delivered", "returned"];
+/// The same, added up over some rows `t`.
+pub(super) const ADDED: [&str; 5] = [
+    "COALESCE(SUM(t.ordered), 0)",
+    "COALESCE(SUM(t.cancelled), 0)",
+    "COALESCE(SUM(t.shipped), 0)",
+    "COALESCE(SUM(t.delivered), 0)",
+    "COALESCE(SUM(t.returned), 0)",
+];
 
 /// A table of running sums: by company, chip and one thing more.
 struct SumTable {
@@ -55,8 +34,6 @@ struct SumTable {
     part: &'static str,
     /// Its key.
     key: &'static [&'static str],
-    /// The columns of its key and of its sums, under the name `t`.
-    columns: [&'static str; 8],
     /// What a movement has there, in SQL.
     of_movement: &'static str,
     /// What a movement has there.
@@ -68,7 +45,6 @@ const TABLES: [SumTable; 2] = [
         name: "holding",
         part: "approval",
         key: &["company", "chip", "approval"],
-        columns: columns("t.approval"),
         of_movement: "COALESCE(m.approval, '')",
         of: |booked| &booked.approval,
     },
@@ -76,24 +52,9 @@ const TABLES: [SumTable; 2] = [
         name: "holding_day",
         part: "day",
         key: &["company", "chip", "day"],
-        columns: columns("t.day"),
         of_movement: "m.occurred_on",
         of: |booked| &booked.day,
     },
-];
-
-/// The columns of a row under the name `t`, with the third one of its key.
-pub(super) const fn columns(part: &'static str) -> [&'static str; 8] {
-    ["t.company", "t.chip", part, "t.ordered", "t.cancelled", "t.shipped", "t.delivered", "t.returned"]
-}
-
-/// The sums of some rows added up.
-pub(super) const ADDED: [&str; 5] = [
-    "COALESCE(SUM(t.ordered), 0)",
-    "COALESCE(SUM(t.cancelled), 0)",
-    "COALESCE(SUM(t.shipped), 0)",
-    "COALESCE(SUM(t.delivered), 0)",
-    "COALESCE(SUM(t.returned), 0)",
 ];
 
 /// A movement whose units are still to be added to the rows.
@@ -240,8 +201,8 @@ impl Write {
         for entry in booked {
             let sum = known.entry(table.key_of(entry)).or_default();
             let more = sum.totals.with(entry.kind, entry.units);
-            sum.totals =
-                more.ok_or_else(|| Error::Unfit(format!("a sum of {} is out of range", table.name)))?;
+            sum.totals = more
+                .ok_or_else(|| Error::damaged(format_args!("a sum of {}", table.name), "is out of range"))?;
             sum.has_row = true;
         }
         let revision = self.next_revision();
@@ -249,10 +210,11 @@ impl Write {
             let rows = keys.iter().filter_map(|key| Some(row(key, known.get(key)?.totals, revision)));
             rows.collect::<Vec<_>>()
         };
-        let mut statements = follow_all(table.name, table.key, &SUMMED, rows(has_row));
+        let columns = [&SUMS[..], &["since"]].concat();
+        let mut statements = follow_all(table.name, table.key, &columns, rows(has_row));
         let insert =
             Statement::new("INSERT INTO ").push(table.name).push(" (company, chip, ").push(table.part);
-        let insert = SUMMED.iter().fold(insert, |insert, column| insert.push(", ").push(column));
+        let insert = columns.iter().fold(insert, |insert, column| insert.push(", ").push(column));
         statements.extend(insert_all(&insert.push(") VALUES "), rows(new), &Statement::new("")));
         Ok(statements)
     }
@@ -266,7 +228,7 @@ impl SumTable {
     /// What finds the current rows with some keys.
     fn of_keys(&self, keys: &[Vec<Cell>]) -> Statement {
         let from = Statement::new("").bind_keys(keys).push(" JOIN ").push(self.name);
-        items_of(&self.columns, from.push(" t ON t.until IS NULL").matching("t", self.key))
+        items_of(&[self.key, &SUMS].concat(), from.push(" t ON t.until IS NULL").matching("t", self.key))
     }
 }
 

@@ -74,6 +74,24 @@ impl PartTable {
     pub(super) fn key(self) -> &'static [&'static str] {
         self.versioned().columns[0]
     }
+
+    /// The column that says of which kind the thing is that a row follows from, if they are of several.
+    pub(super) fn kind_column(self) -> Option<&'static str> {
+        match self {
+            Self::Reference => Some("from_kind"),
+            Self::Label => Some("kind"),
+            Self::WorkflowStage => None,
+        }
+    }
+
+    /// The column that says which one it is.
+    pub(super) fn id_column(self) -> &'static str {
+        match self {
+            Self::Reference => "from_id",
+            Self::Label => "id",
+            Self::WorkflowStage => "workflow",
+        }
+    }
 }
 
 /// The values of a version's columns.
@@ -175,13 +193,11 @@ pub struct Filed {
 impl Filed {
     /// The thing the document stands for.
     pub(super) fn version<T: Stored>(&self) -> Result<Version<T>, Error> {
-        let value = thing(&self.document).map_err(|faults| Error::Damaged {
-            table: T::TABLE.name,
-            id: self.id.clone(),
-            since: self.since,
-            faults,
-        })?;
-        Ok(Version { since: self.since, value })
+        let Self { id, since, document } = self;
+        let damaged = |faults: Faults| {
+            Error::damaged(format_args!("{} `{id}` at revision {since}", T::TABLE.name), faults)
+        };
+        Ok(Version { since: *since, value: thing(document).map_err(damaged)? })
     }
 }
 

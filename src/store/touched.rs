@@ -49,8 +49,7 @@ struct TouchRow {
 impl TouchRow {
     fn touches(self) -> Result<impl Iterator<Item = Touch>, Error> {
         let place = (self.revision, self.ordinal);
-        let broken =
-            |fault: Fault| Error::Unfit(format!("revision {} is damaged: {}", place.0, fault.detail));
+        let broken = |fault: Fault| Error::damaged(format_args!("revision {}", place.0), fault.detail);
         let to = ThingRef::new(Kind::try_from(self.to_kind.as_str()).map_err(broken)?, self.to_id);
         let parties =
             [(Kind::Company, self.company), (Kind::Chip, self.chip), (Kind::Authority, self.authority)];

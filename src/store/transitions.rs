@@ -1,5 +1,7 @@
 //! Transitions in their table.
 
+use std::num::ParseIntError;
+
 use super::bundle::{Items, items_of};
 use super::error::Error;
 use super::read::Read;
@@ -63,10 +65,9 @@ pub(super) struct StepOf {
 
 impl StepOf {
     pub(super) fn read([case, id, to, date, retracted, revision, ordinal]: [&str; 7]) -> Result<Self, Error> {
-        let damaged = |fault: Fault| Error::Unfit(format!("transition `{id}` is damaged: {fault}"));
-        let number = |text: &str| {
-            text.parse().map_err(|cause| Error::Unfit(format!("transition `{id}` has no beginning: {cause}")))
-        };
+        let what = format_args!("transition `{id}`");
+        let damaged = |fault: Fault| Error::damaged(what, fault);
+        let number = |text: &str| text.parse().map_err(|cause: ParseIntError| Error::damaged(what, cause));
         let step = Step {
             id: TransitionId::try_from(id).map_err(damaged)?,
             to: StageId::try_from(to).map_err(damaged)?,
@@ -104,7 +105,7 @@ impl Write {
     ///
     /// # Errors
     ///
-    /// [`Error::Database`], or [`Error::Unfit`] if a row is damaged.
+    /// [`Error::Database`], or [`Error::Damaged`] if a row is.
     pub async fn timeline(&mut self, approval: &ApprovalId) -> Result<Timeline, Error> {
         let mut steps = self.recorded_steps(approval).await?.to_vec();
         let revision = self.next_revision();

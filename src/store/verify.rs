@@ -1,14 +1,11 @@
 //! Checking that nothing on record was altered: the chain of revisions, and rows against documents.
 
-use std::collections::BTreeSet;
-
 use super::Store;
 use super::error::Error;
-use super::outbox::Versioned;
-use super::pending::referred;
 use super::read::{Read, Wanted};
 use super::record::{Narrowing, digest};
-use super::statement::{Cell, Statement};
+use super::sides::{Rebuilt, rows_of};
+use super::statement::Statement;
 use super::table::{Filed, Stored, Version, table};
 use crate::domain::approval::Case;
 use crate::domain::authority::Authority;
@@ -18,8 +15,8 @@ use crate::domain::condition::Condition;
 use crate::domain::movement::Movement;
 use crate::domain::report::Report;
 use crate::domain::source::Source;
-use crate::domain::thing::{Kind, ThingRef};
-use crate::domain::timeline::{Step, Timeline};
+use crate::domain::thing::Kind;
+use crate::domain::time::Moment;
 use crate::domain::transition::Transition;
 use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::Workflow;
@@ -27,7 +24,7 @@ use crate::domain::workflow::Workflow;
 /// How many revisions or versions are held in memory at a time.
 const PAGE: i64 = 1000;
 /// After so many findings of one sort the rest is not listed.
-const ENOUGH: i64 = 20;
+pub(super) const ENOUGH: i64 = 20;
 
 /// What checking a register brought to light.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +38,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    fn add(&mut self, fault: impl Into<String>) {
+    pub(super) fn add(&mut self, fault: impl Into<String>) {
         self.faults.push(fault.into());
     }
 
@@ -50,6 +47,14 @@ impl Findings {
             self.add(format!("{what}: `{id}` at revision {revision}"));
         }
     }
+}
+
+/// A version as it is kept.
+#[derive(sqlx::FromRow)]
+pub(super) struct Kept {
+    #[sqlx(flatten)]
+    pub(super) filed: Filed,
+    pub(super) until: Option<i64>,
 }
 
 /// Statements that each find what must not be there, with the tables of a kind.
@@ -101,8 +106,9 @@ fn of_kind(statement: Statement, text: &'static str, kind: Kind) -> Statement {
 }
 
 impl Store {
-    /// Checks everything on record: the file itself, the chain of revisions, rows against the documents
-    /// of changes, columns, references and stages against documents, and sums against movements.
+    /// Checks everything on record: the file itself, the chain of revisions and its head, rows against the
+    /// documents of changes, columns and the rows that follow from documents against these at every revision,
+    /// spans against transitions, and sums against movements.
     ///
     /// # Errors
     ///
@@ -114,6 +120,7 @@ impl Store {
             read.check_file(&mut findings).await?;
         }
         read.check_chain(&mut findings).await?;
+        read.check_head(self.clock.now(), &mut findings).await?;
         for kind in Kind::ALL.iter().copied() {
             read.check_rules(kind, &mut findings).await?;
         }
@@ -128,6 +135,8 @@ impl Store {
         read.check_things::<Report>(&mut findings).await?;
         read.check_things::<Condition>(&mut findings).await?;
         read.check_things::<Movement>(&mut findings).await?;
+        read.check_strangers(&mut findings).await?;
+        read.check_spans(&mut findings).await?;
         read.check_sums(&mut findings, ENOUGH).await?;
         Ok(findings)
     }
@@ -185,6 +194,25 @@ impl Read {
         Ok(())
     }
 
+    /// Checks that the head is that of the newest revision there is, and that no date passes unnoticed from now on.
+    async fn check_head(&mut self, now: Moment, findings: &mut Findings) -> Result<(), Error> {
+        let (revision, recorded_at, due_at) = (self.head.revision, self.head.recorded_at, self.head.due_at);
+        let newest = Statement::new("SELECT COALESCE(max(number), 0) FROM revision");
+        let (newest,): (i64,) = self.connection.fetch_one(newest).await?;
+        if newest > revision {
+            findings
+                .add(format!("the head is at revision {revision}, but there are revisions up to {newest}"));
+        }
+        if self.recorded_at().await?.is_some_and(|recorded| recorded != recorded_at) {
+            findings.add("the head was not recorded when the newest revision was");
+        }
+        let next = self.next_due(now.max(recorded_at)).await?;
+        if let Some(next) = next.filter(|next| due_at.is_none_or(|due_at| due_at > *next)) {
+            findings.add(format!("the head does not say that something falls due at {next}"));
+        }
+        Ok(())
+    }
+
     async fn check_rules(&mut self, kind: Kind, findings: &mut Findings) -> Result<(), Error> {
         for (what, text) in RULES {
             let statement = of_kind(Statement::new(""), text, kind).push(" LIMIT ").bind(ENOUGH);
@@ -208,24 +236,41 @@ impl Read {
         Ok(())
     }
 
+    /// Checks the versions of things of a kind, and the rows of side tables that follow from them.
     async fn check_things<T: Stored>(&mut self, findings: &mut Findings) -> Result<(), Error> {
+        let mut rebuilt = Rebuilt::default();
         let mut after = (String::new(), 0);
+        // The things before this one have been compared.
+        let mut from = String::new();
         loop {
-            let statement = Statement::new("SELECT id, since, document FROM ").push(T::TABLE.name);
-            let statement =
-                statement.push(" WHERE (id, since) > (").bind(after.0.as_str()).push(", ").bind(after.1);
-            let rows: Vec<Filed> =
-                self.connection.fetch_all(statement.push(") ORDER BY id, since LIMIT ").bind(PAGE)).await?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            after = (last.id.clone(), last.since);
-            for filed in &rows {
+            let rows = self.page_of::<T>(&after).await?;
+            for Kept { filed, until } in &rows {
                 findings.versions += 1;
                 match filed.version::<T>() {
-                    Ok(version) => self.check_version(filed, &version, findings).await?,
+                    Ok(version) => {
+                        self.check_version(filed, &version, findings).await?;
+                        rebuilt.add(&filed.id, (filed.since, *until), rows_of(&version.value));
+                    }
                     Err(damage) => findings.add(damage.to_string()),
                 }
             }
+            let Some(Kept { filed: last, .. }) = rows.last() else {
+                rebuilt.finish();
+                return self.compare_sides(T::KIND, (&from, None), &mut rebuilt, findings).await;
+            };
+            after = (last.id.clone(), last.since);
+            // More versions of the last one may come.
+            self.compare_sides(T::KIND, (&from, Some(&last.id)), &mut rebuilt, findings).await?;
+            from.clone_from(&last.id);
         }
+    }
+
+    /// Versions of things of a kind by id and revision, after one of them.
+    pub(super) async fn page_of<T: Stored>(&mut self, after: &(String, i64)) -> Result<Vec<Kept>, Error> {
+        let statement = Statement::new("SELECT id, since, document, until FROM ").push(T::TABLE.name);
+        let statement = statement.push(" WHERE (id, since) > (").bind(after.0.as_str());
+        let statement = statement.push(", ").bind(after.1).push(") ORDER BY id, since").limit(PAGE);
+        self.connection.fetch_all(statement).await
     }
 
     async fn check_version<T: Stored>(
@@ -239,88 +284,16 @@ impl Read {
         if written != filed.document {
             findings.add(format!("{thing} at revision {} is not written as it is read", filed.since));
         }
-        let mut statement = Statement::new(
-            "SELECT t.id, t.since, CAST(CASE WHEN t.until IS NULL THEN 1 ELSE 0 END AS BIGINT) FROM ",
-        );
-        statement = statement.push(T::TABLE.name).push(" t WHERE t.id = ").bind(filed.id.as_str());
-        statement = statement.push(" AND t.since = ").bind(filed.since);
+        let statement = Statement::new("SELECT t.id FROM ").push(T::TABLE.name).push(" t WHERE t.id = ");
+        let mut statement = statement.bind(filed.id.as_str()).push(" AND t.since = ").bind(filed.since);
         for (column, cell) in T::TABLE.columns.iter().zip(version.value.cells().0) {
             statement = statement.push(" AND t.").push(column).push(" IS NOT DISTINCT FROM ").bind(cell);
         }
-        let row: Option<(String, i64, i64)> = self.connection.fetch_optional(statement).await?;
-        match row {
-            None => findings.add(format!(
+        if self.connection.fetch_optional::<(String,)>(statement).await?.is_none() {
+            findings.add(format!(
                 "a column of {thing} at revision {} does not agree with its document",
                 filed.since
-            )),
-            Some((_, _, 1)) => self.check_current(&thing, version, findings).await?,
-            Some(_) => {}
-        }
-        Ok(())
-    }
-
-    async fn check_current<T: Stored>(
-        &mut self,
-        thing: &ThingRef,
-        version: &Version<T>,
-        findings: &mut Findings,
-    ) -> Result<(), Error> {
-        let statement = Statement::new(
-            "SELECT to_kind, to_id FROM reference WHERE until IS NULL AND from_kind = $1 AND from_id = $2",
-        );
-        let statement = statement.with(thing.kind.as_str()).with(thing.id.as_str());
-        let rows: Vec<(String, String)> = self.connection.fetch_all(statement).await?;
-        let row = |(kind, id): (String, String)| Some(ThingRef::new(Kind::named(&kind)?, id));
-        let kept: BTreeSet<ThingRef> = rows.into_iter().filter_map(row).collect();
-        if kept != referred(&version.value) {
-            findings.add(format!("the references of {thing} do not agree with its document"));
-        }
-        for part in version.value.parts() {
-            let Versioned { name, columns, .. } = part.of.versioned();
-            let mut statement =
-                Statement::new("SELECT count(*) FROM ").push(name).push(" WHERE until IS NULL");
-            for (column, cell) in columns.concat().into_iter().zip(part.cells) {
-                statement = statement.push(" AND ").push(column).push(" = ").bind(cell);
-            }
-            if self.connection.fetch_one::<(i64,)>(statement).await?.0 != 1 {
-                findings.add(format!("a row of {name} for {thing} does not agree with its document"));
-            }
-        }
-        if T::KIND == Kind::Approval {
-            self.check_spans(thing, findings).await?;
-        }
-        Ok(())
-    }
-
-    async fn check_spans(&mut self, thing: &ThingRef, findings: &mut Findings) -> Result<(), Error> {
-        let Some(case) = self.thing::<Case>(&thing.id).await?.present() else { return Ok(()) };
-        let authority = self.thing::<Authority>(case.value.approval.authority.as_str()).await?.present();
-        let Some(authority) = authority else { return Ok(()) };
-        let Some(workflow) = self.thing::<Workflow>(authority.value.workflow.as_str()).await?.present()
-        else {
-            return Ok(());
-        };
-        let accepted = self.transitions(&case.value.approval.id).await?;
-        let steps = accepted.iter().map(|(version, acceptance)| Step::of(&version.value, *acceptance));
-        let mut wanted: Vec<Vec<Cell>> = Timeline::new(steps.collect())
-            .spans(&workflow.value)
-            .iter()
-            .map(|span| super::spans::cells(&case.value.approval.id, span))
-            .collect();
-        let count = "SELECT count(*) FROM stage_span WHERE until IS NULL AND approval = $1";
-        let count: (i64,) = self.connection.fetch_one(Statement::new(count).with(thing.id.as_str())).await?;
-        let expected = wanted.len();
-        for cells in wanted.drain(..) {
-            let row =
-                "SELECT count(*) FROM stage_span WHERE until IS NULL AND approval = $1 AND valid_from = $2
-                AND stage = $3";
-            let statement = cells.into_iter().fold(Statement::new(row), Statement::with);
-            if self.connection.fetch_one::<(i64,)>(statement).await?.0 != 1 {
-                findings.add(format!("the stages of {thing} do not agree with its transitions"));
-            }
-        }
-        if usize::try_from(count.0).ok() != Some(expected) {
-            findings.add(format!("{thing} has stages that its transitions do not make"));
+            ));
         }
         Ok(())
     }

@@ -1,4 +1,12 @@
 //! Writing: the changes of one command, gathered and then written as one revision.
+//!
+//! A change is pending first, where whatever is read by id finds it. If a query over sets must see it before the
+//! command ends, [`Write::flush`] begins a savepoint and writes its row. [`Write::record`] makes what is pending a
+//! revision, whose rows wait in the outbox until [`Write::settle`] writes them, as queries need, or
+//! [`Write::send_off`] does while further commands run. So what is asked of the database sees of the batch: by
+//! [`Write::connection`] and [`Write::untouched`] what has been written so far, which is enough for what the batch is
+//! known not to have touched; by [`Write::queried`] and [`Write::reading`] every revision made, since these settle
+//! first; and of the revision being made, by any of them, what has been flushed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
@@ -95,7 +103,7 @@ impl Write {
         &mut self.read.connection
     }
 
-    /// The register as the database has it: right for what the batch has not touched.
+    /// The same as a read: right for what the batch has not touched.
     pub(super) fn untouched(&mut self) -> &mut Read {
         &mut self.read
     }
@@ -118,10 +126,8 @@ impl Write {
 
     /// Writes the rows of the revisions made so far.
     pub(super) async fn settle(&mut self) -> Result<(), Error> {
-        if self.outbox.is_empty() {
-            return Ok(());
-        }
-        std::mem::take(&mut self.outbox).write(self.connection()).await
+        let statements = self.unsettled();
+        self.connection().execute_all(statements).await
     }
 
     /// Begins to write the rows of the revisions made so far, while further commands run.
@@ -204,7 +210,7 @@ impl Write {
         }
     }
 
-    /// The pending change of a thing of a kind, if there is any.
+    /// Whether the revision being made changes a thing of a kind.
     pub(super) fn alters(&self, kind: Kind) -> bool {
         self.pending.iter().any(|pending| pending.thing.kind == kind)
     }
@@ -224,7 +230,7 @@ impl Write {
         let mut outbox = Outbox::default();
         self.send_versions(&mut outbox);
         self.send_spans(&mut outbox).await?;
-        outbox.write(self.connection()).await?;
+        self.connection().execute_all(outbox.statements()).await?;
         self.flush_sums().await
     }
 

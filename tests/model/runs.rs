@@ -183,6 +183,7 @@ async fn play(
         }
         assert_right(&register, &rows, model.now).await;
     }
+    assert_eq!(register.store().verify().await.unwrap().faults, [""; 0]);
     register.store().close().await;
     None
 }

@@ -601,8 +601,8 @@ const CLOSE: &str = "UPDATE stage_span AS t SET until = v.column3
              AND x.approval = v.column1 AND x.valid_from = v.column2)";
 
 /// What finds the sums of a company's months, as `store` words it.
-const MONTHS: &str = "SELECT t.company, t.chip, substr(t.day, 1, 7), SUM(t.ordered) FROM holding_day t
-     WHERE t.day >= '2026-01-01' AND t.day <= '2026-12-31' AND t.until IS NULL AND t.company IN ('alibaba')
+const MONTHS: &str = "SELECT t.company, t.chip, MIN(t.day), SUM(t.ordered) FROM holding_day t
+     WHERE t.day >= '2026-01-01' AND t.day < '2027-01-01' AND t.until IS NULL AND t.company IN ('alibaba')
      GROUP BY t.company, t.chip, substr(t.day, 1, 7)";
 
 /// The statements that a movement costs beside those of every write, as `store` words them.

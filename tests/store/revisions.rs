@@ -9,6 +9,7 @@ use greenlight::domain::company::Company;
 use greenlight::domain::record::{Action, Change, Revision};
 use greenlight::domain::refusal::Refusal;
 use greenlight::store;
+use greenlight::store::Extent;
 use tokio::task::JoinSet;
 
 use crate::batches::held;
@@ -31,6 +32,7 @@ on_each_engine!(
     two_processes_write_to_one_register_in_turn,
     those_who_wait_for_a_revision_are_told,
     what_another_node_writes_is_heard_of,
+    a_row_that_is_damaged_is_no_trouble_that_passes,
 );
 
 async fn record(register: &Register) -> (Vec<Revision>, Vec<Change>) {
@@ -333,4 +335,21 @@ async fn commands_committed_together_see_what_each_other_did(database: Database)
     assert!(gone.is_ok());
     assert!(matches!(late, Err(Error::Refused(Refusal::Retired(_)))), "{late:?}");
     assert_eq!(newest(&register).await, second.since + 1);
+}
+
+async fn a_row_that_is_damaged_is_no_trouble_that_passes(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    database.tamper("UPDATE revision SET actor = '' WHERE number = 1").await;
+    database.tamper("UPDATE approval SET stage = '' WHERE id = 'case'").await;
+    let mut read = register.read(Wanted::Newest).await.unwrap();
+    let revision = read.revision(1).await.unwrap_err();
+    assert!(revision.to_string().starts_with("revision 1 is damaged: "), "{revision}");
+    let valid_at = noon("2026-01-23");
+    let extent = Extent { companies: vec![of("alibaba")], chips: Vec::new(), valid_at, present: true };
+    let case = read.records(&extent).await.unwrap_err();
+    assert!(case.to_string().starts_with("approval `case` is damaged: "), "{case}");
+    for error in [revision, case] {
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+    }
 }

@@ -45,8 +45,8 @@ async fn what_a_change_touches_follows_from_the_case_as_it_was(database: Databas
     put(&register, Condition { scope, ..condition("limit") }).await.unwrap();
     put(&register, Approval { chip: of("h100"), authority: of("mofcom"), ..approval("case") }).await.unwrap();
     post(&register, transition("late", "case", "used", "2026-01-08")).await.unwrap();
-    // It takes the place of a case of another chip, which it does not touch.
-    let next = Approval { supersedes: Some(of("case")), ..approval("next") };
+    // It takes the place of a case at another authority, which it does not touch.
+    let next = Approval { chip: of("h100"), supersedes: Some(of("case")), ..approval("next") };
     put(&register, next).await.unwrap();
     retire::<Approval>(&register, "next").await.unwrap();
     let earlier = BTreeSet::from([(6, "case"), (9, "early"), (9, "case"), (10, "limit"), (11, "case")]);
@@ -56,10 +56,10 @@ async fn what_a_change_touches_follows_from_the_case_as_it_was(database: Databas
         own.iter().chain(&[(11, "case")]).chain(&late).copied().collect::<BTreeSet<_>>()
     };
     for (kind, id, expected) in [
-        (Kind::Chip, "h200", with(&[&[(5, "h200")][..], &next].concat())),
+        (Kind::Chip, "h200", with(&[(5, "h200")])),
         (Kind::Authority, "ndrc", with(&[&[(2, "ndrc")][..], &next].concat())),
         (Kind::Company, "alibaba", with(&[&[(4, "alibaba")][..], &late, &next].concat())),
-        (Kind::Chip, "h100", later(&[(7, "h100")])),
+        (Kind::Chip, "h100", later(&[&[(7, "h100")][..], &next].concat())),
         (Kind::Authority, "mofcom", later(&[(8, "mofcom")])),
     ] {
         let thing = ThingRef::new(kind, id);

@@ -182,6 +182,12 @@ impl Period {
         }
     }
 
+    /// The first day of the one that a day is in.
+    #[must_use]
+    pub fn first(self, day: Date) -> Date {
+        day.run_of(self.months())
+    }
+
     /// The first day of the next one; `None` if it lies beyond the calendar's end.
     #[must_use]
     pub fn next(self, day: Date) -> Option<Date> {

@@ -1,0 +1,189 @@
+//! The courses of cases, worked out again from all that was ever known of their transitions, and compared with the
+//! spans on record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::Error;
+use super::outbox::SPANS;
+use super::read::Read;
+use super::sides::{Held, Ids, Rebuilt, row, within};
+use super::spans::cells;
+use super::statement::Statement;
+use super::verify::Findings;
+use crate::domain::fault::Fault;
+use crate::domain::id::{StageId, TransitionId};
+use crate::domain::time::Date;
+use crate::domain::timeline::{Acceptance, Step, Timeline};
+use crate::domain::workflow::Workflow;
+
+/// How many cases are held in memory at a time.
+const CASES: i64 = 200;
+
+/// Something that holds between two revisions.
+type Known<V> = (Held, V);
+/// The workflow of each authority. Of workflows only the stage that cases begin in matters to spans.
+type Workflows = BTreeMap<String, Vec<Known<Workflow>>>;
+
+/// All that was ever known of a case.
+#[derive(Default)]
+struct Course {
+    authorities: Vec<Known<String>>,
+    steps: Vec<Known<Step>>,
+}
+
+/// A version of a transition, by its columns.
+#[derive(sqlx::FromRow)]
+struct StepRow {
+    approval: String,
+    id: String,
+    since: i64,
+    until: Option<i64>,
+    ordinal: i64,
+    stage: String,
+    effective_on: String,
+    retracted: bool,
+}
+
+impl StepRow {
+    /// The step, accepted where its transition began.
+    fn step(&self, acceptance: Acceptance) -> Result<Step, Fault> {
+        Ok(Step {
+            id: TransitionId::try_from(self.id.as_str())?,
+            to: StageId::try_from(self.stage.as_str())?,
+            date: Date::try_from(self.effective_on.as_str())?,
+            retracted: self.retracted,
+            acceptance,
+        })
+    }
+}
+
+/// What of something held at a revision.
+fn at<V>(known: &[Known<V>], revision: i64) -> impl Iterator<Item = &V> {
+    let holds = move |((since, until), _): &&Known<V>| {
+        *since <= revision && until.is_none_or(|until| revision < until)
+    };
+    known.iter().filter(holds).map(|(_, value)| value)
+}
+
+/// The revisions at which something begins or ends.
+fn turns<V>(known: &[Known<V>]) -> impl Iterator<Item = i64> {
+    known.iter().flat_map(|((since, until), _)| [Some(*since), *until].into_iter().flatten())
+}
+
+/// The revisions at which both hold.
+fn overlap(one: Held, other: Held) -> Option<Held> {
+    let since = one.0.max(other.0);
+    let until = [one.1, other.1].into_iter().flatten().min();
+    Some((since, until)).filter(|_| until.is_none_or(|until| since < until))
+}
+
+/// Adds what is known to what was known before, as one if it is the same.
+fn extend(before: &mut Vec<Known<Workflow>>, (since, until): Held, workflow: &Workflow) {
+    match before.last_mut() {
+        Some(((_, end), last)) if *end == Some(since) && last.initial == workflow.initial => *end = until,
+        _ => before.push(((since, until), workflow.clone())),
+    }
+}
+
+impl Course {
+    /// Works out the spans of the case at every revision.
+    fn rebuild(&self, case: &str, workflows: &Workflows, rebuilt: &mut Rebuilt) {
+        let under = |authority: &String| workflows.get(authority).map_or(&[][..], Vec::as_slice);
+        let mut turning: BTreeSet<i64> = turns(&self.authorities).chain(turns(&self.steps)).collect();
+        turning.extend(self.authorities.iter().flat_map(|(_, authority)| turns(under(authority))));
+        let ends = turning.iter().skip(1).copied().map(Some).chain([None]);
+        for (revision, end) in turning.iter().copied().zip(ends) {
+            let mut workflow =
+                at(&self.authorities, revision).flat_map(|authority| at(under(authority), revision));
+            let Some(workflow) = workflow.next() else { continue };
+            let spans = Timeline::new(at(&self.steps, revision).cloned().collect()).spans(workflow);
+            let rows = spans.iter().map(|span| row(&SPANS, cells(case, span)));
+            rebuilt.add(case, (revision, end), rows);
+        }
+    }
+}
+
+impl Read {
+    /// Works out the spans of all cases again, and finds the rows that say something else at any revision.
+    pub(super) async fn check_spans(&mut self, findings: &mut Findings) -> Result<(), Error> {
+        let workflows = self.workflows_of_authorities().await?;
+        let mut from = Some(String::new());
+        while let Some(first) = from {
+            let statement = Statement::new("SELECT id FROM approval_identity WHERE id >= ");
+            let statement = statement.bind(first.as_str()).push(" ORDER BY id LIMIT 1 OFFSET ").bind(CASES);
+            let next: Option<(String,)> = self.connection.fetch_optional(statement).await?;
+            from = next.map(|(id,)| id);
+            let ids = (first.as_str(), from.as_deref());
+            let mut rebuilt = Rebuilt::default();
+            for (case, course) in self.courses(ids, findings).await? {
+                course.rebuild(&case, &workflows, &mut rebuilt);
+            }
+            rebuilt.finish();
+            self.compare_spans(ids, &mut rebuilt, findings).await?;
+        }
+        Ok(())
+    }
+
+    /// The workflow of each authority at every revision.
+    async fn workflows_of_authorities(&mut self) -> Result<Workflows, Error> {
+        let mut workflows = Workflows::new();
+        let mut after = (String::new(), 0);
+        loop {
+            let page = self.page_of::<Workflow>(&after).await?;
+            let Some(last) = page.last() else { break };
+            after = (last.filed.id.clone(), last.filed.since);
+            for kept in &page {
+                // What cannot be read has been found already.
+                let Ok(version) = kept.filed.version::<Workflow>() else { continue };
+                let known = workflows.entry(kept.filed.id.clone()).or_default();
+                extend(known, (kept.filed.since, kept.until), &version.value);
+            }
+        }
+        let statement = Statement::new("SELECT id, since, until, workflow FROM authority ORDER BY id, since");
+        let rows: Vec<(String, i64, Option<i64>, String)> = self.connection.fetch_all(statement).await?;
+        let mut of_authorities = Workflows::new();
+        for (authority, since, until, workflow) in rows {
+            let known = of_authorities.entry(authority).or_default();
+            for (held, workflow) in workflows.get(&workflow).into_iter().flatten() {
+                if let Some(both) = overlap(*held, (since, until)) {
+                    extend(known, both, workflow);
+                }
+            }
+        }
+        Ok(of_authorities)
+    }
+
+    /// All that was ever known of some cases.
+    async fn courses(
+        &mut self,
+        ids: Ids<'_>,
+        findings: &mut Findings,
+    ) -> Result<BTreeMap<String, Course>, Error> {
+        let mut courses: BTreeMap<String, Course> = BTreeMap::new();
+        let statement = Statement::new("SELECT id, since, until, authority FROM approval WHERE ");
+        let rows: Vec<(String, i64, Option<i64>, String)> =
+            self.connection.fetch_all(within(statement, "id", ids)).await?;
+        for (case, since, until, authority) in rows {
+            courses.entry(case).or_default().authorities.push(((since, until), authority));
+        }
+        let statement = Statement::new(
+            "SELECT approval, id, since, until, ordinal, stage, effective_on, retracted FROM transition WHERE ",
+        );
+        let statement = within(statement, "approval", ids).push(" ORDER BY id, since");
+        let rows: Vec<StepRow> = self.connection.fetch_all(statement).await?;
+        for versions in rows.chunk_by(|one, next| one.id == next.id) {
+            let accepted = versions.first().map(|first| (first.since, first.ordinal));
+            let (revision, ordinal) = accepted.unwrap_or_default();
+            for version in versions {
+                match version.step(Acceptance { revision, ordinal }) {
+                    Ok(step) => {
+                        let course = courses.entry(version.approval.clone()).or_default();
+                        course.steps.push(((version.since, version.until), step));
+                    }
+                    Err(fault) => findings.add(format!("a column of transition `{}`: {fault}", version.id)),
+                }
+            }
+        }
+        Ok(courses)
+    }
+}

@@ -1,0 +1,242 @@
+//! The rows that follow from versions of things, worked out again from documents and compared with those on record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bundle::{FIELD, items_of};
+use super::error::Error;
+use super::outbox::{SPANS, Versioned};
+use super::pending::referred;
+use super::read::Read;
+use super::sending::reference;
+use super::statement::{Cell, Statement};
+use super::table::{PartTable, Stored};
+use super::verify::{ENOUGH, Findings};
+use crate::domain::thing::Kind;
+use crate::domain::vocabulary::Vocabulary as _;
+
+/// The revisions from which on and until which something holds.
+pub(super) type Held = (i64, Option<i64>);
+/// Ids from one on and up to another, which is not one of them; to the end if there is no other.
+pub(super) type Ids<'i> = (&'i str, Option<&'i str>);
+/// The name of a table, and the fields of a row.
+type Line = (&'static str, String);
+
+/// The side tables that have rows of a kind of things.
+pub(super) fn side_tables(kind: Kind) -> &'static [PartTable] {
+    match kind {
+        Kind::Workflow => &[PartTable::Reference, PartTable::WorkflowStage],
+        Kind::Company | Kind::Chip => &[PartTable::Reference, PartTable::Label],
+        _ => &[PartTable::Reference],
+    }
+}
+
+/// The rows that follow from a thing.
+pub(super) fn rows_of<T: Stored>(thing: &T) -> Vec<Line> {
+    let (from, to) = (thing.thing_ref(), referred(thing));
+    let table = PartTable::Reference.versioned();
+    let references = to.iter().map(|to| row(&table, reference(&from, to)));
+    references.chain(thing.parts().into_iter().map(|part| row(&part.of.versioned(), part.cells))).collect()
+}
+
+/// A row, all of whose fields are text.
+pub(super) fn row(table: &Versioned, cells: impl IntoIterator<Item = Cell>) -> Line {
+    let mut fields = String::new();
+    for cell in cells {
+        if let Cell::Text(Some(text)) = cell {
+            fields.push_str(&text);
+        }
+        fields.push(FIELD);
+    }
+    (table.name, fields)
+}
+
+/// Rows worked out from one version after another, in order of ids and revisions. What holds in several versions
+/// that follow each other is one row.
+#[derive(Default)]
+pub(super) struct Rebuilt {
+    /// The thing whose versions come.
+    id: String,
+    /// Until when its last version holds.
+    until: Option<i64>,
+    /// Its rows that hold as long as that, and from when on.
+    open: BTreeMap<Line, i64>,
+    /// Its other rows, and then those of the things before it.
+    closed: BTreeSet<Line>,
+    whole: BTreeSet<Line>,
+}
+
+impl Rebuilt {
+    /// Takes note that certain rows of a thing, and no others, hold between two revisions.
+    pub(super) fn add(&mut self, id: &str, (since, until): Held, rows: impl IntoIterator<Item = Line>) {
+        if self.id != id {
+            self.finish();
+            id.clone_into(&mut self.id);
+        } else if self.until != Some(since) {
+            self.close();
+        }
+        let before = std::mem::take(&mut self.open);
+        self.open = rows.into_iter().map(|row| (row, since)).collect();
+        for (row, begun) in before {
+            match self.open.get_mut(&row) {
+                Some(still) => *still = begun,
+                None => self.enter(row, (begun, Some(since))),
+            }
+        }
+        self.until = until;
+    }
+
+    fn enter(&mut self, (table, mut fields): Line, (since, until): Held) {
+        fields.push_str(&since.to_string());
+        fields.push(FIELD);
+        fields.push_str(&until.map(|until| until.to_string()).unwrap_or_default());
+        self.closed.insert((table, fields));
+    }
+
+    fn close(&mut self) {
+        for (row, since) in std::mem::take(&mut self.open) {
+            self.enter(row, (since, self.until));
+        }
+    }
+
+    /// Takes note that all versions of the thing have come.
+    pub(super) fn finish(&mut self) {
+        self.close();
+        self.whole.append(&mut self.closed);
+    }
+
+    /// The rows that the things of which all versions have come have in a table.
+    fn taken(&mut self, table: &Versioned) -> BTreeSet<String> {
+        let own = self.whole.extract_if(.., |(name, _)| *name == table.name);
+        own.map(|(_, fields)| fields).collect()
+    }
+}
+
+/// The rows of a table, as [`Rebuilt`] has them.
+fn found(table: &Versioned) -> Statement {
+    let [key, others] = table.columns;
+    let columns = [key, others, &["since", "COALESCE(CAST(until AS TEXT), '')"]].concat();
+    items_of(&columns, Statement::new(table.name).push(" WHERE "))
+}
+
+/// Narrows to ids in a column.
+pub(super) fn within(statement: Statement, column: &'static str, (from, to): Ids<'_>) -> Statement {
+    let statement = statement.push(column).push(" >= ").bind(from);
+    match to {
+        Some(to) => statement.push(" AND ").push(column).push(" < ").bind(to),
+        None => statement,
+    }
+}
+
+/// A row as it is told of.
+fn told(fields: &str) -> String {
+    let mut fields: Vec<&str> = fields.split(FIELD).collect();
+    let until = fields.pop().unwrap_or_default();
+    let since = fields.pop().unwrap_or_default();
+    let until = if until.is_empty() { String::new() } else { format!(" until {until}") };
+    format!("`{}` at revision {since}{until}", fields.join(" "))
+}
+
+impl Read {
+    /// Compares the rows that things of a kind have in side tables with those on record.
+    pub(super) async fn compare_sides(
+        &mut self,
+        kind: Kind,
+        ids: Ids<'_>,
+        rebuilt: &mut Rebuilt,
+        findings: &mut Findings,
+    ) -> Result<(), Error> {
+        for part in side_tables(kind) {
+            let table = part.versioned();
+            let statement = match part.kind_column() {
+                Some(column) => found(&table).push(column).push(" = ").bind(kind.as_str()).push(" AND "),
+                None => found(&table),
+            };
+            self.compare(&table, within(statement, part.id_column(), ids), rebuilt, findings).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares the spans of cases with those on record.
+    pub(super) async fn compare_spans(
+        &mut self,
+        ids: Ids<'_>,
+        rebuilt: &mut Rebuilt,
+        findings: &mut Findings,
+    ) -> Result<(), Error> {
+        self.compare(&SPANS, within(found(&SPANS), "approval", ids), rebuilt, findings).await
+    }
+
+    async fn compare(
+        &mut self,
+        table: &Versioned,
+        statement: Statement,
+        rebuilt: &mut Rebuilt,
+        findings: &mut Findings,
+    ) -> Result<(), Error> {
+        let [found] = self.bundled([statement]).await?;
+        let found: BTreeSet<&str> = found.iter().collect();
+        let expected = rebuilt.taken(table);
+        let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+        for (what, fields) in [
+            ("a row is missing", expected.difference(&found)),
+            ("a row follows from nothing on record", found.difference(&expected)),
+        ] {
+            for (fields, _) in fields.zip(0..ENOUGH) {
+                findings.add(format!("{}: {what}: {}", table.name, told(fields)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds rows of things of which there are none, of whatever kind.
+    pub(super) async fn check_strangers(&mut self, findings: &mut Findings) -> Result<(), Error> {
+        for part in PartTable::ALL {
+            let Some(column) = part.kind_column() else { continue };
+            let kinds = Kind::ALL.iter().filter(|kind| side_tables(**kind).contains(part));
+            let table = part.versioned();
+            let strange = found(&table).push(column).push(" NOT IN (");
+            let strange = strange.bind_all(kinds.map(|kind| kind.as_str())).push(")").limit(ENOUGH);
+            self.compare(&table, strange, &mut Rebuilt::default(), findings).await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rebuilt(versions: &[(&str, Held, &[&str])]) -> Vec<String> {
+        let mut rebuilt = Rebuilt::default();
+        for (id, held, rows) in versions {
+            let rows = rows.iter().map(|text| row(&SPANS, [Cell::from(*text)]));
+            rebuilt.add(id, *held, rows);
+        }
+        rebuilt.finish();
+        let rows = rebuilt.taken(&SPANS);
+        rows.iter().map(|row| row.replace(FIELD, " ")).collect()
+    }
+
+    #[test]
+    fn what_versions_that_follow_each_other_have_in_common_is_one_row() {
+        let rows = rebuilt(&[("a", (1, Some(4)), &["x", "y"]), ("a", (4, None), &["x", "z"])]);
+        assert_eq!(rows, ["x 1 ", "y 1 4", "z 4 "]);
+    }
+
+    #[test]
+    fn what_comes_again_is_another_row() {
+        let versions: [(&str, Held, &[&str]); 4] = [
+            ("a", (1, Some(2)), &["x"]),
+            ("a", (2, Some(3)), &[]),
+            ("a", (3, Some(5)), &["x"]),
+            ("a", (7, None), &["x"]),
+        ];
+        assert_eq!(rebuilt(&versions), ["x 1 2", "x 3 5", "x 7 "]);
+    }
+
+    #[test]
+    fn things_that_follow_each_other_have_rows_of_their_own() {
+        let rows = rebuilt(&[("a", (1, Some(2)), &["x"]), ("b", (2, None), &["x"])]);
+        assert_eq!(rows, ["x 1 2", "x 2 "]);
+    }
+}
