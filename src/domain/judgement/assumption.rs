@@ -69,7 +69,11 @@ impl Change {
         match (self, &mut condition.terms) {
             (Self::Minimum(share), Terms::DomesticShare { minimum, .. }) => *minimum = Some(share),
             (Self::Maximum(units), Terms::UnitCap { maximum, .. }) => *maximum = Some(units),
-            (Self::MetOn(day), _) => condition.met_on = Some(day),
+            (Self::MetOn(day), _) => {
+                condition.met_on = Some(day);
+                // It is nobody's word, which could be stale.
+                condition.citations = Vec::new();
+            }
             (Self::Status(status), _) => condition.status = status,
             // A parameter that the kind does not have was refused before.
             (Self::Minimum(_) | Self::Maximum(_), _) => {}

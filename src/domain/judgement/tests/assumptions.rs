@@ -1,7 +1,7 @@
 //! What-ifs.
 
 use crate::domain::condition::{ConditionStatus, Counting, RequirementOf, ShareBasis, Terms};
-use crate::domain::judgement::testing::{World, condition, id, units};
+use crate::domain::judgement::testing::{World, cited, condition, id, units};
 use crate::domain::judgement::{Assumption, Change, Verdict};
 
 fn at(approval: &str, stage: &str) -> Assumption {
@@ -55,6 +55,17 @@ fn assumptions_take_the_place_of_what_is_on_record() {
     assert_eq!((judged.verdict, supposed.answer.verdict), (Verdict::No, Verdict::Yes));
     assert_eq!(supposed.answer.headroom.units, Some(10));
     assert_eq!(supposed.decided, [true; 4]);
+}
+
+#[test]
+fn what_is_assumed_does_not_rest_on_a_stale_source() {
+    let mut world = World::new();
+    world.conditions = vec![condition("test", Terms::Requirement { what: RequirementOf::ThirdPartyTest })];
+    world.conditions[0].citations = cited("old");
+    let supposed = world.supposed(&[change("test", Change::MetOn(id("2026-01-24")))]).unwrap();
+    assert_eq!(supposed.answer.verdict, Verdict::Yes);
+    world.conditions[0].met_on = Some(id("2026-01-24"));
+    assert_eq!(world.judged().verdict, Verdict::Unknown);
 }
 
 #[test]
