@@ -1,10 +1,12 @@
 //! Batches: commands that wait at the same time run one after another in one transaction, and are committed with
 //! one flush.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout_at;
 
@@ -82,13 +84,26 @@ impl Batches {
             Self::gather(self.crowd, &mut jobs, &mut queue).await;
             self.breathe().await;
             let (count, begun) = (jobs.len(), Instant::now());
-            self.batch(&mut jobs, &mut queue).await;
+            if AssertUnwindSafe(self.batch(&mut jobs, &mut queue)).catch_unwind().await.is_err() {
+                self.begin_anew(&mut jobs);
+            }
             self.crowd = (count + queue.len(), begun.elapsed());
             self.tend().await;
             self.free_since = Instant::now();
         }
         self.finish().await;
         state.send_replace(State::Stopped);
+    }
+
+    /// Forgets what a batch knew that came to no end, and tells those who wait for it. What it did is undone with its
+    /// connection.
+    fn begin_anew(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
+        tracing::error!(commands = jobs.len(), "a batch of writes came to no end");
+        (self.connection, self.memory) = (None, None);
+        self.told.failing.store(true, Ordering::Relaxed);
+        for job in jobs.drain(..) {
+            job.answer(Some(&Error::Lost));
+        }
     }
 
     /// Lets those join a batch who have just been answered, and ask again, if they are many.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use greenlight::app::{self, Error, Precondition, Register, Reply, Wanted, Written};
+use greenlight::app::{self, Error, Precondition, Register, Reply, StoreError, Wanted, Written};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
 use greenlight::domain::approval::{Approval, Case};
@@ -25,6 +25,7 @@ on_each_engine!(
     a_reply_kept_in_a_batch_is_found_by_the_next_command,
     a_trial_leaves_what_came_before_it_in_its_batch,
     what_others_write_between_two_batches_is_known_to_the_next,
+    a_command_that_panics_takes_its_batch_with_it_and_nothing_else,
 );
 
 /// Holds the writer, so that whatever is asked of it meanwhile is one batch.
@@ -211,4 +212,30 @@ async fn what_others_write_between_two_batches_is_known_to_the_next(database: Da
     let gone = post(&one, transition("paused", "case", "paused", "2026-01-26")).await;
     assert!(matches!(gone, Err(Error::Refused(Refusal::Dangling(_)))), "{gone:?}");
     assert_sound(&one).await;
+}
+
+async fn a_command_that_panics_takes_its_batch_with_it_and_nothing_else(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    let before = newest(&register).await;
+    let held = held(&register).await;
+    let first = {
+        let register = register.clone();
+        tokio::spawn(async move { put(&register, company("tencent")).await })
+    };
+    queued(&register, 1).await;
+    let second = {
+        let register = register.clone();
+        tokio::spawn(
+            async move { register.write::<(), _>(|_| Box::pin(async { panic!("as it was to") })).await },
+        )
+    };
+    queued(&register, 2).await;
+    held.send(()).unwrap();
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    assert!(matches!(first, Err(Error::Store(StoreError::Interrupted(_)))), "{first:?}");
+    assert!(matches!(second, Err(StoreError::Interrupted(_))), "{second:?}");
+    assert_eq!(newest(&register).await, before);
+    put(&register, company("tencent")).await.unwrap();
+    assert_eq!(newest(&register).await, before + 1);
 }
