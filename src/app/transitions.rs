@@ -36,7 +36,9 @@ pub async fn put(
     actor.may_write_for(&[&case.approval.authority])?;
     match write.current::<Transition>(transition.id.as_str()).await? {
         Presence::Retired => Err(Refusal::Retired(transition.thing_ref()).into()),
-        Presence::Present(before) if before.value == transition => Ok(written(Effect::Unchanged, &before)),
+        Presence::Present(before) if before.value == transition && *precondition != Precondition::Absent => {
+            Ok(written(Effect::Unchanged, &before))
+        }
         Presence::Present(before) => {
             let same = Transition { retracted: transition.retracted, ..before.value.clone() };
             if same != transition {

@@ -51,11 +51,18 @@ impl Params {
         for param in missing.filter(|param| !given.iter().any(|(name, _)| name == param.name)) {
             wrong.push(Wrong::parameter(param.name, FaultCode::Missing, "must be given"));
         }
-        if wrong.is_empty() {
-            Ok(Self { given, seal: seal.clone() })
-        } else {
-            Err(Problem::with_errors(Code::InvalidParameter, wrong))
-        }
+        let read = Self { given, seal: seal.clone() };
+        // What has the same meaning everywhere is told together with what has none here.
+        let meant = [
+            read.limit().map(drop),
+            read.flag("count").map(drop),
+            read.flag("dry_run").map(drop),
+            read.wanted().map(drop),
+            read.valid_at().map(drop),
+        ];
+        let strange = Problem::with_errors(Code::InvalidParameter, wrong);
+        Problem::of_all([Err(strange)].into_iter().chain(meant))?;
+        Ok(read)
     }
 
     /// The value of a parameter.

@@ -215,6 +215,13 @@ impl Problem {
         Self { errors, ..Self::new(code, detail) }
     }
 
+    /// Everything that is wrong with several parameters, if anything is.
+    pub(crate) fn of_all(checked: impl IntoIterator<Item = Result<(), Self>>) -> Result<(), Self> {
+        let wrong: Vec<Wrong> =
+            checked.into_iter().filter_map(Result::err).flat_map(|problem| problem.errors).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(Self::with_errors(Code::InvalidParameter, wrong)) }
+    }
+
     /// A problem of one parameter or header field.
     pub(crate) fn parameter(name: &str, fault: Fault) -> Self {
         Self::with_errors(Code::InvalidParameter, vec![Wrong::parameter(name, fault.code, fault.detail)])

@@ -33,11 +33,21 @@ pub(crate) type Filters = Vec<(&'static Filter, Vec<String>)>;
 
 /// Those of some filters that a call gives, with their values.
 pub(crate) fn filters(call: &Call, known: &'static [Filter]) -> Result<Filters, Problem> {
-    let mut filters = Vec::new();
+    let (mut filters, mut checked) = (Vec::new(), Vec::new());
     for filter in known {
-        filters.extend(call.params.filter(filter)?.map(|values| (filter, values)));
+        let values = call.params.filter(filter);
+        checked.push(values.map(|values| filters.extend(values.map(|values| (filter, values)))));
     }
+    Problem::of_all(checked)?;
     Ok(filters)
+}
+
+/// The order and the filters that a call asks for.
+pub(crate) fn choice<R: Listing>(call: &Call) -> Result<(Sort, Filters), Problem> {
+    let (sort, filters) = (sort::<R>(call), filters(call, R::FILTERS));
+    let told = [sort.as_ref().map(drop), filters.as_ref().map(drop)];
+    Problem::of_all(told.map(|told| told.map_err(Problem::clone)))?;
+    Ok((sort?, filters?))
 }
 
 /// What a thing that is not there is answered with.

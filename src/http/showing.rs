@@ -11,7 +11,7 @@ use super::call::Call;
 use super::conditional::{Shown, marked, weak};
 use super::page::{Cursor, answer as page_answer, total};
 use super::problem::Problem;
-use super::reading::{absent, filters, read_at, sort};
+use super::reading::{absent, choice, read_at};
 use super::resources::JSON;
 use super::{chips, workflows};
 use crate::app::{At, Filed, Head, Leaf, Listed, Listing, Page, Position, Query, StoreError, Stored, Wanted};
@@ -102,10 +102,11 @@ fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Option<(Hea
 pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
     let cursor = Cursor::read(&call)?;
     let on = cursor.as_ref().and_then(|cursor| cursor.on).map(Moment::date);
+    let (sort, filters) = choice::<R>(&call)?;
     let mut query = Query {
         on,
-        sort: sort::<R>(&call)?,
-        filters: filters(&call, R::FILTERS)?,
+        sort,
+        filters,
         limit: call.params.limit()?,
         after: cursor.as_ref().map(|cursor| cursor.position.clone()),
     };

@@ -223,6 +223,12 @@ async fn every_fault_of_the_parameters_is_told_at_once(database: Database) {
     }
     let answer = service.get("/v1/companies?jurisdicton=CN&colour=red&limit=1&limit=2").await;
     assert_eq!(answer.faults(), ["limit repeated", "jurisdicton unknown_field", "colour unknown_field"]);
+    let answer = service.get("/v1/companies?limit=0&count=maybe&revision=-1&valid_at=x&colour=red").await;
+    let faults = ["colour unknown_field", "limit out_of_range", "count wrong_type", "revision out_of_range"];
+    assert_eq!(answer.faults(), [&faults[..], &["valid_at malformed"]].concat());
+    let answer = service.get("/v1/approvals?sort=zzz&stage=NO&disputed=perhaps&gate=door").await;
+    let faults = ["sort not_in_list", "stage malformed", "disputed wrong_type", "gate not_in_list"];
+    assert_eq!(answer.faults(), faults);
     let answer = service.get("/v1/companies?sort=nam").await.refused(400, "invalid_parameter");
     assert!(answer.text().contains("did you mean `name`?"), "{}", answer.brief());
     let answer = service.get("/v1/approvals?phase=grantd").await.refused(400, "invalid_parameter");

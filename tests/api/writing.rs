@@ -165,6 +165,10 @@ async fn a_change_names_the_version_it_is_based_on(database: Database) {
     let there = service.put(path, &tencent("x")).field("if-none-match", "*").await;
     there.refused(412, "stale_version");
     service.put("/v1/companies/new", &tencent("x")).field("if-none-match", "*").await.is(201);
+    let step = "/v1/approvals/alibaba-h200-sxm-cn-unspecified/transitions/alibaba-h200-sxm-cn-unspecified-conditional-terms-open";
+    let as_it_is = || service.patch(step, &json!({"retracted": false}));
+    as_it_is().await.is(200);
+    as_it_is().field("if-none-match", "*").await.refused(412, "stale_version");
 }
 
 async fn a_retired_id_is_never_used_again(database: Database) {
