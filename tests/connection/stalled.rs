@@ -140,7 +140,8 @@ fn who_never_reads_is_let_go_and_who_reads_slowly_is_not() {
 #[test]
 fn who_reads_slowly_is_seen_to_read() {
     on_sqlite(|database| async {
-        let service = Service::start(database, brisk()).await;
+        let limits = Limits { reply: Duration::from_secs(2), ..brisk() };
+        let service = Service::start(database, limits).await;
         fill(&service).await;
         let mut slow = Client::saying(service.address, EXPORT).await;
         let (mut bytes, mut total) = (vec![0; 64 * 1024], 0);
@@ -150,7 +151,7 @@ fn who_reads_slowly_is_seen_to_read() {
             let read = slow.stream.read(&mut bytes).await.unwrap();
             assert!(read > 0, "cut off after {total} and {:?}", began.elapsed());
             total += read;
-            tokio::time::sleep(Duration::from_millis(80)).await;
+            tokio::time::sleep(Duration::from_millis(160)).await;
         }
         let (rest, _) = slow.rest().await;
         assert!(rest.ends_with("0\r\n\r\n") && total + rest.len() > 10_000_000, "{total}, {}", rest.len());
