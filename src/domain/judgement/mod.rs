@@ -64,10 +64,12 @@ pub fn judge_entry(dossier: &Dossier<'_>, question: &Question, approval: Option<
 
 fn answer<'a>(matter: &Matter<'a>, drawn: &[&'a CaseOn]) -> Answer {
     let rulings = Rulings::on(matter, drawn);
-    let figures = rulings.figures(matter, drawn);
-    let headroom = {
-        let (ruling, limits) = rulings.roomiest(matter, matter.question.activity);
-        headroom::headroom(&limits, &ruling.evaluations)
+    let (ruling, limits) = rulings.roomiest(matter, matter.question.activity);
+    let headroom = headroom::headroom(&limits, &ruling.evaluations);
+    let figures = if matter.question.activity == Activity::Order {
+        headroom::figures(matter, &limits)
+    } else {
+        rulings.figures(matter, drawn)
     };
     let ruling = rulings.best;
     Answer {
