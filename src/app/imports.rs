@@ -101,8 +101,11 @@ pub fn read(line: &[u8]) -> Result<Line, Cause> {
     })
 }
 
-/// Reads some lines, before anybody writes: what can be applied, and what was refused already.
-pub fn read_some<'t>(lines: impl Iterator<Item = (usize, &'t [u8])>) -> (Vec<(usize, Line)>, Outcome) {
+/// Lines that were read: what can be applied, and what was refused already.
+pub type ReadLines = (Vec<(usize, Line)>, Outcome);
+
+/// Reads some lines, before anybody writes.
+pub fn read_some<'t>(lines: impl Iterator<Item = (usize, &'t [u8])>) -> ReadLines {
     let mut refused = Outcome::default();
     let mut readable = Vec::new();
     for (number, line) in lines {
@@ -136,6 +139,21 @@ pub async fn apply(
     Ok(outcome)
 }
 
+/// Puts on record what can be taken of lines that were read.
+///
+/// # Errors
+///
+/// [`store::Error`] if the register fails; nothing of the lines is kept then.
+pub async fn take(
+    write: &mut Write,
+    actor: &Actor,
+    (lines, refused): ReadLines,
+) -> Result<Outcome, store::Error> {
+    let mut outcome = apply(write, actor, lines).await?;
+    outcome.absorb(refused);
+    Ok(outcome)
+}
+
 /// Puts on record what can be taken of some lines, in a revision of their own.
 ///
 /// # Errors
@@ -146,16 +164,15 @@ pub async fn in_one_revision<'t>(
     (actor, maker): (Actor, Maker),
     lines: impl Iterator<Item = (usize, &'t [u8])>,
 ) -> Result<Outcome, store::Error> {
-    let (lines, mut outcome) = read_some(lines);
+    let lines = read_some(lines);
     let applied = register.write(move |write| {
         Box::pin(async move {
-            let outcome = apply(write, &actor, lines).await?;
+            let outcome = take(write, &actor, lines).await?;
             write.record(&maker).await?;
             Ok(outcome)
         })
     });
-    outcome.absorb(applied.await?);
-    Ok(outcome)
+    applied.await
 }
 
 async fn one(write: &mut Write, actor: &Actor, line: Line) -> Result<Written, Error> {

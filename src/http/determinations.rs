@@ -15,8 +15,8 @@ use super::resources::{
     BODY_LIMIT, JSON, count_param, cursor_param, filter_params, limit_param, page_example, time_params,
 };
 use super::schema::{Field, count, id, moment, named, nullable, required};
-use super::write::{Answer, Terms, write};
-use crate::app::{Position, RECEIPT_FILTERS, Receipt, Wanted, determinations};
+use super::write::{Answer, Terms, write_on};
+use crate::app::{Needs, Position, RECEIPT_FILTERS, Receipt, Wanted, determinations};
 use crate::domain::actor::Actor;
 use crate::domain::fault::Faults;
 use crate::domain::id::DeterminationId;
@@ -184,14 +184,13 @@ async fn create(call: Call) -> Result<Response, Problem> {
     }
     let given = match answered(&call, &mut asked).await {
         Err(problem) if terms.is_keyed() && problem.code.status().is_client_error() => {
-            return write(&call, move |_write, _given| Box::pin(async move { Ok(Err(problem)) })).await;
+            return ended(&call, terms, Err(problem)).await;
         }
         given => given?,
     };
     if what_if && terms.is_keyed() {
-        let body = document(None, &asked, &given);
-        let answer = Answer::body(StatusCode::OK, body);
-        return write(&call, move |_write, _given| Box::pin(async move { Ok(Ok(answer)) })).await;
+        let answer = Answer::body(StatusCode::OK, document(None, &asked, &given));
+        return ended(&call, terms, Ok(answer)).await;
     }
     if what_if {
         let body = document(None, &asked, &given).to_string();
@@ -210,7 +209,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
         document: document.to_string(),
         id,
     };
-    write(&call, move |write, _given| {
+    write_on(&call, terms, Needs::default(), move |write, _given| {
         Box::pin(async move {
             determinations::keep(write, &receipt).await?;
             let location = format!("/v1/determinations/{}", receipt.id);
@@ -219,6 +218,11 @@ async fn create(call: Call) -> Result<Response, Problem> {
         })
     })
     .await
+}
+
+/// Ends a call as was decided without the register's being written, but for the answer that is kept.
+async fn ended(call: &Call, terms: Terms, outcome: Result<Answer, Problem>) -> Result<Response, Problem> {
+    write_on(call, terms, Needs::default(), move |_write, _given| Box::pin(async move { Ok(outcome) })).await
 }
 
 async fn show(call: Call) -> Result<Response, Problem> {

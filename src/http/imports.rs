@@ -14,10 +14,11 @@ use super::params::word;
 use super::problem::{Code, Problem, Wrong};
 use super::resources::JSON;
 use super::schema::{Field, count, list, named, required, text};
-use super::write::{Answer, Given, Outcome as Ended, Terms, write};
-use crate::app::imports::{self, ATOMIC_LINES, BadLine, Cause, LINES_A_REVISION, MOST_REPORTED, Outcome};
-use crate::app::{Error, StoreError, Write};
-use crate::domain::actor::Actor;
+use super::write::{Answer, Given, Outcome as Ended, Terms, write, write_on};
+use crate::app::imports::{
+    self, ATOMIC_LINES, BadLine, Cause, LINES_A_REVISION, MOST_REPORTED, Outcome, ReadLines,
+};
+use crate::app::{Error, Needs, StoreError, Write};
 use crate::domain::text::Note;
 use crate::wire::lines::Line;
 
@@ -176,8 +177,7 @@ impl Report {
         self.updated += next.updated;
         self.unchanged += next.unchanged;
         self.failed += next.failed;
-        let told = |errors: &[Value]| errors.iter().map(|it| it["line"].to_string()).collect::<HashSet<_>>();
-        let mut lines = told(&self.errors);
+        let mut lines: HashSet<String> = self.errors.iter().map(|error| error["line"].to_string()).collect();
         for error in next.errors {
             let line = error["line"].to_string();
             if lines.contains(&line) || lines.len() < MOST_REPORTED {
@@ -218,33 +218,29 @@ async fn partial(call: Call) -> Result<Response, Problem> {
         done.absorb(report.await?);
     }
     let lines = imports::read_some(last.iter().copied());
-    write(&call, move |write, given| {
+    write_on(&call, terms, Needs::default(), move |write, given| {
         Box::pin(async move {
-            done.absorb(applied(write, &given.actor, lines).await?);
+            done.absorb(Report::of(&imports::take(write, &given.actor, lines).await?));
             Ok(Ok(Answer::body(StatusCode::OK, done.value("partial"))))
         })
     })
     .await
 }
 
-/// Lines that can be applied, and what was refused of others already.
-type Lines = (Vec<(usize, Line)>, Outcome);
-
-async fn one_part(write: &mut Write, terms: Terms, part: usize, lines: Lines) -> Result<Report, StoreError> {
+async fn one_part(
+    write: &mut Write,
+    terms: Terms,
+    part: usize,
+    lines: ReadLines,
+) -> Result<Report, StoreError> {
     let kept = terms.kept_part(write, part).await?;
     if let Some(report) = kept.and_then(|kept| serde_json::from_slice(&kept).ok()) {
         return Ok(report);
     }
-    let report = applied(write, &terms.actor, lines).await?;
+    let report = Report::of(&imports::take(write, &terms.actor, lines).await?);
     write.record(&terms.maker).await?;
     terms.keep_part(write, part, json!(report).to_string().into_bytes());
     Ok(report)
-}
-
-async fn applied(write: &mut Write, actor: &Actor, (lines, refused): Lines) -> Result<Report, StoreError> {
-    let mut outcome = imports::apply(write, actor, lines).await?;
-    outcome.absorb(refused);
-    Ok(Report::of(&outcome))
 }
 
 #[cfg(test)]

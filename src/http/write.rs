@@ -175,11 +175,23 @@ where
 }
 
 /// The same for a command of which it is known what it needs.
-pub(crate) async fn write_with<F>(call: &Call, mut needs: Needs, command: F) -> Result<Response, Problem>
+pub(crate) async fn write_with<F>(call: &Call, needs: Needs, command: F) -> Result<Response, Problem>
 where
     F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send + 'static,
 {
-    let terms = Terms::of(call)?;
+    write_on(call, Terms::of(call)?, needs, command).await
+}
+
+/// The same on terms that have been worked out of the call already.
+pub(crate) async fn write_on<F>(
+    call: &Call,
+    terms: Terms,
+    mut needs: Needs,
+    command: F,
+) -> Result<Response, Problem>
+where
+    F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send + 'static,
+{
     needs.reply = terms.key.as_ref().map(|key| (terms.actor.name().to_owned(), key.clone()));
     let ready = call.app.register.write_with(needs, move |write| Box::pin(run(write, terms, command))).await;
     Ok(ready??.response())
