@@ -15,6 +15,8 @@ use crate::store::{self, Address, BoxFuture, Needs, Store, Wanted, Write};
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a kept reply is given again, in days.
 const KEPT_DAYS: i64 = 7;
+/// How many of them are forgotten at a time: other writes wait for no longer than that takes.
+const FORGOTTEN: i64 = 1000;
 
 /// The register as the rest of the program holds it.
 #[derive(Clone)]
@@ -127,7 +129,14 @@ impl Register {
     /// [`store::Error`] if the register cannot be written.
     pub async fn tidy(&self) -> Result<u64, store::Error> {
         let before = self.store.clock().earliest().plus_days(-KEPT_DAYS);
-        self.write(move |write| Box::pin(write.forget_replies(before))).await
+        let mut forgotten = 0;
+        loop {
+            let some = self.write(move |write| Box::pin(write.forget_replies(before, FORGOTTEN))).await?;
+            forgotten += some;
+            if some == 0 {
+                return Ok(forgotten);
+            }
+        }
     }
 
     /// Gives the register a new epoch if it is a copy that nothing has served yet.

@@ -28,27 +28,38 @@ async fn flip(write: &mut Write) -> Result<(), Error> {
     // Everything due before has been recorded; what is due at this very moment has not.
     let after = Moment::from_microseconds(due.microseconds() - 1);
     for approval in write.spans_beginning(after.date(), now.date()).await? {
-        settle_case(write, &named(&approval, "approval")?, Action::TookEffect).await?;
+        spared(settle_case(write, &named(&approval, "approval")?, Action::TookEffect).await)?;
     }
     for (company, chip, authority) in write.reports_dated(after.date(), now.date()).await? {
         let parties: (CompanyId, ChipId, AuthorityId) =
             (named(&company, "company")?, named(&chip, "chip")?, named(&authority, "authority")?);
         for case in write.cases_of(&parties).await? {
             let id: ApprovalId = case.value.approval.id;
-            settle_case(write, &id, Action::TookEffect).await?;
+            spared(settle_case(write, &id, Action::TookEffect).await)?;
         }
     }
     for id in write.conditions_turning(after.date(), now.date()).await? {
-        pass(write, &ThingRef::new(Kind::Condition, id), Action::TookEffect).await?;
+        spared(pass(write, &ThingRef::new(Kind::Condition, id), Action::TookEffect).await)?;
     }
     for passed in write.bounds_passed(after, now).await? {
-        pass(write, &passed.thing, action(passed.bound)).await?;
+        spared(pass(write, &passed.thing, action(passed.bound)).await)?;
     }
     write.flush().await?;
     let next = write.reading().await?.next_due(now).await?;
     write.set_due(next);
     write.record(&service()?).await?;
     Ok(())
+}
+
+/// What is damaged is passed over, and told of: the dates of everything else pass all the same.
+fn spared(passed: Result<(), Error>) -> Result<(), Error> {
+    match passed {
+        Err(Error::Store(error @ StoreError::Damaged { .. })) => {
+            tracing::error!(%error, "a date could not pass for it");
+            Ok(())
+        }
+        passed => passed,
+    }
 }
 
 fn named<T: for<'t> TryFrom<&'t str, Error = Fault>>(id: &str, column: &str) -> Result<T, StoreError> {

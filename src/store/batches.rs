@@ -192,7 +192,11 @@ impl Batches {
             (self.tick)(&mut write).await?;
         }
         let needs: Vec<&Needs> = jobs.iter().map(|job| job.needs()).collect();
-        write.foresee(&needs).await?;
+        match write.foresee(&needs).await {
+            // Whoever needs what is damaged will meet it again, and nobody else.
+            Err(error) if error.is_own() => write.memory = Memory::default(),
+            foreseen => foreseen?,
+        }
         let count = jobs.len();
         for (done, job) in (1..).zip(jobs) {
             job.run(&mut write).await?;

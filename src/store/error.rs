@@ -93,6 +93,11 @@ impl Error {
         Self::Damaged { what: what.to_string(), why: why.to_string() }
     }
 
+    /// Whether it is a matter of what a command asked for alone, and the connection is as good as before.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Unfit(_) | Self::Random(_) | Self::Future { .. })
+    }
+
     /// The failure itself, unless it is that another process holds the register.
     pub(super) fn or_busy(self) -> Self {
         if self.is_busy() { Self::Busy } else { self }

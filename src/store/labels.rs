@@ -129,7 +129,7 @@ impl FoundRow {
 
     fn found(self) -> Result<Found, Error> {
         let kind = Kind::try_from(self.kind.as_str())
-            .map_err(|fault| Error::Unfit(format!("a label is damaged: {fault}")))?;
+            .map_err(|fault| Error::damaged(format_args!("a label of `{}`", self.id), fault))?;
         Ok(Found { kind, id: self.id, name: self.name, matched: self.text })
     }
 }

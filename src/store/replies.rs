@@ -52,15 +52,17 @@ impl Write {
         self.memory.replies.insert((actor.to_owned(), key.to_owned()), Some(reply));
     }
 
-    /// Forgets the answers kept before a moment.
+    /// Forgets the oldest answers kept before a moment, about `most` of them, and tells how many.
     ///
     /// # Errors
     ///
     /// [`Error::Database`].
-    pub async fn forget_replies(&mut self, before: Moment) -> Result<u64, Error> {
-        self.queried()
-            .await?
-            .execute(Statement::new("DELETE FROM reply WHERE kept_at < $1").with(before))
-            .await
+    pub async fn forget_replies(&mut self, before: Moment, most: i64) -> Result<u64, Error> {
+        let oldest = Statement::new(
+            "DELETE FROM reply WHERE kept_at <= (SELECT max(o.kept_at) FROM
+             (SELECT kept_at FROM reply WHERE kept_at < ",
+        );
+        let oldest = oldest.bind(before).push(" ORDER BY kept_at").limit(most).push(") o)");
+        self.queried().await?.execute(oldest).await
     }
 }

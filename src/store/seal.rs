@@ -48,7 +48,7 @@ impl Read {
         let statement = Statement::new("SELECT secret FROM seal WHERE one = 1");
         let (secret,): (Vec<u8>,) = self.connection.fetch_one(statement).await?;
         let secret = secret.try_into().map_err(|secret: Vec<u8>| {
-            Error::Unfit(format!("the seal has {} bytes instead of 32", secret.len()))
+            Error::damaged("the seal", format_args!("it has {} bytes instead of 32", secret.len()))
         })?;
         Ok(Seal(secret))
     }

@@ -280,7 +280,9 @@ impl Write {
         (head.revision, head.digest, head.recorded_at, head.due_at) =
             (revision.number, revision.digest, revision.recorded_at, self.due_at);
         self.read.at.revision = revision.number;
-        if !self.learn()? {
+        // The revision is made: what goes wrong from here on is no matter of its command alone.
+        let learnt = self.learn().map_err(|error| Error::Interrupted(error.to_string()))?;
+        if !learnt {
             self.settle().await?;
         }
         self.forget();

@@ -54,6 +54,7 @@ pub(super) enum State {
 /// A command whose outcome is told only after the batch it is in has been committed.
 pub(super) trait Job: Send {
     fn needs(&self) -> &Needs;
+    /// Runs it. What it meets that is no matter of the others in the batch is told to its asker alone.
     fn run<'j>(&'j mut self, write: &'j mut Write) -> BoxFuture<'j, Result<(), Error>>;
     fn answer(self: Box<Self>, failure: Option<&Error>);
 }
@@ -61,7 +62,7 @@ pub(super) trait Job: Send {
 struct Task<T, F> {
     needs: Needs,
     command: Option<F>,
-    outcome: Option<T>,
+    outcome: Option<Result<T, Error>>,
     reply: oneshot::Sender<Result<T, Error>>,
 }
 
@@ -76,10 +77,14 @@ where
 
     fn run<'j>(&'j mut self, write: &'j mut Write) -> BoxFuture<'j, Result<(), Error>> {
         Box::pin(async move {
-            if let Some(command) = self.command.take() {
-                self.outcome = Some(command(write).await?);
+            let Some(command) = self.command.take() else { return Ok(()) };
+            match command(write).await {
+                Err(error) if !error.is_own() => Err(error),
+                outcome => {
+                    self.outcome = Some(outcome);
+                    Ok(())
+                }
             }
-            Ok(())
         })
     }
 
@@ -87,7 +92,7 @@ where
         let answer = match (failure, self.outcome) {
             (Some(Error::Busy), _) => Err(Error::Busy),
             (Some(failure), _) => Err(Error::Interrupted(failure.to_string())),
-            (None, Some(outcome)) => Ok(outcome),
+            (None, Some(outcome)) => outcome,
             (None, None) => Err(Error::Closed),
         };
         // Whoever asked may have gone away; the command has run all the same.

@@ -54,7 +54,7 @@ async fn queued(register: &Register, count: usize) {
 }
 
 /// Accepts a transition as the API does: what it needs is known before.
-async fn accept(register: Register, step: Transition) -> Result<Written, Error> {
+pub(crate) async fn accept(register: Register, step: Transition) -> Result<Written, Error> {
     let command = register.write_with(app::transitions::needs(&step), move |write| {
         Box::pin(async move {
             let put = app::transitions::put(write, &Actor::Operator, step, &Precondition::Import).await;
@@ -66,7 +66,7 @@ async fn accept(register: Register, step: Transition) -> Result<Written, Error> 
             Ok(put)
         })
     });
-    command.await.unwrap()
+    command.await?
 }
 
 async fn assert_sound(register: &Register) {

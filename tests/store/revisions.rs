@@ -12,7 +12,7 @@ use greenlight::store;
 use greenlight::store::Extent;
 use tokio::task::JoinSet;
 
-use crate::batches::held;
+use crate::batches::{accept, held};
 use crate::support::things::{
     chip, commit, company, found, maker, newest, noon, of, post, put, retire, transition,
 };
@@ -33,6 +33,7 @@ on_each_engine!(
     those_who_wait_for_a_revision_are_told,
     what_another_node_writes_is_heard_of,
     a_row_that_is_damaged_is_no_trouble_that_passes,
+    what_is_damaged_fails_the_commands_that_need_it_and_no_other,
 );
 
 async fn record(register: &Register) -> (Vec<Revision>, Vec<Change>) {
@@ -352,4 +353,29 @@ async fn a_row_that_is_damaged_is_no_trouble_that_passes(database: Database) {
     for error in [revision, case] {
         assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
     }
+}
+
+async fn what_is_damaged_fails_the_commands_that_need_it_and_no_other(database: Database) {
+    found(&database.open(&Clock::standing(noon("2026-01-23"))).await).await;
+    database.tamper("UPDATE company SET document = '{}' WHERE id = 'nvidia'").await;
+    database.tamper("UPDATE approval SET document = '{}' WHERE id = 'case'").await;
+    // Another one, that remembers nothing of what was there before.
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    let release = held(&register).await;
+    let step = transition("step", "case", "granted", "2026-01-20");
+    let outcomes = async {
+        tokio::join!(
+            put(&register, company("before")),
+            put(&register, Company { name: of("Renamed"), ..company("nvidia") }),
+            // What this one needs is looked up for the whole batch before any command runs.
+            accept(register.clone(), step),
+            put(&register, company("after")),
+        )
+    };
+    let (before, damaged, case, after) = tokio::join!(outcomes, async { release.send(()).unwrap() }).0;
+    assert!(before.is_ok() && after.is_ok(), "{before:?} {after:?}");
+    for refused in [damaged, case] {
+        assert!(matches!(refused, Err(Error::Store(StoreError::Damaged { .. }))), "{refused:?}");
+    }
+    assert_chained(&register).await;
 }

@@ -1,6 +1,6 @@
 //! Time as a writer: what a date changes by passing is recorded, once, whoever was there when it passed.
 
-use greenlight::app::{Narrowing, Register, Wanted};
+use greenlight::app::{Narrowing, Register, Reply, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::approval::Approval;
 use greenlight::domain::condition::{Condition, Counting, Period, Terms};
@@ -17,6 +17,8 @@ on_each_engine!(
     every_date_that_passes_is_recorded,
     dates_that_passed_while_nothing_ran_are_recorded_once,
     a_period_begins_again_and_again,
+    a_date_passes_for_everything_but_what_is_damaged,
+    replies_are_forgotten_a_week_after_they_were_given,
 );
 
 /// What the newest revisions changed, as `action kind id`.
@@ -134,4 +136,55 @@ async fn a_period_begins_again_and_again(database: Database) {
             assert_eq!(changes(&register, before).await, ["took_effect condition `capped`"], "{day}");
         }
     }
+}
+
+async fn a_date_passes_for_everything_but_what_is_damaged(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-30"))).await;
+    dated(&register).await;
+    let before = newest(&register).await;
+    database.tamper("UPDATE condition SET document = '{}' WHERE id = 'comes'").await;
+    let register = database.open(&Clock::standing(noon("2026-02-05"))).await;
+    register.look().await.unwrap();
+    let passed = changes(&register, before).await;
+    assert!(passed.iter().any(|change| change == "ended condition `goes`"), "{passed:?}");
+    assert!(!passed.iter().any(|change| change.contains("`comes`")), "{passed:?}");
+    // Whoever writes is not kept from it either.
+    put(&register, source("later")).await.unwrap();
+}
+
+/// Keeps replies for keys that begin with a name.
+async fn keep_replies(register: &Register, name: &'static str, count: usize) {
+    let keep = register.write(move |write| {
+        Box::pin(async move {
+            for number in 0..count {
+                let (headers, body) = Default::default();
+                let reply = Reply { request_digest: vec![0; 32], status: 200, headers, body };
+                write.keep_reply("key-a", &format!("{name}-{number}"), reply);
+            }
+            Ok(())
+        })
+    });
+    keep.await.unwrap();
+}
+
+async fn replies_are_forgotten_a_week_after_they_were_given(database: Database) {
+    // More than are forgotten at a time, of one moment and of several.
+    for (moment, name, count) in [
+        ("2026-01-01", "first", 1500),
+        ("2026-01-02", "second", 700),
+        ("2026-01-03", "third", 700),
+        ("2026-01-09", "last", 5),
+    ] {
+        keep_replies(&database.open(&Clock::standing(noon(moment))).await, name, count).await;
+    }
+    let register = database.open(&Clock::standing(noon("2026-01-11"))).await;
+    assert_eq!(register.tidy().await.unwrap(), 2900);
+    assert_eq!(register.tidy().await.unwrap(), 0);
+    let kept = register.write(|write| {
+        Box::pin(async {
+            let (gone, kept) = (write.kept_reply("key-a", "third-699"), "last-4");
+            Ok((gone.await?.is_some(), write.kept_reply("key-a", kept).await?.is_some()))
+        })
+    });
+    assert_eq!(kept.await.unwrap(), (false, true));
 }
