@@ -61,18 +61,22 @@ pub(super) struct Memory {
     things: HashMap<ThingRef, Presence<Known>>,
     /// Those of them that are seldom asked for again.
     passing: Vec<ThingRef>,
+    /// How long the documents of all of them are, in bytes.
+    length: usize,
     /// The steps of cases, in no order.
     pub(super) timelines: HashMap<String, Vec<Step>>,
     /// The spans of cases.
     pub(super) spans: HashMap<String, Vec<SpanRow>>,
     /// The open reports that name a stage.
-    pub(super) reports: HashMap<Parties, Vec<Filed>>,
+    reports: HashMap<Parties, Vec<Filed>>,
     /// The replies kept for actors' keys.
     pub(super) replies: HashMap<(String, String), Option<Reply>>,
 }
 
-/// The most things and cases of which something is known from batch to batch: a few MiB.
+/// The most things and cases of which something is known from batch to batch, and how long their documents may be in
+/// all, in bytes.
 const MOST: usize = 8192;
+const MOST_LENGTH: usize = 16 << 20;
 
 impl Memory {
     /// What is still known to the next batch if nobody has written in between. Kept replies are no register
@@ -80,10 +84,10 @@ impl Memory {
     pub(super) fn kept(mut self) -> Self {
         self.replies.clear();
         for thing in self.passing.drain(..) {
-            self.things.remove(&thing);
+            self.length -= self.things.remove(&thing).as_ref().map_or(0, length);
         }
         let known = self.things.len() + self.timelines.len() + self.spans.len() + self.reports.len();
-        if known > MOST { Self::default() } else { self }
+        if known > MOST || self.length > MOST_LENGTH { Self::default() } else { self }
     }
 
     /// What is known of a thing.
@@ -96,7 +100,20 @@ impl Memory {
         if matches!(thing.kind, Kind::Transition | Kind::Movement) {
             self.passing.push(thing.clone());
         }
-        self.things.insert(thing, presence);
+        self.length += length(&presence);
+        self.length -= self.things.insert(thing, presence).as_ref().map_or(0, length);
+    }
+
+    /// The open reports that name a stage of a case's company, chip and authority, if they are known.
+    pub(super) fn reports(&self, parties: &Parties) -> Option<&[Filed]> {
+        self.reports.get(parties).map(Vec::as_slice)
+    }
+
+    /// Takes note of those reports.
+    pub(super) fn remember_reports(&mut self, parties: Parties, reports: Vec<Filed>) {
+        let length = |reports: &Vec<Filed>| reports.iter().map(|report| report.document.len()).sum::<usize>();
+        self.length += length(&reports);
+        self.length -= self.reports.insert(parties, reports).as_ref().map_or(0, length);
     }
 
     /// Takes over a change that a revision has made, at its place there. `false` if queries over sets are
@@ -105,7 +122,8 @@ impl Memory {
         let learnt = match pending.thing.kind {
             Kind::Transition => self.learn_transition(&pending, acceptance)?,
             Kind::Report => {
-                self.reports.clear();
+                let forgotten = self.reports.drain().flat_map(|(_, reports)| reports);
+                self.length -= forgotten.map(|report| report.document.len()).sum::<usize>();
                 false
             }
             _ => true,
@@ -127,5 +145,12 @@ impl Memory {
             (_, None) => timeline.retain(|step| step.id != transition.id),
         }
         Ok(true)
+    }
+}
+
+fn length(presence: &Presence<Known>) -> usize {
+    match presence {
+        Presence::Present(known) => known.filed.document.len(),
+        Presence::Absent | Presence::Retired => 0,
     }
 }

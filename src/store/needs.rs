@@ -1,6 +1,6 @@
 //! What commands are known to read before they run, read for all commands of a batch at once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 
 use super::bundle::{Items, damaged, filed, items_of};
@@ -119,8 +119,9 @@ impl Write {
     }
 
     fn know_reports(&mut self, parties: &Items, reports: &Items) -> Result<(), Error> {
+        let mut of: HashMap<Parties, Vec<Filed>> = HashMap::new();
         for item in parties.fields() {
-            self.memory.reports.insert(owned(item?), Vec::new());
+            of.insert(owned(item?), Vec::new());
         }
         let mut found: Vec<(Parties, Filed)> = Vec::new();
         for item in reports.fields() {
@@ -131,7 +132,10 @@ impl Write {
         // Cases of the same company, chip and authority each bring the same reports.
         found.dedup();
         for (parties, report) in found {
-            self.memory.reports.entry(parties).or_default().push(report);
+            of.entry(parties).or_default().push(report);
+        }
+        for (parties, reports) in of {
+            self.memory.remember_reports(parties, reports);
         }
         Ok(())
     }

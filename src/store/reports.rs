@@ -59,7 +59,7 @@ impl Write {
         }
         let Approval { company, chip, authority, .. } = approval;
         let parties = (company.to_string(), chip.to_string(), authority.to_string());
-        if let Some(known) = self.memory.reports.get(&parties).filter(|_| !changed) {
+        if let Some(known) = self.memory.reports(&parties).filter(|_| !changed) {
             return known.iter().map(|row| Ok(row.version::<Report>()?.value)).collect();
         }
         let statement = Statement::new(
@@ -70,7 +70,7 @@ impl Write {
         let rows: Vec<Filed> = self.connection().fetch_all(statement).await?;
         let reports = rows.iter().map(|row| Ok(row.version::<Report>()?.value)).collect();
         if !changed {
-            self.memory.reports.insert(parties, rows);
+            self.memory.remember_reports(parties, rows);
         }
         reports
     }
