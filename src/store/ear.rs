@@ -1,16 +1,19 @@
 //! Hearing of what other nodes have written, as soon as they have.
 
 use std::future::pending;
+use std::time::Duration;
 
 use sqlx::postgres::PgListener;
 
 use super::engine::Address;
-use super::error::Error;
+use super::error::{Error, within};
 use super::statement::Statement;
-use super::writer::Writer;
+use super::writer::{BoxFuture, Writer};
 
 /// The channel on which a server tells of each revision.
 const CHANNEL: &str = "greenlight_revision";
+/// How long a server may take to let somebody listen.
+const GREETING: Duration = Duration::from_secs(5);
 
 /// Lets a change of the head on PostgreSQL tell every node of the revision once it is committed.
 pub(super) fn telling(head: Statement) -> Statement {
@@ -21,12 +24,19 @@ pub(super) fn telling(head: Statement) -> Statement {
 pub struct Ear {
     address: Address,
     writer: Writer,
-    listener: Option<PgListener>,
+    listens: Listens,
+}
+
+/// How far it has come. Whoever waits for what it hears may stop at any time, and goes on from there.
+enum Listens {
+    NotYet,
+    Soon(BoxFuture<'static, Result<PgListener, Error>>),
+    Now(PgListener),
 }
 
 impl Ear {
     pub(super) fn new(address: Address, writer: Writer) -> Self {
-        Self { address, writer, listener: None }
+        Self { address, writer, listens: Listens::NotYet }
     }
 
     /// Waits until a server tells of a revision that this process does not know; of a file nobody tells.
@@ -36,20 +46,30 @@ impl Ear {
     /// [`Error::Database`] if it cannot be listened to.
     pub async fn heard(&mut self) -> Result<(), Error> {
         let Address::Postgres(url) = &self.address else { return pending().await };
-        let listener = match &mut self.listener {
-            Some(listener) => listener,
-            none => {
-                let mut listener = PgListener::connect(url).await?;
-                listener.listen(CHANNEL).await?;
-                none.insert(listener)
-            }
-        };
         loop {
-            let told = listener.recv().await?;
-            let known = self.writer.newest().revision;
-            if told.payload().parse::<i64>().is_ok_and(|revision| revision > known) {
-                return Ok(());
+            match &mut self.listens {
+                Listens::NotYet => {
+                    self.listens = Listens::Soon(Box::pin(within(GREETING, listening(url.clone()))))
+                }
+                Listens::Soon(listener) => {
+                    let listener = listener.await;
+                    self.listens = Listens::NotYet;
+                    self.listens = Listens::Now(listener?);
+                }
+                Listens::Now(listener) => {
+                    let told = listener.recv().await?;
+                    let known = self.writer.newest().revision;
+                    if told.payload().parse::<i64>().is_ok_and(|revision| revision > known) {
+                        return Ok(());
+                    }
+                }
             }
         }
     }
+}
+
+async fn listening(url: String) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect(&url).await?;
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
 }
