@@ -137,6 +137,8 @@ impl Engine {
             ]);
         let mut first = within(GREETING, writer.connect()).await?;
         check_postgres(&mut first).await?;
+        // A migration of a large register takes its time, and so does waiting for the node that is at it.
+        first.execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
         let mut first = Connection::postgres(Box::new(first));
         head::begin(&mut first, now).await?;
