@@ -23,6 +23,10 @@ pub enum Unreadable {
 ///
 /// [`Unreadable::Syntax`] if the text is no JSON, [`Unreadable::Faults`] with every repeated name.
 pub fn parse(text: &[u8]) -> Result<Value, Unreadable> {
+    if let Some(number) = unkept(text) {
+        let detail = format!("the number `{number}` would not be kept as it is: write at most 15 digits");
+        return Err(Unreadable::Syntax(detail));
+    }
     let faults = RefCell::new(Faults::default());
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = Strict { pointer: Pointer::WHOLE, faults: &faults }
@@ -30,6 +34,52 @@ pub fn parse(text: &[u8]) -> Result<Value, Unreadable> {
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| Unreadable::Syntax(error.to_string()))?;
     faults.into_inner().or(value).map_err(Unreadable::Faults)
+}
+
+/// The first number with a fraction or an exponent that has more digits than are kept of one, or is nearer to nothing
+/// than any that is kept.
+fn unkept(text: &[u8]) -> Option<&str> {
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        rest = match first {
+            b'"' => after_string(after),
+            b'0'..=b'9' => {
+                let of_number = |byte: &u8| byte.is_ascii_digit() || b".eE+-".contains(byte);
+                let end = rest.iter().position(|byte| !of_number(byte)).unwrap_or(rest.len());
+                let (number, after) = rest.split_at(end);
+                let number = std::str::from_utf8(number).ok()?;
+                if !is_kept(number) {
+                    return Some(number);
+                }
+                after
+            }
+            _ => after,
+        };
+    }
+    None
+}
+
+fn after_string(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| b"\"\\".contains(byte)) {
+        let (end, skipped) = if rest.get(at) == Some(&b'"') { (true, at + 1) } else { (false, at + 2) };
+        rest = rest.get(skipped..).unwrap_or_default();
+        if end {
+            return rest;
+        }
+    }
+    &[]
+}
+
+fn is_kept(number: &str) -> bool {
+    let (digits, _) = number.split_once(['e', 'E']).unwrap_or((number, ""));
+    if !number.contains(['.', 'e', 'E']) {
+        return true;
+    }
+    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
+    let significant = digits.trim_matches('0').len();
+    let nothing = number.parse::<f64>().is_ok_and(|value| value == 0.0);
+    significant <= 15 && (significant == 0 || !nothing)
 }
 
 /// Where a value stands in a document, as the steps that lead there. It is put into words, as RFC 6901 asks,
@@ -157,6 +207,25 @@ mod tests {
         };
         let pointers: Vec<&str> = faults.0.iter().map(|placed| placed.pointer.as_str()).collect();
         assert_eq!(pointers, ["/a", "/b/0/c~1d"]);
+    }
+
+    #[test]
+    fn a_number_is_kept_as_it_is_written_or_refused() {
+        for kept in [
+            "4800.000",
+            "0.0",
+            "0e5",
+            "123456789012.345",
+            "-1.5e3",
+            "18446744073709551615",
+            "\"1.00000000000000001\"",
+        ] {
+            assert!(parse(format!("[{kept}]").as_bytes()).is_ok(), "{kept}");
+        }
+        for lost in ["4799.9999999999999999", "1e-400", "-0.1234567890123456", "1.00000000000000000001"] {
+            let text = format!("{{\"a\\\"b\": [true, {lost}]}}");
+            assert!(matches!(parse(text.as_bytes()), Err(Unreadable::Syntax(_))), "{lost}");
+        }
     }
 
     #[test]
