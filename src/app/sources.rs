@@ -16,7 +16,11 @@ impl Resource for Source {
         record
     }
 
-    async fn decide(write: &mut Write, _before: Option<&Self>, after: Self) -> Result<Self, Error> {
+    async fn decide(write: &mut Write, before: Option<&Self>, after: Self) -> Result<Self, Error> {
+        let checked = after.last_checked_at;
+        if checked != before.and_then(|before| before.last_checked_at) {
+            not_to_come(checked, "/last_checked_at", write.now())?;
+        }
         let original = |source: &Self| source.republishes.as_ref().map(ToString::to_string);
         check_chain(write, "/republishes", after.id.as_str(), original(&after), original).await?;
         Ok(after)
@@ -45,15 +49,21 @@ pub async fn check(
     actor.may_write_for(&[])?;
     let now = write.now();
     let at = at.unwrap_or(now);
-    if at > now {
-        let mut faults = Faults::default();
-        faults.add("/checked_at", FaultCode::OutOfRange, "must not lie in the future");
-        return Err(faults.into());
-    }
+    not_to_come(Some(at), "/checked_at", now)?;
     let source = present::<Source>(write, id.as_str()).await?;
     let checked = source.value.clone().checked(at);
     if checked == source.value {
         return Ok(written(Effect::Unchanged, &source));
     }
     put(write, actor, checked, &Precondition::Any).await
+}
+
+/// Nobody has looked at a source at a moment to come: it would never be stale until then.
+fn not_to_come(checked: Option<Moment>, pointer: &str, now: Moment) -> Result<(), Error> {
+    if checked.is_none_or(|checked| checked <= now) {
+        return Ok(());
+    }
+    let mut faults = Faults::default();
+    faults.add(pointer, FaultCode::OutOfRange, "must not lie in the future");
+    Err(faults.into())
 }

@@ -120,6 +120,10 @@ async fn what_rests_on_a_stale_source_is_left_open_and_the_source_told(database:
         service.put(&format!("/v1/sources/{id}"), &source).await.is(201);
         service.post(&format!("/v1/sources/{id}/checks"), &json!({})).await.is(200);
     }
+    // Nobody has looked at it at a time to come, by whatever way that is told.
+    let ahead = json!({"last_checked_at": "2099-01-01T00:00:00Z"});
+    let ahead = service.patch("/v1/sources/gazette", &ahead).field("if-match", "*");
+    assert_eq!(ahead.await.refused(400, "invalid_body").faults(), ["/last_checked_at out_of_range"]);
     let test = json!({"scope": {"chip": "part"}, "kind": "requirement", "what": "third_party_test", "met_on": "2026-09-01", "force": "required",
         "status": "in_force", "citations": [{"source": "gazette", "attribution": "official_text"}]});
     service.put("/v1/conditions/test", &test).await.is(201);
