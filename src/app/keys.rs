@@ -185,18 +185,26 @@ async fn looked_up(register: &Register, id: &str) -> Result<Option<(Arc<Key>, Se
     Ok(found)
 }
 
-/// Revokes a key; from its commit on it opens nothing. Revoking it again changes nothing.
+/// Revokes a key; from its commit on it opens nothing. Revoking it again changes nothing. Where it was remembered it is
+/// not any more, unless this is a trial, which gives no keyring.
 ///
 /// # Errors
 ///
 /// [`Error::Denied`], or [`Error::UnknownKey`].
-pub async fn revoke(write: &mut Write, actor: &Actor, id: &KeyId, keyring: &Keyring) -> Result<Key, Error> {
+pub async fn revoke(
+    write: &mut Write,
+    actor: &Actor,
+    id: &KeyId,
+    keyring: Option<&Keyring>,
+) -> Result<Key, Error> {
     actor.may_manage_keys()?;
     let now = write.now();
     write.revoke_key(id, now).await?;
     let (key, _) = write.reading().await?.key(id).await?.ok_or_else(|| Error::UnknownKey(id.clone()))?;
     // Before the commit, so that nobody who learns of it can still be let in by memory.
-    keyring.distrust(id);
+    if let Some(keyring) = keyring {
+        keyring.distrust(id);
+    }
     Ok(key)
 }
 

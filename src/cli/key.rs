@@ -148,7 +148,7 @@ impl Revoke {
     async fn run(register: &Register, id: KeyId) -> Result<(), Error> {
         let keyring = Arc::clone(register.keyring());
         let key = write(register, |write| {
-            Box::pin(async move { keys::revoke(write, &Actor::Operator, &id, &keyring).await })
+            Box::pin(async move { keys::revoke(write, &Actor::Operator, &id, Some(&keyring)).await })
         })
         .await?;
         output::tell(format_args!("revoked {}", key.id));

@@ -196,6 +196,7 @@ fn meant(headers: &HeaderMap, key: &Key) -> Result<(), Problem> {
 async fn revoke(call: Call) -> Result<Response, Problem> {
     let id: KeyId = call.path("id")?;
     let keyring = Arc::clone(call.app.register.keyring());
+    let on_trial = call.params.flag("dry_run")?;
     let headers = call.headers.clone();
     write(&call, move |write, given| {
         Box::pin(async move {
@@ -204,7 +205,8 @@ async fn revoke(call: Call) -> Result<Response, Problem> {
             {
                 return Ok(Err(problem));
             }
-            keys::revoke(write, &given.actor, &id, &keyring).await?;
+            let keyring = Some(&*keyring).filter(|_| !on_trial);
+            keys::revoke(write, &given.actor, &id, keyring).await?;
             Ok(Ok(Answer::empty()))
         })
     })

@@ -315,7 +315,9 @@ async fn a_revoked_key_ends_its_stream_and_no_other(database: Database) {
         .write(move |write| {
             Box::pin(async move {
                 let id = id.as_str().try_into().unwrap();
-                Ok(greenlight::app::keys::revoke(write, &Actor::Operator, &id, &keyring).await.map(drop))
+                Ok(greenlight::app::keys::revoke(write, &Actor::Operator, &id, Some(&keyring))
+                    .await
+                    .map(drop))
             })
         })
         .await
