@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::answers::{gate_example, no_figures, valid_at};
 use super::call::Call;
-use super::conditional::{Shown, weak};
+use super::conditional::Shown;
 use super::operation::{Api, Operation, Param};
-use super::page::{Cursor, body_of, schema, total};
+use super::page::{Cursor, body_of, schema, tag, total};
 use super::params::{filter_schema, separated};
 use super::problem::Problem;
 use super::reading::read_at;
@@ -197,8 +197,7 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let rows = page.rows;
     let on = Some(occasion.valid_at);
     let next = page.next.map(|position| Cursor { revision, on, position }.write(&call));
-    let counted = total.map(|total| total.to_string());
-    let etag = weak(rows.iter().map(AsRef::as_ref).chain(counted.as_deref()));
+    let etag = tag(&rows, total, next.as_deref());
     let valid_at = format!("\"{}\"", occasion.valid_at);
     let body = body_of("rows", &rows, (total, next.as_deref()), revision, &[("valid_at", &valid_at)]);
     Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))

@@ -14,7 +14,9 @@ use super::App;
 use super::connection::Peer;
 use super::operation::{Access, Operation};
 use super::params::Params;
+use super::places::Place;
 use super::problem::{Code, Problem};
+use super::resources::BODY_LIMIT;
 use crate::app;
 use crate::domain::actor::{Actor, Key};
 use crate::domain::fault::{Fault, FaultCode};
@@ -49,6 +51,8 @@ pub(crate) struct Call {
     /// The id of the request.
     pub(crate) request_id: Name,
     path_params: Vec<(String, String)>,
+    /// Its place among those whose bodies may be large.
+    _place: Option<Place>,
 }
 
 impl Call {
@@ -71,6 +75,9 @@ impl Call {
         let params =
             Params::read(parts.uri.query().unwrap_or_default(), &operation, app.register.store().seal())?;
         check_media_type(&operation, &parts.headers, &parts.method)?;
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+        let large = operation.input.as_ref().is_some_and(|input| input.limit > BODY_LIMIT);
+        let place = if large { Some(app.imports.take(&actor, peer)?) } else { None };
         let body = match &operation.input {
             Some(input) => whole(body, input.limit).await?,
             None => Bytes::new(),
@@ -81,7 +88,7 @@ impl Call {
             app: app.clone(),
             operation,
             actor,
-            peer: parts.extensions.get::<Peer>().map(|peer| peer.0),
+            peer,
             params,
             headers: parts.headers,
             body,
@@ -89,6 +96,7 @@ impl Call {
             target,
             request_id,
             path_params,
+            _place: place,
         })
     }
 

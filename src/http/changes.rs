@@ -26,6 +26,8 @@ use crate::domain::vocabulary::Vocabulary as _;
 
 /// The longest a request can wait for something to change, in seconds.
 const LONGEST_WAIT: i64 = 25;
+/// How long a request looks for changes that the filters let through, before it says how far it has come.
+const SEARCH: Duration = Duration::from_secs(2);
 /// The longest position, in characters.
 const LONGEST_POSITION: usize = 64;
 
@@ -106,7 +108,7 @@ pub(crate) fn expose(api: &mut Api) {
         Operation::get("/v1/changes", "listChanges", "Changes")
             .says(
                 "Follow the changes",
-                "Every revision once, in order, whole: a page holds about `limit` changes but never part of a revision. `next` always advances, also past what the filters leave out. From the `revision` that a list states, following the feed misses nothing and repeats nothing.",
+                "Every revision once, in order, whole: a page holds about `limit` changes but never part of a revision. `next` always advances, also past what the filters leave out: a page can be empty though there is more, so go on until `next` stands at `revision`. From the `revision` that a list states, following the feed misses nothing and repeats nothing.",
             )
             .takes(params)
             .answers(200, "A page of the feed.", JSON, named("Feed"), json!({"items": [example()], "next": "5f2c9a0b1d3e.42", "revision": 42}))
@@ -145,7 +147,8 @@ async fn follow(call: Call) -> Result<Response, Problem> {
     let wait = call.params.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
     // Whoever waits is answered while there is time for an answer.
     let longest = call.app.options.limits.request / 5 * 4;
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(wait.unsigned_abs()).min(longest);
+    let begun = tokio::time::Instant::now();
+    let deadline = begun + Duration::from_secs(wait.unsigned_abs()).min(longest);
     let mut after = None;
     loop {
         let mut read = call.app.register.read(Wanted::Newest).await?;
@@ -159,12 +162,13 @@ async fn follow(call: Call) -> Result<Response, Problem> {
         };
         let page = feed::page(&mut read, from, limit, &narrowing).await?;
         drop(read);
-        let in_time = tokio::time::Instant::now() < deadline;
-        if page.items.is_empty() && page.next < newest {
+        let now = tokio::time::Instant::now();
+        let caught_up = page.next >= newest;
+        if page.items.is_empty() && !caught_up && now < deadline.max(begun + SEARCH) {
             after = Some(page.next);
             continue;
         }
-        if page.items.is_empty() && in_time {
+        if page.items.is_empty() && caught_up && now < deadline {
             // What the filters leave out is passed over while waiting, so that it is not looked at twice.
             after = Some(page.next);
             tokio::select! {

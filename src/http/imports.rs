@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,8 @@ async fn import(call: Call) -> Result<Response, Problem> {
             Problem::new(Code::Internal, "the import came to no end")
         })?;
     }
-    let lines = imports::read_all(&call.body);
+    let body = call.body.clone();
+    let lines = apart(move || imports::read_all(&body)).await?;
     write(&call, move |write, given| Box::pin(async move { atomic(write, &given, lines).await })).await
 }
 
@@ -207,17 +209,18 @@ async fn partial(call: Call) -> Result<Response, Problem> {
     if let Some(kept) = super::write::kept(&call, &terms).await? {
         return Ok(kept);
     }
-    let lines: Vec<(usize, &[u8])> = imports::numbered(&call.body).collect();
+    let numbered = imports::numbered(&call.body);
+    let lines: Vec<(usize, Bytes)> = numbered.map(|(at, line)| (at, call.body.slice_ref(line))).collect();
     // Of what is on trial nothing stays that later parts could refer to, so all of it is the last part.
     let before = lines.len().saturating_sub(1) / LINES_A_REVISION * LINES_A_REVISION;
     let (before, last) = lines.split_at(if terms.on_trial { 0 } else { before });
     let mut done = Report::default();
     for (part, lines) in (1..).zip(before.chunks(LINES_A_REVISION)) {
-        let (lines, terms) = (imports::read_some(lines.iter().copied()), terms.clone());
+        let (lines, terms) = (read(lines).await?, terms.clone());
         let report = call.app.register.write(move |write| Box::pin(one_part(write, terms, part, lines)));
         done.absorb(report.await?);
     }
-    let lines = imports::read_some(last.iter().copied());
+    let lines = read(last).await?;
     write_on(&call, terms, Needs::default(), move |write, given| {
         Box::pin(async move {
             done.absorb(Report::of(&imports::take(write, &given.actor, lines).await?));
@@ -225,6 +228,20 @@ async fn partial(call: Call) -> Result<Response, Problem> {
         })
     })
     .await
+}
+
+/// Reads some lines.
+async fn read(lines: &[(usize, Bytes)]) -> Result<ReadLines, Problem> {
+    let lines = lines.to_vec();
+    apart(move || imports::read_some(lines.iter().map(|(at, line)| (*at, line.as_ref())))).await
+}
+
+/// Does what takes long without waiting, where nobody else waits for it.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|cause| {
+        tracing::error!(%cause, "lines could not be read");
+        Problem::new(Code::Internal, "the lines could not be read")
+    })
 }
 
 async fn one_part(

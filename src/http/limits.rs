@@ -245,8 +245,8 @@ async fn in_time(limits: &Limits, request: Request, next: Next) -> Response {
                 return closing(Problem::new(Code::RequestTimeout, "the body did not arrive in time"));
             }
             Ok(response) => return response,
-            // The body has a deadline of its own.
-            Err(_) if !arrival.whole.load(Ordering::Relaxed) => {}
+            // A body that is asked for has a deadline of its own.
+            Err(_) if arrival.asked.load(Ordering::Relaxed) && !arrival.whole.load(Ordering::Relaxed) => {}
             Err(_) => {
                 tracing::warn!("a request was not answered in time");
                 return Problem::new(Code::Overloaded, "the answer was not ready in time").into_response();
@@ -258,6 +258,7 @@ async fn in_time(limits: &Limits, request: Request, next: Next) -> Response {
 /// How far a body has come.
 #[derive(Debug, Default)]
 struct Arrival {
+    asked: AtomicBool,
     whole: AtomicBool,
     late: AtomicBool,
 }
@@ -291,6 +292,7 @@ impl hyper::body::Body for Arriving {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
+        this.arrival.asked.store(true, Ordering::Relaxed);
         let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
             ready!(Future::poll(this.deadline.as_mut(), cx));
             this.arrival.late.store(true, Ordering::Relaxed);

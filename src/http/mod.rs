@@ -32,6 +32,7 @@ mod openapi;
 mod operation;
 mod page;
 mod params;
+mod places;
 mod problem;
 mod pushing;
 mod putting;
@@ -84,6 +85,7 @@ use hub::Hub;
 use limits::Rates;
 use observe::Metrics;
 use operation::Api;
+use places::Places;
 use resources::expose;
 use stopping::Stopping;
 
@@ -131,7 +133,8 @@ pub(crate) struct Held {
     pub(crate) contract: String,
     pub(crate) answers: Answers,
     pub(crate) rows: Rows,
-    pub(crate) exports: exports::Places,
+    pub(crate) exports: Places,
+    pub(crate) imports: Places,
     pub(crate) rates: Rates,
     pub(crate) stopping: Stopping,
     pub(crate) hub: Arc<Hub>,
@@ -217,7 +220,8 @@ fn built(register: &Register, options: Options) -> (App, Router) {
         metrics: Metrics::new(),
         contract: openapi::document(&api).to_string(),
         answers: Answers::new(options.cache_bytes),
-        exports: exports::Places::default(),
+        exports: Places::new("exports"),
+        imports: Places::new("imports"),
         rows: Rows::new(options.cache_bytes / ROWS_SHARE),
         rates: Rates::new(&options.limits),
         stopping: Stopping::default(),

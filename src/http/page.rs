@@ -115,7 +115,11 @@ pub(crate) fn schema(items: Field, counted: &str, further: impl IntoIterator<Ite
     let next = json!({"type": ["string", "null"], "maxLength": 2000});
     let mut fields = vec![
         items,
-        required("next", next, "The `cursor` of the next page; `null` on the last one."),
+        required(
+            "next",
+            next,
+            "The `cursor` of the next page; `null` on the last one. It goes on at the revision of this page: who is answered 304 and wants later pages as they are now asks for the first one again without `If-None-Match`.",
+        ),
         required("revision", count(0, i64::MAX), "The revision that every page shows."),
     ];
     fields.extend(further);
@@ -125,17 +129,23 @@ pub(crate) fn schema(items: Field, counted: &str, further: impl IntoIterator<Ite
     page
 }
 
-/// The answer that a page of documents is. Its tag follows from them and from their number alone.
+/// The answer that a page of documents is.
 pub(crate) fn answer(
     call: &Call,
     items: &[impl AsRef<str>],
     (total, next): (Option<i64>, Option<&str>),
     revision: i64,
 ) -> Response {
-    let counted = total.map(|total| total.to_string());
-    let etag = weak(items.iter().map(AsRef::as_ref).chain(counted.as_deref()));
+    let etag = tag(items, total, next);
     let body = body(items, total, next, revision);
     Shown { etag, media_type: JSON, body, revision }.answer(&call.headers)
+}
+
+/// The tag of a page: it follows from its documents, from the number of all, and from whether more follow.
+pub(crate) fn tag(items: &[impl AsRef<str>], total: Option<i64>, next: Option<&str>) -> String {
+    let counted = total.map(|total| total.to_string());
+    let more = next.map(|_| "more");
+    weak(items.iter().map(AsRef::as_ref).chain(counted.as_deref()).chain(more))
 }
 
 /// A page of documents that are JSON texts already.

@@ -188,9 +188,10 @@ fn decoded(piece: &str) -> Option<String> {
         bytes.push(match (first, tail) {
             (b'+', _) => b' ',
             (b'%', [high, low, after @ ..]) => {
-                let digits = [*high, *low];
                 rest = after;
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                let digit =
+                    |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                digit(high)? << 4 | digit(low)?
             }
             (b'%', _) => return None,
             (plain, _) => *plain,

@@ -31,7 +31,7 @@ impl From<&Error> for Problem {
             Error::Refused(refusal) => refused(refusal),
             Error::Stale { .. } => Self::new(
                 Code::StaleVersion,
-                "the thing has been changed since the version that If-Match names",
+                "the thing on record has another version than If-Match names, or If-None-Match asks for there to be none",
             ),
             Error::Unconditional { .. } => {
                 Self::new(Code::PreconditionRequired, "name the version to change in If-Match")

@@ -370,6 +370,10 @@ fn digest(call: &Call) -> Vec<u8> {
         }
         add(b"");
     }
+    // What was kept of requests before it counted had none.
+    if let Some(reason) = call.headers.get("Change-Reason") {
+        add(reason.as_bytes());
+    }
     add(&call.body);
     hash.finalize().to_vec()
 }

@@ -1,5 +1,10 @@
 //! The register as lines: out, in again, and what is wrong with some of them.
 
+use std::io;
+
+use axum::body::{Body, Bytes};
+use axum::http::Method;
+use futures_util::stream;
 use serde_json::{Value, json};
 
 use crate::service::{Answer, NDJSON, Request, Service};
@@ -17,10 +22,11 @@ on_each_engine!(
     an_import_that_was_broken_off_goes_on_where_it_was,
     an_export_is_of_one_revision,
     of_many_exports_at_once_some_are_put_off,
+    of_many_imports_at_once_some_are_put_off,
 );
 
 async fn import(service: &Service, query: &str, lines: &str) -> Answer {
-    let request = service.request(axum::http::Method::POST, &format!("/v1/imports{query}"));
+    let request = service.request(Method::POST, &format!("/v1/imports{query}"));
     request.body(NDJSON, lines.to_owned()).await
 }
 
@@ -139,7 +145,7 @@ async fn a_partial_import_takes_what_it_can(database: Database) {
 async fn an_import_sent_again_with_its_key_is_carried_out_once(database: Database) {
     let service = Service::empty(&database).await;
     let send = || {
-        let request = service.request(axum::http::Method::POST, "/v1/imports?mode=partial");
+        let request = service.request(Method::POST, "/v1/imports?mode=partial");
         request.body(NDJSON, mixed()).field("idempotency-key", "lines")
     };
     let first = send().await.is(200);
@@ -154,7 +160,7 @@ fn parts() -> String {
 }
 
 fn in_parts(service: &Service, lines: String) -> Request {
-    service.request(axum::http::Method::POST, "/v1/imports?mode=partial").body(NDJSON, lines)
+    service.request(Method::POST, "/v1/imports?mode=partial").body(NDJSON, lines)
 }
 
 async fn an_import_in_parts_is_carried_out_once_or_not_at_all(database: Database) {
@@ -226,4 +232,30 @@ async fn of_many_exports_at_once_some_are_put_off(database: Database) {
     let lines = export(&service).await;
     assert_eq!(lines.lines().count(), sample().lines().count());
     assert_eq!(export(&service).await, lines, "one that is done makes room for another");
+}
+
+async fn of_many_imports_at_once_some_are_put_off(database: Database) {
+    let service = Service::empty(&database).await;
+    let by = |key: &str, body: Body| {
+        service.request(Method::POST, "/v1/imports").key(key).body(NDJSON, body).send()
+    };
+    let never = || Body::from_stream(stream::pending::<io::Result<Bytes>>());
+    let one = || Body::from("{\"kind\":\"company\",\"id\":\"a\",\"name\":\"A\",\"jurisdiction\":\"CN\"}");
+    let mut under_way = tokio::task::JoinSet::new();
+    loop {
+        // One that came while the one below had a place was put off.
+        while under_way.try_join_next().is_some() {}
+        while under_way.len() < 2 {
+            under_way.spawn(by(&service.keys.editor, never()));
+        }
+        let answer = by(&service.keys.editor, one()).await;
+        if answer.status != 200 {
+            answer.refused(503, "overloaded");
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    by(&service.keys.admin, one()).await.is(200);
+    under_way.shutdown().await;
+    by(&service.keys.editor, one()).await.is(200);
 }

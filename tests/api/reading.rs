@@ -9,6 +9,7 @@ use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
     every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304,
+    a_page_that_another_comes_to_follow_is_another_page,
     every_read_answers_head_as_get_without_a_body,
     the_pages_of_the_documentation_have_tags,
     a_revision_is_shown_to_whoever_reads_at_it_or_later,
@@ -80,6 +81,20 @@ async fn every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304
         let other = get().field("if-none-match", "\"x\", W/\"y\"").await.is(200);
         assert_eq!(other.body, first.body, "{path}");
     }
+}
+
+async fn a_page_that_another_comes_to_follow_is_another_page(database: Database) {
+    let service = Service::empty(&database).await;
+    let put = |id: &str| {
+        service.put(&format!("/v1/companies/{id}"), &json!({"name": id, "jurisdiction": "CN"})).send()
+    };
+    put("a").await.is(201);
+    put("b").await.is(201);
+    let full = service.get("/v1/companies?limit=2").await.is(200);
+    let again = || service.get("/v1/companies?limit=2").field("if-none-match", &full.etag());
+    again().await.is(304);
+    put("c").await.is(201);
+    assert!(again().await.is(200).json()["next"].is_string());
 }
 
 async fn the_pages_of_the_documentation_have_tags(database: Database) {
@@ -198,7 +213,7 @@ async fn parameters_are_what_the_contract_says_or_refused(database: Database) {
         // A cursor of another form has its own problem, and any text is a search.
         let names = operation.params().into_iter().map(|param| param["name"].as_str().unwrap());
         for name in names.filter(|name| !["cursor", "q"].contains(name)) {
-            for wrong in ["", "%00", "%ff", "no%20such%20value%0a"] {
+            for wrong in ["", "%00", "%ff", "%+f", "no%20such%20value%0a"] {
                 let asked = with(&path, &format!("{name}={wrong}"));
                 let answer = filled(&service, &operation, &asked).key(&service.keys.admin).await;
                 let answer = answer.refused(400, "invalid_parameter");

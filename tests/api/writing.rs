@@ -80,6 +80,8 @@ async fn an_idempotency_key_stands_for_one_request_of_one_key(database: Database
     elsewhere.await.refused(422, "idempotency_key_reused");
     let conditional = post("Tencent").field("if-none-match", "*");
     conditional.await.refused(422, "idempotency_key_reused");
+    let reasoned = post("Tencent").field("change-reason", "another");
+    reasoned.await.refused(422, "idempotency_key_reused");
     assert_eq!(post("Tencent").await.is(201).body, first.body);
     // A quoted key is the same key.
     assert_eq!(post("Tencent").field("idempotency-key", "\"k-1\"").await.is(201).body, first.body);
