@@ -1,7 +1,7 @@
 //! `greenlight export`: the register as NDJSON.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read as _, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,13 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::backup::{beside, settle};
+use super::verify::MARK;
 use super::{Error, PRIVATE, output, with_register};
 use crate::app::{Register, Wanted, exports, fresh_id};
 use crate::config::Config;
+
+/// What SQLite's log of a file begins with.
+const LOG_MARK: [u8; 3] = [0x37, 0x7f, 0x06];
 
 #[derive(Args)]
 pub(super) struct Export {
@@ -43,6 +47,12 @@ impl Export {
             return write_lines(register, &mut out, &name).await;
         }
         let target = meant(&self.file).map_err(failed)?;
+        if begins_like_a_register(&target) {
+            return Err(Error::of(
+                target.display(),
+                "this is a register, or some other database, and not overwritten",
+            ));
+        }
         let part = beside(&target, &format!(".{}.part", fresh_id(register.now())));
         let fresh = File::options().write(true).create_new(true).mode(PRIVATE).open(&part);
         let mut out = fresh.map_err(failed)?;
@@ -55,6 +65,13 @@ impl Export {
         }
         settled
     }
+}
+
+/// Whether a file is one of SQLite's, or the log of one: what is on record must not give way to an export of it.
+fn begins_like_a_register(file: &Path) -> bool {
+    let mut mark = [0; MARK.len()];
+    let begins = File::open(file).and_then(|mut opened| opened.read_exact(&mut mark));
+    begins.is_ok() && (mark == MARK || mark.starts_with(&LOG_MARK))
 }
 
 /// The file that a name stands for, whether it is there or not.

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::wire::values::hexadecimal;
 
 /// What a SQLite file begins with.
-const MARK: [u8; 16] = *b"SQLite format 3\0";
+pub(super) const MARK: [u8; 16] = *b"SQLite format 3\0";
 
 #[derive(Args)]
 pub(super) struct Verify {

@@ -1,5 +1,6 @@
 //! Import and export.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::Permissions;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -7,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::program::{export, fed, import_sample, on, run, things};
+use crate::program::{export, fed, import_sample, on, program, run, things};
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
@@ -15,6 +16,7 @@ on_each_engine!(
     an_export_can_go_to_a_file,
     an_export_takes_the_place_of_a_file_as_it_is,
     an_export_goes_through_what_is_no_file,
+    an_export_does_not_take_the_place_of_a_register,
     bad_lines_are_all_told_and_leave_nothing,
     what_is_told_of_a_line_does_nothing_to_the_terminal,
     lines_that_are_refused_leave_nothing,
@@ -86,6 +88,23 @@ async fn an_export_takes_the_place_of_a_file_as_it_is(database: Database) {
     assert_eq!(std::fs::metadata(file("private")).unwrap().permissions().mode() & 0o777, 0o640);
     assert_eq!(std::fs::read_to_string(file("there.part")).unwrap(), "precious");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6);
+}
+
+async fn an_export_does_not_take_the_place_of_a_register(database: Database) {
+    import_sample(&database);
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.db");
+    let serve = |file: &std::path::Path| format!("sqlite:{}", file.display());
+    run(program(&["key", "list"]).env("GREENLIGHT_DATABASE", serve(&other))).ended(0);
+    let names = || {
+        let there = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
+        there.collect::<BTreeSet<_>>()
+    };
+    let (before, there) = (std::fs::read(&other).unwrap(), names());
+    let ran = run(&mut on(&database, &["export", other.to_str().unwrap()])).ended(1);
+    assert!(ran.err.contains("this is a register"), "{ran:?}");
+    assert!(std::fs::read(&other).unwrap() == before, "it was altered");
+    assert_eq!(names(), there);
 }
 
 async fn an_export_goes_through_what_is_no_file(database: Database) {
