@@ -40,8 +40,15 @@ impl Health {
 
 /// The first line of the answer.
 fn ask(host: &str, path: &str) -> std::io::Result<String> {
-    let address = host.to_socket_addrs()?.next().ok_or(std::io::ErrorKind::NotFound)?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    // A name may stand for several addresses, and the service listens on one of them.
+    let mut reached = Err(std::io::ErrorKind::NotFound.into());
+    for address in host.to_socket_addrs()? {
+        reached = TcpStream::connect_timeout(&address, PATIENCE);
+        if reached.is_ok() {
+            break;
+        }
+    }
+    let mut stream = reached?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;

@@ -8,7 +8,8 @@ use super::Error;
 use crate::config::LogFormat;
 
 /// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT: &str = "info,sqlx=warn";
+/// An unknown parameter of the database's address may be a secret, and would be told.
+const DEFAULT: &str = "info,sqlx=warn,sqlx_postgres::options=error";
 
 /// Starts the log.
 pub(super) fn start(format: LogFormat) -> Result<(), Error> {

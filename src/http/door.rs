@@ -50,7 +50,7 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
     fields.insert(REQUEST_ID, HeaderValue::from_str(id.as_str()).ok()?);
     say_rates(&mut fields, left);
     kept.tally().count(status, started);
-    tracing::debug!(request.id = %id, uri = %request.uri(), status = status.as_u16(), "answered {id} at the door");
+    tracing::debug!(request.id = %id, status = status.as_u16(), "answered {id} at the door");
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = fields;

@@ -22,11 +22,11 @@ impl Store {
         let Engine::Sqlite { readers, .. } = &*self.engine else {
             return Err(Error::Address("a register on PostgreSQL is backed up with pg_dump".to_owned()));
         };
+        let name =
+            target.to_str().ok_or_else(|| Error::Address("the file's name must be UTF-8".to_owned()))?;
         let file = |cause| Error::File { path: target.display().to_string(), cause };
         // Reserves the name: what is there already is never overwritten. It holds what only its owner may read.
         File::options().write(true).create_new(true).mode(0o600).open(target).map_err(file)?;
-        let name =
-            target.to_str().ok_or_else(|| Error::Address("the file's name must be UTF-8".to_owned()))?;
         sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *readers.acquire().await?).await?;
         let mut copy = SqliteConnectOptions::new().filename(target).connect().await?;
         sqlx::query("UPDATE head SET copied = 1 WHERE one = 1").execute(&mut copy).await?;
