@@ -213,7 +213,7 @@ pub async fn revoke(
 /// # Errors
 ///
 /// [`store::Error`] if the register cannot be written.
-pub async fn first(register: &Register) -> Result<Option<Secret>, Error> {
+pub async fn first(register: &Register) -> Result<Option<(Key, Secret)>, Error> {
     register
         .write(|write| {
             Box::pin(async move {
@@ -229,7 +229,7 @@ pub async fn first(register: &Register) -> Result<Option<Secret>, Error> {
                     authorities: Vec::new(),
                     expires_at: None,
                 };
-                Ok(create(write, &Actor::Operator, new).await.map(|(_, secret)| Some(secret)))
+                Ok(create(write, &Actor::Operator, new).await.map(Some))
             })
         })
         .await?

@@ -139,16 +139,18 @@ impl Register {
         }
     }
 
-    /// Gives the register a new epoch if it is a copy that nothing has served yet.
+    /// Gives the register a new epoch if it is a copy that nothing has served yet, and tells whether it is: it has to
+    /// be opened anew then.
     ///
     /// # Errors
     ///
     /// [`store::Error`] if the register cannot be read or written.
-    pub async fn come_to_life(&self) -> Result<(), store::Error> {
-        if self.read(Wanted::Newest).await?.head().copied {
+    pub async fn come_to_life(&self) -> Result<bool, store::Error> {
+        let copied = self.read(Wanted::Newest).await?.head().copied;
+        if copied {
             self.write(|write| Box::pin(write.renew_epoch())).await?;
         }
-        Ok(())
+        Ok(copied)
     }
 }
 

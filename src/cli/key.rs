@@ -145,7 +145,7 @@ impl Revoke {
         KeyId::try_from(self.id.as_str()).map_err(|fault| Error::Usage(format!("the key's id {fault}")))
     }
 
-    async fn run(register: &Register, id: KeyId) -> Result<(), Error> {
+    pub(super) async fn run(register: &Register, id: KeyId) -> Result<(), Error> {
         let keyring = Arc::clone(register.keyring());
         let key = write(register, |write| {
             Box::pin(async move { keys::revoke(write, &Actor::Operator, &id, Some(&keyring)).await })

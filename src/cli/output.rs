@@ -18,6 +18,13 @@ pub(super) fn tell(line: impl Display) {
     drop(writeln!(std::io::stderr().lock(), "{}", harmless(&redacted(&line.to_string()))));
 }
 
+/// The same for what is told nowhere else, in lines of our own.
+pub(super) fn shown(text: impl Display) -> Result<(), Error> {
+    let mut out = std::io::stderr().lock();
+    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    written.map_err(|cause| Error::of("standard error", cause))
+}
+
 /// The same in lines of our own.
 pub(super) fn tell_lines(text: impl Display) {
     text.to_string().split('\n').for_each(tell);

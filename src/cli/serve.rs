@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::backup::beside;
+use super::key::Revoke;
 use super::limits::Limits;
 use super::{Error, made, open, output, sample};
 use crate::app::{Address, Register, keys};
@@ -54,7 +55,11 @@ impl Serve {
         self.make_room();
         let listener = self.bind()?;
         let stop = told_to_stop()?;
-        let register = open(config).await?;
+        let mut register = open(config).await?;
+        if register.come_to_life().await? {
+            register.store().close().await;
+            register = open(config).await?;
+        }
         let outcome = self.attend(&register, listener, stop).await;
         let closed = tokio::time::timeout(CLOSE_WITHIN, register.store().close()).await;
         if closed.is_err() {
@@ -87,18 +92,22 @@ impl Serve {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
-        register.come_to_life().await?;
         if self.sample {
             sample::load(register).await?;
         }
         let first = keys::first(register).await?;
         let address = listener.local_addr().map_err(|cause| Error::of("the listener", cause))?;
         output::tell(format_args!("listening on http://{address}"));
-        if let Some(secret) = first {
+        if let Some((key, secret)) = first {
             let secret = secret.reveal();
-            output::tell_lines(format_args!(
+            let shown = output::shown(format_args!(
                 "open http://{address}/docs; the first admin key, shown this once, is\n\n    {secret}\n"
             ));
+            if let Err(lost) = shown {
+                // It is shown nowhere else.
+                Revoke::run(register, key.id).await?;
+                return Err(lost);
+            }
         }
         let chores = chores(register);
         let served = http::serve(listener, register, self.options(), stop).await;

@@ -42,7 +42,7 @@ pub(crate) fn expose(api: &mut Api) {
         Operation::get("/readyz", "showReadiness", "Service")
             .says(
                 "Whether the register can be read and written",
-                "It is read to answer. `writable` is false from a write that failed until the next one that does not; reads go on meanwhile. Also tells the engine, the newest revision and how many writes wait.",
+                "It is read to answer. `writable` is false from a write that failed until the next one that does not, and while the file of the register is not where it was; reads go on meanwhile. Also tells the engine, the newest revision and how many writes wait.",
             )
             .answers(
                 200,

@@ -220,6 +220,7 @@ impl Batches {
 
     /// The connection, inside a transaction that has the register to itself, and the head.
     async fn begun(&mut self) -> Result<(Connection, Head), Error> {
+        self.engine.check_place()?;
         let started = Instant::now();
         if let Some(kept) = self.connection.take() {
             match self.begun_on(kept, started).await {

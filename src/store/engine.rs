@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteCo
 
 use super::crossing::CROSSINGS;
 use super::error::{Error, within};
+use super::file::{RegisterFile, leave_foreign};
 use super::head::{self, HeadRow};
 use super::labels;
 use super::log::{BEGIN_LOG, COPY_LOG, KEPT, Log};
@@ -40,28 +41,6 @@ pub enum Address {
     Postgres(String),
 }
 
-/// Whether a file holds a register already. It is only read, and nothing is made beside it.
-///
-/// # Errors
-///
-/// [`Error::Database`] if SQLite cannot read it.
-pub async fn holds_register(file: &Path) -> Result<bool, Error> {
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    // Where there is a log it must be read, too: all of a register may still be there.
-    let whole = !PathBuf::from(log).exists();
-    let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(whole);
-    let mut connection = options.connect().await?;
-    let (ours,): (i64,) = sqlx::query_as(
-        "SELECT count(*) FROM sqlite_schema
-         WHERE type = 'table' AND name IN ('_sqlx_migrations', 'head', 'revision', 'change')",
-    )
-    .fetch_one(&mut connection)
-    .await?;
-    connection.close().await?;
-    Ok(ours == 4)
-}
-
 impl FromStr for Address {
     type Err = Error;
 
@@ -86,7 +65,7 @@ impl FromStr for Address {
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
     /// SQLite.
-    Sqlite { readers: SqlitePool, writer: SqliteConnectOptions, log: Log },
+    Sqlite { readers: SqlitePool, writer: SqliteConnectOptions, log: Log, file: RegisterFile },
     /// PostgreSQL.
     Postgres { readers: PgPool, writer: PgConnectOptions },
 }
@@ -112,6 +91,7 @@ impl Engine {
             .busy_timeout(PATIENCE)
             .statement_cache_capacity(PREPARED)
             .pragma("journal_size_limit", KEPT);
+        leave_foreign(path).await?;
         prepare_sqlite(&writer, clock).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS + CROSSINGS)
@@ -123,7 +103,7 @@ impl Engine {
         let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false);
         // A statement with many rows keeps aside what it changes: else in a file, once that is more than a little.
         let writer = writer.pragma("cache_size", CACHED).pragma("temp_store", "MEMORY");
-        Ok(Self::Sqlite { readers, writer, log: Log::of(path) })
+        Ok(Self::Sqlite { readers, writer, log: Log::of(path), file: RegisterFile::of(path)? })
     }
 
     async fn open_postgres(url: &str, now: Moment) -> Result<Self, Error> {
@@ -155,6 +135,14 @@ impl Engine {
             })
             .connect_lazy_with(writer.clone());
         Ok(Self::Postgres { readers, writer })
+    }
+
+    /// Refuses to go on with a file that has been taken away, or another put in its place.
+    pub(super) fn check_place(&self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite { file, .. } => file.check_place(),
+            Self::Postgres { .. } => Ok(()),
+        }
     }
 
     /// A connection of its own, for writing.
@@ -318,15 +306,23 @@ async fn check_postgres(connection: &mut sqlx::PgConnection) -> Result<(), Error
         "SELECT name::TEXT FROM pg_settings
          WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'",
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    if off.is_empty() {
+    if !off.is_empty() {
+        let names: Vec<String> = off.into_iter().map(|(name,)| name).collect();
+        let names = names.join(", ");
+        return Err(Error::Unfit(format!(
+            "an acknowledged write could be lost: turn on {names} in PostgreSQL"
+        )));
+    }
+    let (encoding,): (String,) =
+        sqlx::query_as("SELECT current_setting('server_encoding')").fetch_one(connection).await?;
+    // One that takes bytes as they come keeps what it is given.
+    if ["UTF8", "SQL_ASCII"].contains(&encoding.as_str()) {
         return Ok(());
     }
-    let names: Vec<String> = off.into_iter().map(|(name,)| name).collect();
     Err(Error::Unfit(format!(
-        "an acknowledged write could be lost: turn on {} in PostgreSQL",
-        names.join(", ")
+        "names are in any language, and the database is in {encoding}: make one in UTF8"
     )))
 }
 

@@ -52,6 +52,9 @@ pub enum Error {
         /// Why not.
         cause: std::io::Error,
     },
+    /// The file that was opened is no longer where it was.
+    #[error("`{0}` is not the file that was opened: put that back, or start again with what is there now")]
+    Misplaced(String),
     /// A read asked for a revision or a time that has not come.
     #[error("the newest revision is {newest}")]
     Future {

@@ -153,8 +153,8 @@ impl Newest {
 }
 
 impl Write {
-    /// Gives a copy of a register a new epoch, so that positions in the original are not mistaken for
-    /// positions in the copy.
+    /// Gives a copy of a register a new epoch and another seal, so that positions and cursors of the original are not
+    /// mistaken for those of the copy. Whoever has opened the copy goes on with the seal it had.
     ///
     /// # Errors
     ///
@@ -164,6 +164,8 @@ impl Write {
             .with(epoch()?)
             .with(false);
         self.queried().await?.execute(renew).await?;
+        let seal = Statement::new("UPDATE seal SET secret = $1 WHERE one = 1");
+        self.connection().execute(seal.with(random::<32>()?.to_vec())).await?;
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ mod due;
 mod ear;
 mod engine;
 mod error;
+mod file;
 mod glance;
 mod head;
 mod holdings;
@@ -60,8 +61,9 @@ use std::sync::Arc;
 pub use companies::BOARD;
 pub use determinations::{RECEIPT_FILTERS, Receipt};
 pub use ear::Ear;
-pub use engine::{Address, holds_register};
+pub use engine::Address;
 pub use error::Error;
+pub use file::holds_register;
 pub use glance::Leaf;
 pub use head::{Head, Newest, random};
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
@@ -200,10 +202,10 @@ impl Store {
         }
     }
 
-    /// Whether the register could be written when that was last tried.
+    /// Whether the register could be written when that was last tried, and is still there.
     #[must_use]
     pub fn writable(&self) -> bool {
-        !self.writer.failing() && !self.ended()
+        !self.writer.failing() && !self.ended() && self.engine.check_place().is_ok()
     }
 
     /// Whether nothing can be written any more, whatever is tried, until the register is opened again.

@@ -1,6 +1,10 @@
 //! Serving.
 
 use std::net::TcpListener;
+use std::process::Stdio;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::program::{SAMPLE, Service, fed, import_sample, on, program, run, things};
 use crate::support::{Database, on_each_engine};
@@ -101,6 +105,60 @@ mod sqlite_alone {
             refused(&file, "another `greenlight serve`");
             refused(&alias, "another `greenlight serve`");
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_to_a_file_that_was_taken_away() {
+        let database = Database::sqlite().await;
+        let greenlight::app::Address::Sqlite(file) = database.address() else { panic!("no file") };
+        let service = Service::start(&database, &[]);
+        let key = service.says(|line| line.trim().starts_with("gl_")).trim().to_owned();
+        let put = |id: &str| {
+            let body = r#"{"name": "A", "jurisdiction": "CN"}"#;
+            let answer = Service::send(&service.host, ("PUT", &format!("/v1/companies/{id}")), &key, body);
+            status(&answer).to_owned()
+        };
+        let ready = || service.get("/readyz", None).contains("\"writable\":true");
+        assert_eq!((put("a"), ready()), ("201".to_owned(), true));
+        let aside = file.with_file_name("aside.db");
+        std::fs::rename(&file, &aside).unwrap();
+        assert_eq!((put("b"), ready()), ("503".to_owned(), false));
+        // Another in its place is another one, whatever it holds.
+        std::fs::copy(&aside, &file).unwrap();
+        assert_eq!((put("b"), ready()), ("503".to_owned(), false));
+        std::fs::rename(&aside, &file).unwrap();
+        assert_eq!((put("b"), ready()), ("201".to_owned(), true));
+        service.stop();
+        run(&mut on(&database, &["verify"])).ended(0);
+    }
+
+    #[tokio::test]
+    async fn the_file_of_somebody_else_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("theirs.db");
+        let theirs = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let mut theirs = theirs.connect().await.unwrap();
+        theirs.execute("CREATE TABLE company (name TEXT); INSERT INTO company VALUES ('A')").await.unwrap();
+        theirs.close().await.unwrap();
+        let before = std::fs::read(&file).unwrap();
+        for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["key", "list"], &["export"]] {
+            let address = crate::program::sqlite(&file);
+            let ran = run(program(command).env("GREENLIGHT_DATABASE", address)).ended(1);
+            assert!(ran.err.contains("holds something else than a register"), "{ran:?}");
+        }
+        assert!(std::fs::read(&file).unwrap() == before, "it was altered");
+    }
+
+    /// What cannot be shown to anybody must not open anything.
+    #[tokio::test]
+    async fn a_first_key_that_is_not_shown_does_not_work() {
+        let database = Database::sqlite().await;
+        let mut serve = on(&database, &["serve", "--listen", "127.0.0.1:0"]);
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = serve.stdout(Stdio::null()).stderr(full).status().unwrap();
+        assert_eq!(ended.code(), Some(1));
+        let keys = run(&mut on(&database, &["key", "list"])).ended(0).out;
+        assert!(keys.contains("first admin") && keys.contains("revoked"), "{keys}");
     }
 
     #[tokio::test]

@@ -82,6 +82,10 @@ async fn a_copy_of_a_register_has_another_epoch_once_it_is_served(database: Data
     for _ in 0..2 {
         copy.come_to_life().await.unwrap();
     }
+    let address = Address::Sqlite(folder.path().join("copy.db"));
+    let again = Register::open(address, Clock::standing(noon("2026-01-23"))).await.unwrap();
+    let sealed = |register: &Register| register.store().seal().mark(b"text");
+    assert!(sealed(&again) != sealed(&register), "a cursor of the original opens a page of the copy");
     let served = copy.read(Wanted::Newest).await.unwrap().head().clone();
     assert!(!served.copied && served.epoch != epoch && served.revision == 1);
     register.come_to_life().await.unwrap();

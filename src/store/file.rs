@@ -1,0 +1,85 @@
+//! The file of a register: whether it is one, and whether it is still where it was.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::error::Error;
+
+/// Tables that every register has had from the first one on.
+const OURS: i64 = 4;
+
+/// Whether a file holds a register already. It is only read, and nothing is made beside it.
+///
+/// # Errors
+///
+/// [`Error::Database`] if SQLite cannot read it.
+pub async fn holds_register(file: &Path) -> Result<bool, Error> {
+    let (_, ours) = tables(file).await?;
+    Ok(ours == OURS)
+}
+
+/// Refuses a file that holds something else, and leaves it as it is.
+pub(super) async fn leave_foreign(file: &Path) -> Result<(), Error> {
+    if std::fs::metadata(file).map_or(0, |there| there.len()) == 0 {
+        return Ok(());
+    }
+    match tables(file).await {
+        Ok((all, ours)) if all > 0 && ours < OURS => {
+            Err(Error::Address(format!("`{}` holds something else than a register", file.display())))
+        }
+        // What cannot be read at this moment is met again by whoever opens it.
+        _ => Ok(()),
+    }
+}
+
+/// How many tables a file has, and how many of those that a register has.
+async fn tables(file: &Path) -> Result<(i64, i64), Error> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    // Where there is a log it must be read, too: all of a register may still be there.
+    let whole = !PathBuf::from(log).exists();
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(whole);
+    let mut connection = options.connect().await?;
+    let counted = sqlx::query_as(
+        "SELECT count(*), COALESCE(sum(name IN ('_sqlx_migrations', 'head', 'revision', 'change')), 0)
+         FROM sqlite_schema WHERE type = 'table'",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    connection.close().await?;
+    Ok(counted)
+}
+
+/// The file that was opened, and which one it is: a name can be given to another.
+#[derive(Clone, Debug)]
+pub(super) struct RegisterFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl RegisterFile {
+    /// The file at a path.
+    pub(super) fn of(path: &Path) -> Result<Self, Error> {
+        let there = std::fs::metadata(path);
+        let there = there.map_err(|cause| Error::File { path: path.display().to_string(), cause })?;
+        Ok(Self { path: path.to_owned(), identity: identity(&there) })
+    }
+
+    /// Refuses to go on if the file has been taken away or another put in its place: what would be written goes
+    /// where nobody finds it again.
+    pub(super) fn check_place(&self) -> Result<(), Error> {
+        let there = std::fs::metadata(&self.path).map(|there| identity(&there));
+        if there.is_ok_and(|there| there == self.identity) {
+            return Ok(());
+        }
+        Err(Error::Misplaced(self.path.display().to_string()))
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
