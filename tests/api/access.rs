@@ -179,6 +179,9 @@ async fn a_key_is_told_from_anything_like_it(database: Database) {
         let answer = service.get("/v1/companies").field("authorization", wrong).await;
         answer.refused(401, "unauthenticated");
     }
+    let bare = service.get("/v1/companies").field("authorization", &secret).await;
+    let told = bare.refused(401, "unauthenticated").json();
+    assert_eq!(told["detail"], "send the key as `Authorization: Bearer gl_…`");
     let twice =
         service.get("/v1/companies").key(&secret).further("authorization", &format!("Bearer {secret}"));
     twice.await.refused(401, "unauthenticated");
