@@ -53,6 +53,15 @@ enum Command {
     #[command(subcommand)]
     Key(key::Key),
     /// Put lines of NDJSON on record.
+    ///
+    /// One thing a line, as `export` writes them, what is referred to first. A line takes the place of the whole thing
+    /// with its id, whatever version that has: what it leaves out is cleared. What is there already, unchanged, makes no
+    /// change. Of a transition on record only `retracted` can change, of a movement nothing. Fields that the service
+    /// sets, such as the `stage` of an approval, are refused. To see first what would come of it, post the lines to
+    /// `/v1/imports?dry_run=true` of a service.
+    ///
+    /// Movements are not held against limits here: this is how a register is restored, and what was accepted once is
+    /// not judged again.
     Import(import::Import),
     /// Write the register as NDJSON, parents first.
     Export(export::Export),
