@@ -257,7 +257,7 @@ fn limits(kind: ConditionKind) -> Vec<Field> {
             optional(
                 "counting",
                 nullable(json!({"type": "string", "enum": ["ordered", "delivered"]})),
-                "Which movements count.",
+                "Which movements count: `ordered` are orders, net of cancellations, `delivered` are deliveries, with what is under way.",
             ),
             period(),
         ],

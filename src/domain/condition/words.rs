@@ -85,7 +85,7 @@ vocabulary! {
         Ordered = "ordered",
         /// Shipments, net of returns.
         Shipped = "shipped",
-        /// Deliveries.
+        /// Deliveries, with what is under way.
         Delivered = "delivered",
     }
 }
