@@ -6,7 +6,7 @@ use super::{Error, Register, movements, put, transitions};
 use crate::domain::actor::Actor;
 use crate::domain::fault::PlacedFault;
 use crate::store::{self, Maker, Write};
-use crate::wire::json::Unreadable;
+use crate::wire::json::{Syntax, Unreadable};
 use crate::wire::lines::{self, Line};
 
 /// The most lines of an import that is all or nothing.
@@ -96,7 +96,9 @@ pub fn numbered(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 /// The [`Cause`] for which it is no thing.
 pub fn read(line: &[u8]) -> Result<Line, Cause> {
     lines::read(line).map_err(|unreadable| match unreadable {
-        Unreadable::Syntax(detail) => Cause::Syntax(detail),
+        Unreadable::Syntax(Syntax { what, column, .. }) => Cause::Syntax(format!(
+            "a line must be one JSON object, such as `{{\"kind\": \"company\", \"id\": …}}`: {what} (column {column})"
+        )),
         Unreadable::Faults(faults) => Cause::Faults(faults.0),
     })
 }

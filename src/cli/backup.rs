@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::verify::{check, open_file};
-use super::{Error, output, with_register};
+use super::{Error, open_to_read, output, with};
 use crate::app::{Register, StoreError};
 use crate::config::Config;
 
@@ -19,7 +19,7 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) async fn run(&self, config: &Config) -> Result<(), Error> {
-        with_register(config, async |register| self.copy(register).await).await
+        with(open_to_read(config).await?, async |register| self.copy(register).await).await
     }
 
     async fn copy(&self, register: &Register) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 
 use super::backup::{beside, settle};
 use super::verify::MARK;
-use super::{Error, PRIVATE, output, with_register};
+use super::{Error, PRIVATE, open_to_read, output, with};
 use crate::app::{Register, Wanted, exports, fresh_id};
 use crate::config::Config;
 
@@ -26,7 +26,7 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) async fn run(&self, config: &Config) -> Result<(), Error> {
-        with_register(config, async |register| {
+        with(open_to_read(config).await?, async |register| {
             if self.file == Path::new("-") {
                 let mut out = io::stdout().lock();
                 write_lines(register, &mut out, "standard output").await

@@ -53,6 +53,15 @@ enum Command {
     #[command(subcommand)]
     Key(key::Key),
     /// Put lines of NDJSON on record.
+    ///
+    /// One thing a line, as `export` writes them, what is referred to first. A line takes the place of the whole thing
+    /// with its id, whatever version that has: what it leaves out is cleared. What is there already, unchanged, makes no
+    /// change. Of a transition on record only `retracted` can change, of a movement nothing. Fields that the service
+    /// sets, such as the `stage` of an approval, are refused. To see first what would come of it, post the lines to
+    /// `/v1/imports?dry_run=true` of a service.
+    ///
+    /// Movements are not held against limits here: this is how a register is restored, and what was accepted once is
+    /// not judged again.
     Import(import::Import),
     /// Write the register as NDJSON, parents first.
     Export(export::Export),
@@ -116,12 +125,35 @@ async fn open(config: &Config) -> Result<Register, Error> {
     Ok(Register::open(address, Clock::system()).await?)
 }
 
+/// Opens the register that the configuration names for a command that only reads. That one is made is told: a name may
+/// be mistyped.
+async fn open_to_read(config: &Config) -> Result<Register, Error> {
+    let address = config.address().map_err(Error::Usage)?;
+    let missing = match &address {
+        Address::Sqlite(file) if std::fs::exists(file).is_ok_and(|there| !there) => Some(file),
+        _ => None,
+    };
+    let register = open(config).await?;
+    if let Some(file) = missing {
+        let file = file.display();
+        tracing::warn!("{file} was not there: an empty register was made of that name");
+    }
+    Ok(register)
+}
+
 /// Does something with the register that the configuration names, and closes it whatever came of it.
 async fn with_register<T>(
     config: &Config,
     work: impl AsyncFnOnce(&Register) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let register = open(config).await?;
+    with(open(config).await?, work).await
+}
+
+/// The same with a register that is open.
+async fn with<T>(
+    register: Register,
+    work: impl AsyncFnOnce(&Register) -> Result<T, Error>,
+) -> Result<T, Error> {
     let outcome = work(&register).await;
     register.store().close().await;
     outcome

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Error, open, output};
+use super::{Error, open_to_read, output};
 use crate::app::{Address, Findings, Register, Wanted, holds_register};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -25,7 +25,7 @@ impl Verify {
     pub(super) async fn run(&self, config: &Config) -> Result<(), Error> {
         let register = match &self.file {
             Some(file) => open_file(file).await?,
-            None => open(config).await?,
+            None => open_to_read(config).await?,
         };
         let checked = check(&register).await;
         register.store().close().await;

@@ -64,12 +64,17 @@ pub enum Actor {
 }
 
 /// Why an actor may not do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// The role does not allow it.
     Role(Role),
     /// The key is limited to other authorities.
-    Authority,
+    Authority {
+        /// Those it is limited to.
+        allowed: Vec<AuthorityId>,
+        /// Those that what it would write belongs to; none for what belongs to no authority.
+        of: Vec<AuthorityId>,
+    },
     /// A key is needed.
     Anonymous,
 }
@@ -111,7 +116,12 @@ impl Actor {
         let Self::Key(key) = self else { return Ok(()) };
         let covered = !authorities.is_empty()
             && authorities.iter().all(|authority| key.authorities.contains(authority));
-        if key.authorities.is_empty() || covered { Ok(()) } else { Err(Denied::Authority) }
+        if key.authorities.is_empty() || covered {
+            return Ok(());
+        }
+        let mut of: Vec<AuthorityId> = authorities.iter().map(|authority| (*authority).clone()).collect();
+        of.dedup();
+        Err(Denied::Authority { allowed: key.authorities.clone(), of })
     }
 
     /// Whether the actor may manage keys.
@@ -166,10 +176,10 @@ mod tests {
         let admin = Err(Denied::Role(Role::Admin));
         let anonymous = Err(Denied::Anonymous);
         for (actor, write, manage_keys) in [
-            (Actor::Anybody, anonymous, anonymous),
+            (Actor::Anybody, anonymous.clone(), anonymous),
             (Actor::Operator, Ok(()), Ok(())),
             (Actor::Service, Ok(()), Ok(())),
-            (holder(Role::Reader, &[]), editor, admin),
+            (holder(Role::Reader, &[]), editor, admin.clone()),
             (holder(Role::Editor, &[]), Ok(()), admin),
             (holder(Role::Admin, &[]), Ok(()), Ok(())),
         ] {
@@ -195,7 +205,8 @@ mod tests {
             ] {
                 let wanted = ids(&authorities);
                 let outcome = holder(role, &limits).may_write_for(&wanted.iter().collect::<Vec<_>>());
-                let expected = if allowed { Ok(()) } else { Err(Denied::Authority) };
+                let denied = Denied::Authority { allowed: ids(&limits), of: wanted.clone() };
+                let expected = if allowed { Ok(()) } else { Err(denied) };
                 assert_eq!(outcome, expected, "{role} {limits:?} {authorities:?}");
             }
         }

@@ -15,7 +15,8 @@ vocabulary! {
         Interest = "interest",
         /// What it asked for.
         Requested = "requested",
-        /// What the authority allowed: a limit on what is shipped under the approval.
+        /// What the authority allowed. With `exact`, `up_to` and `less_than` it is a limit on what is ordered and
+        /// shipped under the approval; with any other comparator only a note.
         Authorised = "authorised",
     }
 }
@@ -23,17 +24,17 @@ vocabulary! {
 vocabulary! {
     /// How a number stands to the truth.
     Comparator {
-        /// Just that many.
+        /// Just that many. What is authorised so is a limit: at most that many.
         Exact = "exact",
-        /// Roughly that many.
+        /// Roughly that many. It limits nothing.
         About = "about",
-        /// More than that.
+        /// More than that. It limits nothing.
         MoreThan = "more_than",
-        /// That many or more.
+        /// That many or more. It limits nothing.
         AtLeast = "at_least",
-        /// That many or fewer.
+        /// That many or fewer. What is authorised so is a limit: at most that many.
         UpTo = "up_to",
-        /// Fewer than that.
+        /// Fewer than that. What is authorised so is a limit: `less_than` 100 is at most 99.
         LessThan = "less_than",
     }
 }

@@ -11,9 +11,9 @@ use super::vocabulary::vocabulary;
 vocabulary! {
     /// The paragraph of ECCN 3A090 that a chip falls under by its figures.
     Control {
-        /// 3A090.a.
+        /// Paragraph a: the more powerful chips.
         A = "3A090.a",
-        /// 3A090.b.
+        /// Paragraph b: the next below them.
         B = "3A090.b",
         /// Neither.
         None = "none",

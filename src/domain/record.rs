@@ -14,11 +14,12 @@ vocabulary! {
         Updated = "updated",
         /// It left the record; its history stays.
         Retired = "retired",
-        /// A date passed, and something of it took effect.
+        /// A date came, and with it a stage, a report, a beginning of force or validity, the day a requirement is met,
+        /// or a new period. The content is as it was, unless the stage or `disputed` changed with it.
         TookEffect = "took_effect",
-        /// A date passed, and something of it ended.
+        /// A date came on which its validity or its force ended. The content is as it was.
         Ended = "ended",
-        /// A source passed its freshness limit.
+        /// The source passed its freshness limit: nobody has checked it for `check_every_days`.
         BecameStale = "became_stale",
     }
 }

@@ -101,9 +101,12 @@ impl fmt::Display for Refusal {
             }
             Self::Fixed(faults) => write!(f, "what was accepted does not change: {faults}"),
             Self::OverLimit { headroom, limits } => {
-                let broken: Vec<&str> = limits.iter().map(|limit| limit.detail.as_str()).collect();
-                let available = headroom.units.unwrap_or_default();
-                write!(f, "{available} units are available: {}", broken.join("; "))
+                match headroom.units {
+                    None | Some(0) => f.write_str("no unit is available")?,
+                    Some(1) => f.write_str("1 unit is available")?,
+                    Some(units) => write!(f, "{units} units are available")?,
+                }
+                limits.iter().try_for_each(|limit| told(f, limit))
             }
             Self::ExternalRefTaken { by, differences } => {
                 write!(f, "{by} has the same external reference and says something else: {differences}")
@@ -112,9 +115,59 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// A limit that would be broken: what sets it, and what it would come to.
+fn told(f: &mut fmt::Formatter<'_>, limit: &Reason) -> fmt::Result {
+    f.write_str("; ")?;
+    if let Some(subject) = &limit.subject {
+        write!(f, "{subject}: ")?;
+    }
+    f.write_str(limit.detail.trim_end_matches('.'))
+}
+
 fn listed(things: &[ThingRef]) -> String {
     let named: Vec<String> = things.iter().map(ToString::to_string).collect();
     named.join(", ")
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::judgement::{Effect, ReasonCode};
+    use crate::domain::thing::Kind;
+
+    fn limit(kind: Kind, id: &str) -> Reason {
+        Reason {
+            code: ReasonCode::OverLimit,
+            effect: Effect::Blocks,
+            gate: None,
+            authority: None,
+            subject: Some(ThingRef::new(kind, id)),
+            detail: "The count would come to 9, of at most 5.".to_owned(),
+            evidence: Vec::new(),
+            remedy: String::new(),
+        }
+    }
+
+    #[test]
+    fn every_limit_that_would_be_broken_is_named() {
+        for (units, limits, told) in [
+            (
+                Some(1),
+                vec![limit(Kind::Condition, "cap")],
+                "1 unit is available; condition `cap`: The count would come to 9, of at most 5",
+            ),
+            (
+                Some(0),
+                vec![limit(Kind::Condition, "cap"), limit(Kind::Approval, "case")],
+                "no unit is available; condition `cap`: The count would come to 9, of at most 5; \
+                 approval `case`: The count would come to 9, of at most 5",
+            ),
+            (Some(4), Vec::new(), "4 units are available"),
+        ] {
+            let headroom = Headroom { units, ..Headroom::default() };
+            assert_eq!(Refusal::OverLimit { headroom, limits }.to_string(), told);
+        }
+    }
+}

@@ -30,7 +30,7 @@ vocabulary! {
 vocabulary! {
     /// Whether a report still needs somebody's judgement.
     ReportStatus {
-        /// It does.
+        /// Somebody has still to judge it.
         Open = "open",
         /// It was dealt with: accepted as a transition, or set aside.
         Settled = "settled",

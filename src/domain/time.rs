@@ -63,6 +63,26 @@ impl Moment {
         self.plus_seconds(days.saturating_mul(SECONDS_A_DAY))
     }
 
+    /// A moment, or what a bare date means in its place.
+    ///
+    /// # Errors
+    ///
+    /// The [`Fault`] of a moment, which says that a date would do as well.
+    pub fn or_date(text: &str, of_date: fn(Date) -> Self) -> Result<Self, Fault> {
+        let date = Date::try_from(text).map(of_date);
+        let is_meant_as_one = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        if date.is_ok() || is_meant_as_one {
+            return date;
+        }
+        Self::try_from(text).map_err(|fault| match fault.code {
+            FaultCode::Malformed => Fault {
+                detail: format!("{}, or give a bare date such as `2026-01-23`", fault.detail),
+                ..fault
+            },
+            _ => fault,
+        })
+    }
+
     /// The bound a bare date means where something begins: midnight UTC.
     #[must_use]
     pub fn start_of(date: Date) -> Self {
@@ -97,8 +117,15 @@ impl TryFrom<&str> for Moment {
         if !has_date_and_time || text.contains('[') || text.starts_with(['+', '-']) {
             return Err(form());
         }
-        let timestamp: Timestamp =
-            text.parse().map_err(|cause: jiff::Error| Fault { detail: cause.to_string(), ..form() })?;
+        let timestamp: Timestamp = text.parse().map_err(|cause: jiff::Error| {
+            let has_all_but_an_offset = text.parse::<civil::DateTime>().is_ok();
+            let detail = if has_all_but_an_offset {
+                "must say how far it is from UTC: add `Z`, or an offset such as `+08:00`".to_owned()
+            } else {
+                cause.to_string()
+            };
+            Fault { detail, ..form() }
+        })?;
         if timestamp.as_microsecond() < LEAST {
             return Err(Fault::new(FaultCode::OutOfRange, "must not lie before the year 1"));
         }
@@ -205,6 +232,24 @@ mod tests {
         let moment = Moment::try_from("2026-01-23T09:00:00.1234567+01:00").unwrap();
         assert_eq!(moment.to_string(), "2026-01-23T08:00:00.123456Z");
         assert_eq!(Moment::from_microseconds(moment.microseconds()), moment);
+    }
+
+    #[test]
+    fn a_time_without_an_offset_is_told_what_it_lacks() {
+        let detail = |text: &str| Moment::or_date(text, Moment::start_of).unwrap_err().detail;
+        assert_eq!(
+            detail("2026-01-01T00:00:00"),
+            "must say how far it is from UTC: add `Z`, or an offset such as `+08:00`, or give a bare date such as `2026-01-23`"
+        );
+        for text in ["yesterday", "2026-01", "2026-13-01T00:00:00Z"] {
+            assert!(detail(text).ends_with("or give a bare date such as `2026-01-23`"), "{text}");
+        }
+        assert_eq!(detail("2026-02-30"), Date::try_from("2026-02-30").unwrap_err().detail);
+        assert!(!Moment::try_from("2026-01-01T00:00:00").unwrap_err().detail.contains("bare date"));
+        assert_eq!(
+            Moment::or_date("2026-01-23", Moment::end_of).unwrap().to_string(),
+            "2026-01-24T00:00:00Z"
+        );
     }
 
     #[test]

@@ -10,6 +10,9 @@ pub trait Vocabulary: Copy + Eq + 'static {
     /// The written form.
     fn as_str(self) -> &'static str;
 
+    /// What the word means, in a sentence.
+    fn meaning(self) -> &'static str;
+
     /// The written form of every word, in the order of the list.
     #[must_use]
     fn words() -> Vec<&'static str> {
@@ -23,16 +26,16 @@ pub trait Vocabulary: Copy + Eq + 'static {
     }
 }
 
-/// Declares an enum together with its [`Vocabulary`].
+/// Declares an enum together with its [`Vocabulary`]: what documents a word in the code is what explains it to users.
 macro_rules! vocabulary {
     (
         $(#[$meta:meta])*
-        $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+ }
+        $name:ident { $($(#[doc = $meaning:literal])+ $variant:ident = $word:literal,)+ }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
-            $($(#[$variant_meta])* $variant,)+
+            $($(#[doc = $meaning])+ $variant,)+
         }
 
         impl $crate::domain::vocabulary::Vocabulary for $name {
@@ -42,6 +45,12 @@ macro_rules! vocabulary {
             fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
+                }
+            }
+
+            fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($meaning,)+).trim_ascii_start(),)+
                 }
             }
         }

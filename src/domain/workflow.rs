@@ -16,11 +16,11 @@ vocabulary! {
         Pending = "pending",
         /// The signs are good, nothing is granted.
         Favourable = "favourable",
-        /// Permission is given.
+        /// Permission is given; what exactly the stage permits is said by `permits`.
         Granted = "granted",
         /// The authority stands in the way.
         Adverse = "adverse",
-        /// The case is over.
+        /// The case is over, and counts no longer.
         Ended = "ended",
     }
 }

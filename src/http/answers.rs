@@ -14,6 +14,11 @@ use crate::domain::thing::Kind;
 use crate::domain::workflow::{Activity, Phase};
 use crate::wire::values::MAX_ITEMS;
 
+/// How an end use is declared.
+pub(crate) const CLASS_OF_USE: &str = "What the chips are for, as a class such as `university research`: its words are compared with the names of the classes that an `exclusion` rules out.";
+/// How an end user is declared.
+pub(crate) const CLASS_OF_USER: &str = "Who uses them, as a class such as `state-funded data centre` and not as a proper name: only words are compared with the names of the classes that an `exclusion` rules out, and nobody looks up what class a company belongs to.";
+
 fn number() -> Value {
     count(i64::MIN, i64::MAX)
 }
@@ -34,8 +39,8 @@ pub(crate) fn question_fields() -> Vec<Field> {
             nullable(jurisdiction()),
             "Where the chips are declared to go; gates are those of the company's seat if nothing is declared.",
         ),
-        required("end_use", nullable(text(Name::MAX)), "What they are declared to be used for."),
-        required("end_user", nullable(text(Name::MAX)), "Who is declared to use them."),
+        required("end_use", nullable(text(Name::MAX)), "The class of use that is declared."),
+        required("end_user", nullable(text(Name::MAX)), "The class of user that is declared."),
         required("exporter", nullable(id()), "The exporter, where licences differ by exporter."),
     ]
 }
@@ -96,10 +101,10 @@ fn input() -> Value {
         optional(
             "destination",
             nullable(jurisdiction()),
-            "Where the chips go. Left out, it stays undeclared, and gates are those of the company's seat.",
+            "Where the chips go. Left out, it stays undeclared: gates are those of the company's seat, and a `location_of_use` is unknown.",
         ),
-        optional("end_use", nullable(text(Name::MAX)), "What they are used for."),
-        optional("end_user", nullable(text(Name::MAX)), "Who uses them."),
+        optional("end_use", nullable(text(Name::MAX)), CLASS_OF_USE),
+        optional("end_user", nullable(text(Name::MAX)), CLASS_OF_USER),
         optional("exporter", nullable(id()), "The exporter to buy from, where licences differ by exporter."),
         optional(
             "valid_at",
@@ -130,7 +135,11 @@ fn gate_fields() -> Vec<Field> {
         required("stage", nullable(stage_id()), "The stage it is at."),
         required("phase", nullable(word::<Phase>()), "What that stage means."),
         required("since", nullable(date()), "The date the stage took effect."),
-        required("disputed", truth(), "Whether an open report names another stage."),
+        required(
+            "disputed",
+            truth(),
+            "Whether an open report names another stage, as the approval's `disputed` says.",
+        ),
     ]
 }
 
@@ -182,11 +191,15 @@ fn figure_fields() -> Vec<Field> {
             "What the tightest known, required limit in force allows, in units; `null` if there is none.",
         ),
         required("reserved", number(), "Ordered, and neither cancelled nor shipped."),
-        required("used", number(), "Shipped, net of returns."),
+        required(
+            "used",
+            number(),
+            "Shipped, net of returns: all movements of the two, whatever approval they name.",
+        ),
         required(
             "available",
             nullable(number()),
-            "What that limit leaves for orders; negative where it is broken.",
+            "What that limit leaves for orders, by what it counts itself, which may be fewer movements or those of more chips; negative where it is broken.",
         ),
         required(
             "limited_by",

@@ -26,7 +26,7 @@ impl Exposed for Approval {
             required(
                 "role",
                 word::<QuantityRole>(),
-                "What it stands for. What is authorised is a limit on what is shipped.",
+                "What it stands for. What is authorised with `exact`, `up_to` or `less_than` is a limit on what is ordered and shipped under the approval.",
             ),
             required("comparator", word::<Comparator>(), "How the number stands to the truth."),
             required("units", units(), "The number, in chips."),
@@ -46,10 +46,14 @@ impl Exposed for Approval {
             read_only(
                 "stage",
                 stage_id(),
-                "The stage in effect; before the first transition the workflow's initial one.",
+                "The stage in effect on the day asked about, that of the latest transition by then; before the first one the workflow's initial one.",
             ),
             read_only("stage_since", nullable(date()), "The date it took effect."),
-            read_only("disputed", truth(), "Whether an open report names another stage."),
+            read_only(
+                "disputed",
+                truth(),
+                "Whether an open report about the company, the chip and the authority, all three, names another stage, dated on or after the day the stage took effect and not in the future. How the report puts it (`modality`) plays no part.",
+            ),
             optional("quantities", list(quantity, 0, MAX_ITEMS), "The numbers it speaks of."),
             optional("valid_from", nullable(bound()), "From when it holds; a bare date means 00:00Z."),
             optional(

@@ -118,7 +118,7 @@ impl Call {
         match parse(&self.body) {
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(Problem::new(Code::InvalidBody, "the body must be a JSON object")),
-            Err(Unreadable::Syntax(detail)) => Err(Problem::new(Code::MalformedJson, detail)),
+            Err(Unreadable::Syntax(syntax)) => Err(Problem::new(Code::MalformedJson, syntax.to_string())),
             Err(Unreadable::Faults(faults)) => Err(Problem::invalid_body(&faults)),
         }
     }
@@ -197,7 +197,8 @@ impl App {
     /// The key behind an `Authorization` field.
     async fn holder(&self, value: &[u8]) -> Result<Arc<Key>, Problem> {
         let unknown = || Problem::new(Code::Unauthenticated, "the key is unknown, expired or revoked");
-        let held = app::keys::holder(&self.register, secret(value).ok_or_else(unknown)?).await;
+        let formless = || Problem::new(Code::Unauthenticated, "send the key as `Authorization: Bearer gl_…`");
+        let held = app::keys::holder(&self.register, secret(value).ok_or_else(formless)?).await;
         let key = held?.ok_or_else(unknown)?;
         self.note_use(&key, self.register.now());
         Ok(key)

@@ -59,7 +59,11 @@ pub(crate) fn schema() -> Value {
         required("ordinal", count(1, i64::MAX), "Its place in the revision."),
         required("kind", word::<Kind>(), "The kind of thing."),
         required("id", id(), "The thing."),
-        required("action", word::<Action>(), "What became of it."),
+        required(
+            "action",
+            word::<Action>(),
+            "What became of it. The last three are recorded by the service itself, when a date comes.",
+        ),
         required("recorded_at", moment(), "When the revision was recorded."),
         required(
             "actor",
@@ -108,7 +112,7 @@ pub(crate) fn expose(api: &mut Api) {
         Operation::get("/v1/changes", "listChanges", "Changes")
             .says(
                 "Follow the changes",
-                "Every revision once, in order, whole: a page holds about `limit` changes but never part of a revision. `next` always advances, also past what the filters leave out: a page can be empty though there is more, so go on until `next` stands at `revision`. From the `revision` that a list states, following the feed misses nothing and repeats nothing.",
+                "Every revision once, in order, whole: a page holds about `limit` changes but never part of a revision. `next` always advances, also past what the filters leave out: a page can be empty though there is more, so go on until `next` stands at `revision`. From the `revision` that a list states, following the feed misses nothing and repeats nothing. Several filters must all let a change through. To begin at a date, give as `after` the `revision` that `/v1/revisions?known_at=…&limit=1` states.",
             )
             .takes(params)
             .answers(200, "A page of the feed.", JSON, named("Feed"), json!({"items": [example()], "next": "5f2c9a0b1d3e.42", "revision": 42}))
@@ -126,9 +130,21 @@ pub(crate) fn position_schema() -> Value {
 pub(crate) fn filter_params() -> [Param; 4] {
     [
         Param::new("kind", filter_schema(Takes::Words(Kind::words)), "Changes of these kinds of things."),
-        Param::new("company", filter_schema(Takes::Id), "Changes that concern any of these companies."),
-        Param::new("chip", filter_schema(Takes::Id), "Changes that concern any of these chips."),
-        Param::new("authority", filter_schema(Takes::Id), "Changes that concern any of these authorities."),
+        Param::new(
+            "company",
+            filter_schema(Takes::Id),
+            "Changes of these companies, of what names one of them (an approval as its buyer or exporter, a movement, a report, the scope of a condition, a subsidiary, a chip it designed), and of what belongs to an approval of theirs (a transition, a condition, a movement). A condition of an authority or a chip alone names no company, nor does a source, though either can change an answer: follow them as well, or poll the board.",
+        ),
+        Param::new(
+            "chip",
+            filter_schema(Takes::Id),
+            "Changes of these chips, of what names one of them, and of what belongs to an approval for one.",
+        ),
+        Param::new(
+            "authority",
+            filter_schema(Takes::Id),
+            "Changes of these authorities, of what names one of them, and of what belongs to an approval at one.",
+        ),
     ]
 }
 

@@ -69,7 +69,7 @@ fn classification() -> Value {
             word::<Review>(),
             "How licences towards China and Macau are reviewed (15 CFR 742.6(b)(10)).",
         ),
-        required("decided_by", word::<Test>(), "The test that decided the control."),
+        required("decided_by", word::<Test>(), "The test of 3A090 that decided the control."),
         required(
             "rule",
             nullable(rule),

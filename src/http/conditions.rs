@@ -69,9 +69,47 @@ pub(crate) fn kind_schemas() -> Vec<(String, Value)> {
         let mut fields = head(json!({"type": "string", "const": kind.as_str(), "maxLength": 32}));
         fields.extend(parameters(kind));
         fields.extend(tail());
-        [(schema_name(kind, ""), shown(&fields)), (schema_name(kind, INPUT), written(&fields))]
+        let [mut shown, mut written] = [shown(&fields), written(&fields)];
+        for schema in [&mut shown, &mut written] {
+            schema["description"] = about(kind).into();
+        }
+        [(schema_name(kind, ""), shown), (schema_name(kind, INPUT), written)]
     });
     schemas.collect()
+}
+
+/// What a condition of a kind asks, and when it is met.
+fn about(kind: ConditionKind) -> &'static str {
+    match kind {
+        ConditionKind::DomesticShare => {
+            "A share of domestic chips in all a company buys. Met if, with the units asked, domestic chips make up at least `minimum` of all chips that the company has movements of; unknown while `minimum`, `basis` or `counting` is not set. Domestic is what was designed in the jurisdiction of the authority that the scope names, itself or by its approval, else in the company's. It does not govern `prepare`."
+        }
+        ConditionKind::UnitCap => {
+            "A greatest number of units of one company. Met if the count, with the units asked, is at most `maximum`; unknown while `maximum` or `counting` is not set. Where `chips` are listed they share one cap, and it does not apply to any other chip. It does not govern `prepare`."
+        }
+        ConditionKind::RelativeCap => {
+            "A cap that is a share of a reference which tools keep up to date. Met if what was shipped to the company of the chip, net of returns, with the units asked, and for an order with what is still to ship, is at most `maximum_share` of `reference_units`, rounded down; unknown while either is not set. It counts over all time, and does not govern `prepare`."
+        }
+        ConditionKind::SpecificationLimit => {
+            "A limit on one of the chip's figures. Met if the figure on record is less than `below`; unknown while either is not known."
+        }
+        ConditionKind::Exclusion => {
+            "Uses or users that are ruled out. Unmet if the words of the declared end use or end user are those of the name of a class; unknown if nothing is declared, or if any class has no definition; else met. Definitions are for people: only names are compared."
+        }
+        ConditionKind::LocationOfUse => {
+            "Where the chips may stand. Met if the declared `destination` is among `allowed`, or nothing is listed there, and not among `barred`; unknown if no destination is declared, since the company's seat does not say it."
+        }
+        ConditionKind::Requirement => {
+            "Something that must have been done. Met from the day `met_on`; unmet before, or if it is not set; unknown if it rests on nothing but stale sources."
+        }
+        ConditionKind::Prohibition => {
+            "Activities that are ruled out altogether. Never met: it is unmet for those it lists, and does not apply to others."
+        }
+        ConditionKind::Payment => "Money due. Always met: it only advises, with the reason `payment_due`.",
+        ConditionKind::Other => {
+            "Anything else, in words that only a person can judge. Met from the day `met_on`; unknown before, or if it is not set."
+        }
+    }
 }
 
 /// What the schema of something written ends in.
@@ -99,8 +137,12 @@ fn one_of(ending: &str) -> Value {
 
 fn head(kind: Value) -> Vec<Field> {
     let scope = some(&[
-        optional("authority", nullable(id()), "Questions in which this authority is asked."),
-        optional("approval", nullable(id()), "Questions in which this approval counts."),
+        optional("authority", nullable(id()), "Questions in which this authority guards a gate."),
+        optional(
+            "approval",
+            nullable(id()),
+            "Questions in which this approval counts: it is open, not superseded, and at a gate of the question.",
+        ),
         optional("company", nullable(id()), "Questions of this company."),
         optional("chip", nullable(id()), "Questions about this chip."),
     ]);
@@ -109,7 +151,7 @@ fn head(kind: Value) -> Vec<Field> {
         required(
             "scope",
             scope,
-            "Which questions it governs: those that match every part named. At least one is.",
+            "Which questions it governs: those that match every part named. At least one is. It does not say what is counted: movements of the question's company always are, whatever the scope.",
         ),
         required("kind", kind, "What it asks."),
     ]
@@ -130,7 +172,11 @@ fn tail() -> Vec<Field> {
             nullable(bound()),
             "Until when it is in force; a bare date means the end of that day, UTC.",
         ),
-        optional("met_on", nullable(date()), "The day it was met, for a requirement or `other`."),
+        optional(
+            "met_on",
+            nullable(date()),
+            "The day from which it is met, for a `requirement` or `other`; other kinds are computed.",
+        ),
         required("citations", citations(1), "On whose word."),
         optional("note", nullable(text(Note::MAX)), "Anything else worth knowing."),
     ]
@@ -141,11 +187,19 @@ fn parameters(kind: ConditionKind) -> Vec<Field> {
         ConditionKind::DomesticShare | ConditionKind::UnitCap | ConditionKind::RelativeCap => limits(kind),
         ConditionKind::SpecificationLimit => vec![
             required("metric", word::<Metric>(), "The figure that is limited."),
-            optional("below", nullable(figure()), "What it must be below."),
+            optional(
+                "below",
+                nullable(figure()),
+                "What it must be below: in TPP, in gigabytes per second, or in TPP per square millimetre.",
+            ),
         ],
         ConditionKind::Exclusion => vec![
             required("of", word::<ExclusionOf>(), "Whether uses or users are ruled out."),
-            required("classes", list(class(), 1, MAX_ITEMS), "The classes ruled out."),
+            required(
+                "classes",
+                list(class(), 1, MAX_ITEMS),
+                "The classes ruled out. What is declared falls under a class if all words of the one stand in the other, whatever their case, order and number: `military` and `Military end users` fall under `military_end_user`.",
+            ),
         ],
         ConditionKind::LocationOfUse => vec![
             optional(
@@ -153,7 +207,11 @@ fn parameters(kind: ConditionKind) -> Vec<Field> {
                 set(jurisdiction()),
                 "Where the chip may stand; nothing listed means anywhere not barred.",
             ),
-            optional("barred", set(jurisdiction()), "Where it may not stand."),
+            optional(
+                "barred",
+                set(jurisdiction()),
+                "Where it may not stand. Only the declared `destination` is compared.",
+            ),
         ],
         ConditionKind::Requirement => {
             vec![required("what", word::<RequirementOf>(), "What must have been done.")]
@@ -162,8 +220,16 @@ fn parameters(kind: ConditionKind) -> Vec<Field> {
             vec![required("activities", activities(), "What is ruled out.")]
         }
         ConditionKind::Payment => vec![
-            optional("rate", nullable(fraction()), "The rate."),
-            optional("base", nullable(text(Note::MAX)), "What the rate is taken of."),
+            optional(
+                "rate",
+                nullable(fraction()),
+                "The rate, as a fraction: `\"0.25\"` is a quarter of the base.",
+            ),
+            optional(
+                "base",
+                nullable(text(Note::MAX)),
+                "What the rate is taken of, in words: no amount is computed.",
+            ),
             required("form", word::<PaymentForm>(), "Its legal form."),
         ],
         ConditionKind::Other => vec![required("text", text(Note::MAX), "What it asks, in words.")],
@@ -182,27 +248,39 @@ fn limits(kind: ConditionKind) -> Vec<Field> {
     let counting = || optional("counting", nullable(word::<Counting>()), "Which movements count.");
     match kind {
         ConditionKind::DomesticShare => vec![
-            optional("minimum", nullable(fraction()), "The least share of domestic chips."),
+            optional(
+                "minimum",
+                nullable(fraction()),
+                "The least share of domestic chips, as a fraction: `\"0.5\"` is one half.",
+            ),
             optional("basis", nullable(word::<ShareBasis>()), "What the share is counted in."),
             optional(
                 "counting",
                 nullable(json!({"type": "string", "enum": ["ordered", "delivered"]})),
-                "Which movements count.",
+                "Which movements count: `ordered` are orders, net of cancellations, `delivered` are deliveries, with what is under way.",
             ),
             period(),
         ],
         ConditionKind::UnitCap => vec![
             optional("maximum", nullable(units()), "The greatest number of units."),
             counting(),
-            optional("chips", set(id()), "The chips that share the cap; none means the chip asked about."),
+            optional(
+                "chips",
+                set(id()),
+                "The chips that share the cap; none means that each chip asked about has it by itself.",
+            ),
             period(),
         ],
         _ => vec![
-            optional("maximum_share", nullable(fraction()), "The greatest share of the reference."),
+            optional(
+                "maximum_share",
+                nullable(fraction()),
+                "The greatest share of the reference, as a fraction: `\"0.5\"` is one half.",
+            ),
             optional(
                 "reference_units",
                 nullable(count(1, Units::MAX)),
-                "The reference, as tools last counted it.",
+                "The reference in units, as tools last counted it.",
             ),
         ],
     }
@@ -216,8 +294,16 @@ fn activities() -> Value {
 
 fn class() -> Value {
     let mut class = written(&[
-        required("name", text(Name::MAX), "What the class is called."),
-        optional("definition", nullable(text(Note::MAX)), "What falls under it; without one nobody can say."),
+        required(
+            "name",
+            text(Name::MAX),
+            "What the class is called: the words that a declared end use or end user is compared with.",
+        ),
+        optional(
+            "definition",
+            nullable(text(Note::MAX)),
+            "What falls under it, for people: nothing is compared with it, but while a class has none, whatever is declared may fall under it, and the condition is unknown.",
+        ),
     ]);
     class["description"] = "A class of uses or users.".into();
     class

@@ -35,8 +35,8 @@ pub(crate) fn fields() -> Vec<Field> {
         required("returned", sum(), "Units returned."),
         required(
             "reserved",
-            count(-2 * Totals::MAX, Totals::MAX),
-            "Units ordered and neither cancelled nor shipped; negative where more was shipped than ordered.",
+            count(0, Totals::MAX),
+            "Units ordered and neither cancelled nor shipped; 0 where more was shipped than ordered.",
         ),
         required(
             "used",
@@ -51,7 +51,7 @@ pub(crate) fn fields() -> Vec<Field> {
         required(
             "available",
             nullable(any()),
-            "What that limit leaves for orders; negative where it is broken.",
+            "What that limit leaves for orders, by what it counts itself, which may be fewer movements or those of more chips; negative where it is broken.",
         ),
         required(
             "limited_by",

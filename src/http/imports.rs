@@ -26,6 +26,12 @@ use crate::wire::lines::Line;
 /// The most bytes of an import.
 const LIMIT: usize = 64 << 20;
 
+const ABOUT: &str = "One thing a line, as an export gives them: `kind`, `id` and its fields; what is referred to first. A condition's own kind is called `condition_kind`, a movement's `movement_kind`.
+
+A line takes the place of the whole thing with its id, whatever version that has: no `If-Match` is asked for, and what the line leaves out is cleared, as if it had never been given. `dry_run=true` shows first what would come of it. What is there already, unchanged, makes no change. Of a transition on record only `retracted` can change, of a movement nothing. Fields that the service sets, such as an approval's `stage` or a chip's `classification`, are refused.
+
+Movements are held against the limits in force, but not those that an admin imports, since this is how a register is restored: what was accepted once is not judged again.";
+
 /// The fields of the report on an import.
 pub(crate) fn fields() -> Vec<Field> {
     let number = || count(0, i64::MAX);
@@ -73,7 +79,7 @@ pub(crate) fn expose(api: &mut Api) {
         json!({"mode": "atomic", "created": 1, "updated": 0, "unchanged": 0, "failed": 0, "errors": []});
     api.on(
         Operation::write(Method::POST, "/v1/imports", "importLines", "Import and export")
-            .says("Import lines", "One thing a line, as an export gives them: `kind`, `id` and its fields; what is referred to first. What is there already, unchanged, makes no change. A condition's own kind is called `condition_kind`, a movement's `movement_kind`.")
+            .says("Import lines", ABOUT)
             .takes([mode])
             .reads(Input {
                 media_types: &[NDJSON, "application/ndjson", "application/jsonl"],
@@ -83,7 +89,12 @@ pub(crate) fn expose(api: &mut Api) {
                 required: true,
             })
             .answers(200, "What the import did.", JSON, named("ImportReport"), report)
-            .refuses(&[Code::InvalidLines, Code::TooManyLines, Code::ImportRefused, Code::ForbiddenAuthority]),
+            .refuses(&[
+                Code::InvalidLines,
+                Code::TooManyLines,
+                Code::ImportRefused,
+                Code::ForbiddenAuthority,
+            ]),
         import,
     );
 }

@@ -4,6 +4,7 @@ use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::answers::{CLASS_OF_USE, CLASS_OF_USER};
 use super::call::Call;
 use super::operation::{Api, Input, Operation};
 use super::problem::{Code, Problem};
@@ -36,7 +37,7 @@ pub(crate) fn fields() -> Vec<Field> {
         optional(
             "approval",
             nullable(id()),
-            "The approval it draws on, one of this company and chip. Without one it counts against every open approval of the two.",
+            "The approval it draws on, one of this company and chip. Leave it out unless that one alone is drawn on: without it the movement counts against every open approval of the two, which is what is meant where both sides authorise a number.",
         ),
         required("kind", word::<MovementKind>(), "What happened."),
         required("units", units(), "To how many chips."),
@@ -47,8 +48,8 @@ pub(crate) fn fields() -> Vec<Field> {
             nullable(text(Reference::MAX)),
             "The number that somebody else's books give it. A company has one movement of a kind with it: the same again is answered with the one on record.",
         ),
-        optional("end_use", nullable(text(Name::MAX)), "What the chips are for."),
-        optional("end_user", nullable(text(Name::MAX)), "Who uses them."),
+        optional("end_use", nullable(text(Name::MAX)), CLASS_OF_USE),
+        optional("end_user", nullable(text(Name::MAX)), CLASS_OF_USER),
         optional("destination", nullable(jurisdiction()), "Where they go."),
         optional(
             "overage_reason",
@@ -84,7 +85,7 @@ pub(crate) fn entered_fields() -> Vec<Field> {
     fields.push(required(
         "warnings",
         list_of(named("Reason"), 0, 100_000),
-        "What speaks against it, though it was entered: reasons that block or leave open what was done.",
+        "What speaks against it, though it was entered: reasons that block or leave open what was done. Empty if it was on record already: they are told once.",
     ));
     fields
 }
@@ -108,7 +109,7 @@ pub(crate) fn expose(api: &mut Api) {
     );
     api.on(
         Operation::write(Method::POST, collection, "createMovement", TAG)
-            .says("Enter a movement", "Enters what happened in the ledger, under an id that the service makes. The same content under the same `external_ref`, company and kind is entered once: sent again it is answered with 200 and the movement on record, and makes no revision. An order or shipment that would break a known, required limit in force is refused unless it states an `overage_reason`; whatever else speaks against it comes back as `warnings`, since the ledger records what happens.")
+            .says("Enter a movement", "Enters what happened in the ledger, under an id that the service makes. The same content under the same `external_ref`, company and kind is entered once: sent again it is answered with 200 and the movement on record, and makes no revision. An order or shipment that would break a known, required limit in force is refused unless it states an `overage_reason`: it is held against the conditions in scope, against what is authorised by every approval that counts at the gates, and by what it draws on. Whatever else speaks against it comes back as `warnings`, since the ledger records what happens.")
             .reads(Input { media_types: &[JSON], schema: named("MovementInput"), example: example(), limit: BODY_LIMIT, required: true })
             .answers(200, "It is on record already.", JSON, named("MovementEntered"), entered_example())
             .answers(201, "It is on record.", JSON, named("MovementEntered"), entered_example())

@@ -72,7 +72,7 @@ fn tags() -> Value {
         ("Authorities", "Whose permission a sale needs."),
         ("Workflows", "The stages a case goes through."),
         ("Sources", "What everything on record rests on."),
-        ("Approvals", "Cases and their transitions."),
+        ("Approvals", "Approvals are cases, each of one company, for one chip, at one authority; transitions are their steps."),
         ("Reports", "What somebody says."),
         ("Conditions", "What approvals are tied to."),
         (

@@ -176,7 +176,7 @@ pub(crate) const MOST_VALUES: usize = 100;
 
 fn moment(text: &str) -> Result<Moment, Fault> {
     // A plus sign in a query stands for a space, and an offset is the only place for one in a time.
-    Date::try_from(text).map(Moment::start_of).or_else(|_| Moment::try_from(text.replace(' ', "+").as_str()))
+    Moment::or_date(&text.replace(' ', "+"), Moment::start_of)
 }
 
 /// A percent-encoded piece of a query; `None` if it is no UTF-8.

@@ -28,6 +28,12 @@ pub(crate) fn sort<R: Listing>(call: &Call) -> Result<Sort, Problem> {
     Err(Problem::parameter("sort", Fault::new(FaultCode::NotInList, detail)))
 }
 
+/// What a list at an earlier revision can be sorted by, in words.
+pub(crate) fn lasting_sorts<R: Listing>() -> String {
+    let lasting = R::SORTS.iter().filter(|key| key.at_any_revision);
+    lasting.map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(" or ")
+}
+
 /// Filters and their values.
 pub(crate) type Filters = Vec<(&'static Filter, Vec<String>)>;
 

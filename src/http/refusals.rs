@@ -7,6 +7,7 @@ use super::conditional::strong;
 use super::problem::{Code, Problem, Wrong};
 use crate::app::{Error, StoreError};
 use crate::domain::actor::Denied;
+use crate::domain::id::AuthorityId;
 use crate::domain::refusal::{IllegalMove, Refusal};
 use crate::domain::thing::ThingRef;
 use crate::wire::determinations::reason;
@@ -16,7 +17,7 @@ use crate::wire::values::{href, linked};
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Denied(denied) => denied_problem(*denied),
+            Error::Denied(denied) => denied_problem(denied),
             Error::Unknown(thing) => Self::new(Code::NotFound, format!("{thing} is not on record")),
             Error::UnknownKey(id) => Self::new(Code::NotFound, format!("there is no key `{id}`")),
             Error::Retired(thing) => {
@@ -87,17 +88,30 @@ fn store_problem(error: &StoreError) -> Problem {
     }
 }
 
-fn denied_problem(denied: Denied) -> Problem {
+fn denied_problem(denied: &Denied) -> Problem {
     match denied {
         Denied::Anonymous => Problem::new(Code::Unauthenticated, "this needs a key"),
         Denied::Role(role) => {
             Problem::new(Code::Forbidden, format!("this needs a key with the role `{role}`"))
         }
-        Denied::Authority => Problem::new(
-            Code::ForbiddenAuthority,
-            "the key is limited to authorities that this does not belong to",
-        ),
+        Denied::Authority { allowed, of } => {
+            let allowed = quoted(allowed);
+            let detail = if of.is_empty() {
+                format!(
+                    "the key writes only what belongs to {allowed}, and this belongs to no authority: a movement belongs to that of the approval it names, a condition to that of its scope, a report to the one it is about"
+                )
+            } else {
+                let of = quoted(of);
+                format!("the key writes only what belongs to {allowed}, and this belongs to {of}")
+            };
+            Problem::new(Code::ForbiddenAuthority, detail)
+        }
     }
+}
+
+fn quoted(authorities: &[AuthorityId]) -> String {
+    let quoted: Vec<String> = authorities.iter().map(|authority| format!("`{authority}`")).collect();
+    quoted.join(" and ")
 }
 
 fn refused(refusal: &Refusal) -> Problem {

@@ -32,7 +32,11 @@ impl Exposed for Report {
             read_only("id", id(), "Its id."),
             required("about", about, "What it is about: at least one of the three."),
             required("on", dated(), "The date it speaks of."),
-            required("modality", word::<Modality>(), "How it puts what it says."),
+            required(
+                "modality",
+                word::<Modality>(),
+                "How it puts what it says. It plays no part in whether an approval is `disputed`.",
+            ),
             optional(
                 "stage",
                 nullable(stage_id()),
@@ -43,7 +47,7 @@ impl Exposed for Report {
             optional(
                 "status",
                 word::<ReportStatus>(),
-                "Whether it still needs somebody's judgement; `open` if not given.",
+                "Whether it still needs somebody's judgement; `open` if not given. An open one that names another stage makes the approval of its company, chip and authority `disputed`.",
             ),
             required("citations", citations(1), "On whose word."),
         ]

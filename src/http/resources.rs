@@ -7,6 +7,7 @@ use super::operation::{Api, Input, Operation, Param};
 use super::params::{DEFAULT_ITEMS, MOST_ITEMS, filter_schema};
 use super::problem::Code;
 use super::putting::{create, patch, remove, replace};
+use super::reading::lasting_sorts;
 use super::schema::{Field, moment, named};
 use super::showing::{list, show};
 use super::workflows;
@@ -241,14 +242,27 @@ pub(crate) fn filter_params(filters: &'static [Filter]) -> Vec<Param> {
 
 /// The parameters of a list.
 pub(crate) fn list_params<R: Listing>() -> Vec<Param> {
-    let sorts = R::SORTS.iter().flat_map(|key| [key.name.to_owned(), format!("-{}", key.name)]);
-    let sorts: Vec<String> = sorts.collect();
-    let about = "The order; a minus puts the greatest first. At an earlier revision only `id` and `name`.";
     let mut params = filter_params(R::FILTERS);
-    params.push(Param::new("sort", json!({"type": "string", "enum": sorts, "default": "id"}), about));
+    params.push(sort_param::<R>());
     params.extend([limit_param(), cursor_param(), count_param()]);
     params.extend(time_params());
     params
+}
+
+/// The order of a list.
+fn sort_param<R: Listing>() -> Param {
+    let sorts = R::SORTS.iter().flat_map(|key| [key.name.to_owned(), format!("-{}", key.name)]);
+    let sorts: Vec<String> = sorts.collect();
+    let changed = if R::SORTS.iter().any(|key| key.name == "changed") {
+        " `changed` goes by the revision that made the version shown: `-changed` begins with the latest change."
+    } else {
+        ""
+    };
+    let about = format!(
+        "The order; a minus puts the greatest first. What has no value comes before all others.{changed} At an earlier revision only {}.",
+        lasting_sorts::<R>()
+    );
+    Param::new("sort", json!({"type": "string", "enum": sorts, "default": "id"}), about)
 }
 
 /// A page with one item, as an example.

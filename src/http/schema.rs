@@ -45,8 +45,13 @@ pub(crate) fn read_only(name: &'static str, schema: Value, about: &str) -> Field
     Field { name, schema: described(schema, about), used: Use::ReadOnly }
 }
 
+/// The schema with what it is about; what a value means comes after it.
 fn described(mut schema: Value, about: &str) -> Value {
     if let Value::Object(members) = &mut schema {
+        let about = match members.get("description").and_then(Value::as_str) {
+            Some(meanings) if members.contains_key("enum") => format!("{about}\n\n{meanings}"),
+            _ => about.to_owned(),
+        };
         members.insert("description".to_owned(), about.into());
     }
     schema
@@ -149,9 +154,11 @@ pub(crate) fn stage_id() -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": STAGE_ID_PATTERN})
 }
 
-/// A word of a closed list.
+/// A word of a closed list, each explained.
 pub(crate) fn word<V: Vocabulary>() -> Value {
-    json!({"type": "string", "enum": V::words()})
+    let meanings = V::ALL.iter().map(|word| format!("- `{}`: {}", word.as_str(), word.meaning()));
+    let meanings: Vec<String> = meanings.collect();
+    json!({"type": "string", "enum": V::words(), "description": meanings.join("\n")})
 }
 
 /// A country or territory.
@@ -209,8 +216,16 @@ pub(crate) fn bound() -> Value {
 /// A date and how exactly it is known.
 pub(crate) fn dated() -> Value {
     shown(&[
-        required("date", date(), "The day that stands for the date."),
-        required("precision", word::<Precision>(), "How exactly it is known."),
+        required(
+            "date",
+            date(),
+            "The day that stands for the date, and the one that counts. Of a month, a quarter or a year give the first day, or the last where something must not count too early.",
+        ),
+        required(
+            "precision",
+            word::<Precision>(),
+            "How exactly the date is known: it is kept and shown, and nothing is computed from it. What happens `not_before` a day counts from that very day on.",
+        ),
     ])
 }
 

@@ -11,7 +11,7 @@ use super::call::Call;
 use super::conditional::{Shown, marked, weak};
 use super::page::{Cursor, answer as page_answer, total};
 use super::problem::Problem;
-use super::reading::{absent, choice, read_at};
+use super::reading::{absent, choice, lasting_sorts, read_at};
 use super::resources::JSON;
 use super::{chips, workflows};
 use crate::app::{At, Filed, Head, Leaf, Listed, Listing, Page, Position, Query, StoreError, Stored, Wanted};
@@ -163,7 +163,7 @@ async fn read_list<R: Listing>(
     let mut read = read_at(call, cursor).await?;
     if cursor.is_none() {
         if !read.at().newest && !query.sort.key.at_any_revision {
-            let detail = "at an earlier revision a list is sorted by `id` or `name`";
+            let detail = format!("at an earlier revision this list is sorted by {}", lasting_sorts::<R>());
             return Err(Problem::parameter("sort", Fault::new(FaultCode::NotInList, detail)));
         }
         query.on = day(call, read.at(), read.head())?;

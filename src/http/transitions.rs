@@ -36,7 +36,7 @@ pub(crate) fn fields() -> Vec<Field> {
         required(
             "effective_on",
             dated(),
-            "When it took, or will take, effect. The order of transitions goes by this date, ties by acceptance.",
+            "When it took, or will take, effect: on `date`, whatever `precision` says. The order of transitions goes by this date, ties by acceptance. Once it is known better, retract the transition and post another one.",
         ),
         optional("retracted", truth(), "Whether the register takes it back."),
         required("citations", citations(1), "On whose word."),

@@ -38,8 +38,16 @@ impl Exposed for Workflow {
             required("id", stage_id(), "Its id, unique in the workflow."),
             required("name", text(Name::MAX), "What it is called in English."),
             optional("names", names(), "What it is called in other languages, by language tag."),
-            required("phase", word::<Phase>(), "What it means, whatever its authority calls it."),
-            optional("permits", set(word::<Activity>()), "What it lets a company do."),
+            required(
+                "phase",
+                word::<Phase>(),
+                "What it means, whatever its authority calls it. A case at a stage that is `ended` counts no longer; the others tell people where it stands.",
+            ),
+            optional(
+                "permits",
+                set(word::<Activity>()),
+                "What it lets a company do: the answer goes by this alone.",
+            ),
         ]);
         let step = written(&[
             required("from", stage_id(), "The stage left."),

@@ -49,7 +49,7 @@ impl Ear {
         loop {
             match &mut self.listens {
                 Listens::NotYet => {
-                    self.listens = Listens::Soon(Box::pin(within(GREETING, listening(url.clone()))))
+                    self.listens = Listens::Soon(Box::pin(within(GREETING, listening(url.clone()))));
                 }
                 Listens::Soon(listener) => {
                     let listener = listener.await;

@@ -12,9 +12,43 @@ use crate::domain::fault::{FaultCode, Faults};
 #[derive(Debug)]
 pub enum Unreadable {
     /// It is not JSON at all.
-    Syntax(String),
+    Syntax(Syntax),
     /// It is JSON with faults, such as names that are given twice.
     Faults(Faults),
+}
+
+/// From where on a text is no JSON, and why.
+#[derive(Debug)]
+pub struct Syntax {
+    /// What is wrong there, for a person.
+    pub what: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1; 0 where the line before should have gone on.
+    pub column: usize,
+}
+
+impl From<serde_json::Error> for Syntax {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let told = error.to_string();
+        let told = told.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&told);
+        let what = match (told, told.strip_prefix("EOF while parsing ")) {
+            ("expected ident" | "expected value", _) => {
+                "no JSON value begins so: text stands in double quotes, and the only bare words are `true`, `false` and `null`".to_owned()
+            }
+            ("trailing characters", _) => "something follows after the value".to_owned(),
+            (_, Some(within)) => format!("it ends in the middle of {within}"),
+            (told, None) => told.to_owned(),
+        };
+        Self { what, line, column }
+    }
+}
+
+impl fmt::Display for Syntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (line {}, column {})", self.what, self.line, self.column)
+    }
 }
 
 /// The value that a JSON text stands for. A name given twice in one object is a fault.
@@ -23,22 +57,21 @@ pub enum Unreadable {
 ///
 /// [`Unreadable::Syntax`] if the text is no JSON, [`Unreadable::Faults`] with every repeated name.
 pub fn parse(text: &[u8]) -> Result<Value, Unreadable> {
-    if let Some(number) = unkept(text) {
-        let detail = format!("the number `{number}` would not be kept as it is: write at most 15 digits");
-        return Err(Unreadable::Syntax(detail));
+    if let Some(unkept) = unkept(text) {
+        return Err(Unreadable::Syntax(unkept));
     }
     let faults = RefCell::new(Faults::default());
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = Strict { pointer: Pointer::WHOLE, faults: &faults }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| Unreadable::Syntax(error.to_string()))?;
+        .map_err(|error| Unreadable::Syntax(error.into()))?;
     faults.into_inner().or(value).map_err(Unreadable::Faults)
 }
 
 /// The first number with a fraction or an exponent that has more digits than are kept of one, or is nearer to nothing
 /// than any that is kept.
-fn unkept(text: &[u8]) -> Option<&str> {
+fn unkept(text: &[u8]) -> Option<Syntax> {
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
         rest = match first {
@@ -49,7 +82,11 @@ fn unkept(text: &[u8]) -> Option<&str> {
                 let (number, after) = rest.split_at(end);
                 let number = std::str::from_utf8(number).ok()?;
                 if !is_kept(number) {
-                    return Some(number);
+                    let what =
+                        format!("the number `{number}` would not be kept as it is: write at most 15 digits");
+                    let before = text.get(..text.len() - rest.len())?;
+                    let (line, begun) = (1..).zip(before.split(|byte| *byte == b'\n')).last()?;
+                    return Some(Syntax { what, line, column: begun.len() + 1 });
                 }
                 after
             }

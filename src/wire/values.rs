@@ -166,9 +166,12 @@ pub fn ending(place: Place<'_, '_>) -> Option<Moment> {
 }
 
 fn bound(place: Place<'_, '_>, of_date: fn(Date) -> Moment) -> Option<Moment> {
-    match place.text().map(Date::try_from) {
-        Some(Ok(date)) => Some(of_date(date)),
-        _ => text(place),
+    let Some(text) = place.text() else {
+        return place.wrong_type("a string");
+    };
+    match Moment::or_date(text, of_date) {
+        Ok(moment) => Some(moment),
+        Err(fault) => place.refuse(fault),
     }
 }
 

@@ -126,7 +126,20 @@ async fn a_limited_key_writes_what_belongs_to_its_authorities_and_nothing_else(d
     }
     let step = json!({"to": "suspended", "effective_on": {"date": "2026-09-02", "precision": "day"}, "citations": citations});
     let steps = |authority: &str| format!("/v1/approvals/alibaba-h200-sxm-{authority}/transitions");
-    service.post(&steps("cn-unspecified"), &step).key(&limited).await.refused(403, "forbidden_authority");
+    let elsewhere = service.post(&steps("cn-unspecified"), &step).key(&limited).await;
+    let told = elsewhere.refused(403, "forbidden_authority").json();
+    assert_eq!(
+        told["detail"],
+        format!("the key writes only what belongs to `{LIMIT}`, and this belongs to `cn-unspecified`")
+    );
+    let order = json!({"company": "alibaba", "chip": "h200-sxm", "kind": "order", "units": 1, "occurred_on": "2026-09-01"});
+    let of_none = service.post("/v1/movements", &order).key(&limited).await;
+    let told = of_none.refused(403, "forbidden_authority").json();
+    let detail = told["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("belongs to no authority: a movement belongs to that of the approval it names"),
+        "{detail}"
+    );
     assert_ne!(service.post(&steps(LIMIT), &step).key(&limited).await.status, 403);
 }
 
@@ -179,6 +192,9 @@ async fn a_key_is_told_from_anything_like_it(database: Database) {
         let answer = service.get("/v1/companies").field("authorization", wrong).await;
         answer.refused(401, "unauthenticated");
     }
+    let bare = service.get("/v1/companies").field("authorization", &secret).await;
+    let told = bare.refused(401, "unauthenticated").json();
+    assert_eq!(told["detail"], "send the key as `Authorization: Bearer gl_…`");
     let twice =
         service.get("/v1/companies").key(&secret).further("authorization", &format!("Bearer {secret}"));
     twice.await.refused(401, "unauthenticated");

@@ -115,6 +115,13 @@ async fn every_line_is_told_what_is_wrong_with_it(database: Database) {
         json!([5, "/name", "repeated"]),
     ];
     assert_eq!(faults, expected);
+    let text = import(&service, "", "id;name\n").await.refused(400, "invalid_lines").json();
+    let detail = text["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("a line must be one JSON object, such as `{\"kind\": \"company\","),
+        "{detail}"
+    );
+    assert!(!detail.contains("ident"), "{detail}");
 }
 
 async fn a_partial_import_takes_what_it_can(database: Database) {

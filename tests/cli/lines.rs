@@ -134,7 +134,7 @@ async fn bad_lines_are_all_told_and_leave_nothing(database: Database) {
     assert_eq!(summary(&ran.out), json!({"created": 0, "updated": 0, "unchanged": 0, "failed": 3}));
     let told: Vec<&str> = ran.err.lines().collect();
     let beginnings = [
-        "line 2: EOF",
+        "line 2: a line must be one JSON object, such as `{\"kind\": \"company\", \"id\": …}`: it ends in the middle of an object",
         "line 4: /id: must be a slug",
         "line 4: /name: must not be empty",
         "line 5: a line must be a JSON object",

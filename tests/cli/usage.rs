@@ -1,7 +1,16 @@
 //! Exit codes, the two streams, and the environment.
 
+use std::path::Path;
+
+use greenlight::app::Address;
+
 use crate::program::{on, program, run};
 use crate::support::{Database, on_each_engine};
+
+/// What is logged of a register that was made because there was none.
+fn made(file: &Path) -> String {
+    format!("{} was not there: an empty register was made of that name", file.display())
+}
 
 on_each_engine!(every_command_makes_its_database);
 
@@ -9,7 +18,28 @@ async fn every_command_makes_its_database(database: Database) {
     let database = database.empty().await;
     let ran = run(&mut on(&database, &["verify"])).ended(0);
     assert!(ran.out.starts_with("0 revisions and 0 versions checked, 0 faults"), "{ran:?}");
-    assert_eq!(ran.err, "");
+    let Address::Sqlite(file) = database.address() else {
+        assert_eq!(ran.err, "");
+        return;
+    };
+    assert!(ran.err.contains(&made(&file)), "{ran:?}");
+    let again = run(&mut on(&database, &["verify"])).ended(0);
+    assert_eq!((again.out, again.err), (ran.out, String::new()));
+}
+
+#[test]
+fn who_reads_a_register_that_is_not_there_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for command in [["backup", &file("copy.db")].as_slice(), &["export"]] {
+        let missing = file(&format!("{}.db", command[0]));
+        let database = format!("sqlite:{missing}");
+        let arguments = [command, &["--database", &database]].concat();
+        let ran = run(&mut program(&arguments)).ended(0);
+        assert!(ran.err.contains(&made(Path::new(&missing))), "{ran:?}");
+    }
+    run(&mut program(&["verify", &file("mistyped.db")])).ended(1);
+    assert!(!folder.path().join("mistyped.db").exists());
 }
 
 #[test]

@@ -383,7 +383,7 @@ async fn a_key_limited_to_authorities_takes_the_place_of_no_case_elsewhere(datab
         done.await.map(|_| ()).map_err(|error| format!("{error:?}"))
     };
     let anew = Approval { supersedes: Some(of("elsewhere")), ..approval("anew") };
-    let denied = Err("Denied(Authority)".to_owned());
+    let denied = Err(r#"Denied(Authority { allowed: [AuthorityId("ndrc")], of: [AuthorityId("ndrc"), AuthorityId("mofcom")] })"#.to_owned());
     assert_eq!(put_by(holder(Role::Editor), anew.clone()).await, denied);
     put_by(Actor::Operator, anew.clone()).await.unwrap();
     // Nor is it given back to the other one; what is else to say of one's own case is.
@@ -399,10 +399,14 @@ async fn a_key_limited_to_authorities_writes_only_movements_on_their_approvals(d
     put(&register, authority("mofcom")).await.unwrap();
     put(&register, Approval { authority: of("mofcom"), ..approval("elsewhere") }).await.unwrap();
     assert!(enter_as(&register, holder(Role::Editor), movement("a")).await.is_ok());
+    let elsewhere = |authorities: &[&str]| Denied::Authority {
+        allowed: vec![of("ndrc")],
+        of: authorities.iter().map(|authority| of(authority)).collect(),
+    };
     for (movement, role, denied) in [
-        (Movement { approval: None, ..movement("b") }, Role::Editor, Denied::Authority),
-        (Movement { approval: Some(of("elsewhere")), ..movement("c") }, Role::Editor, Denied::Authority),
-        (Movement { approval: Some(of("no")), ..movement("d") }, Role::Editor, Denied::Authority),
+        (Movement { approval: None, ..movement("b") }, Role::Editor, elsewhere(&[])),
+        (Movement { approval: Some(of("elsewhere")), ..movement("c") }, Role::Editor, elsewhere(&["mofcom"])),
+        (Movement { approval: Some(of("no")), ..movement("d") }, Role::Editor, elsewhere(&[])),
         (movement("e"), Role::Reader, Denied::Role(Role::Editor)),
     ] {
         let refused = enter_as(&register, holder(role), movement).await;

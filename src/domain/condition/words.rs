@@ -32,11 +32,11 @@ vocabulary! {
 vocabulary! {
     /// How strongly a condition binds.
     Force {
-        /// It is wished.
+        /// It is wished: it only advises.
         Encouraged = "encouraged",
-        /// It may come to bind.
+        /// It may come to bind: unmet or unknown, it leaves the answer open.
         MayBeRequired = "may_be_required",
-        /// It binds.
+        /// It binds: unmet it blocks, unknown it leaves the answer open.
         Required = "required",
     }
 }
@@ -44,11 +44,11 @@ vocabulary! {
 vocabulary! {
     /// Whether a condition counts.
     ConditionStatus {
-        /// Spoken of, not imposed.
+        /// Spoken of, not imposed: it never counts.
         Proposed = "proposed",
-        /// Imposed.
+        /// Imposed: it counts from `in_force_from` until `in_force_until`.
         InForce = "in_force",
-        /// Lifted.
+        /// Lifted: it never counts.
         Waived = "waived",
     }
 }
@@ -72,7 +72,8 @@ vocabulary! {
     ShareBasis {
         /// Chips.
         Units = "units",
-        /// Chips weighted by their total processing performance.
+        /// Chips weighted by their total processing performance (`specification.tpp`); a chip whose figure is not on
+        /// record leaves it unknown.
         Performance = "performance",
     }
 }
@@ -84,7 +85,7 @@ vocabulary! {
         Ordered = "ordered",
         /// Shipments, net of returns.
         Shipped = "shipped",
-        /// Deliveries.
+        /// Deliveries, with what is under way.
         Delivered = "delivered",
     }
 }

@@ -133,8 +133,10 @@ impl Bound {
             Of::Share { .. } => "have the share lowered",
         };
         match (self.most(), self.least()) {
-            (Some(most), _) if most > 0 => format!("Ask for at most {most} unit(s), or {raised}."),
-            (None, least) if least > 0 => format!("Ask for at least {least} unit(s), or {raised}."),
+            (Some(1), _) => format!("Ask for 1 unit, or {raised}."),
+            (Some(most), _) if most > 0 => format!("Ask for at most {most} units, or {raised}."),
+            (None, 1) => format!("Ask for at least 1 unit, or {raised}."),
+            (None, least) if least > 0 => format!("Ask for at least {least} units, or {raised}."),
             _ => format!("Nothing is left under it: {raised}."),
         }
     }

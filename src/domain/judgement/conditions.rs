@@ -1,6 +1,8 @@
 //! Conditions: what each in scope comes to, and what that does to the verdict.
 
-use crate::domain::condition::{Condition, Force};
+use std::fmt;
+
+use crate::domain::condition::{Condition, ConditionStatus, Force};
 use crate::domain::id::AuthorityId;
 use crate::domain::records::CaseOn;
 use crate::domain::thing::{Kind, ThingRef};
@@ -28,10 +30,7 @@ pub(super) fn judged(matter: &Matter<'_>, condition: &Condition) -> (Evaluation,
     let finding = if in_force {
         found(matter, condition)
     } else {
-        let status = condition.status;
-        Finding::not_applicable(
-            matter.telling.words(format_args!("It is not in force at the time asked about: {status}.")),
-        )
+        Finding::not_applicable(not_in_force(matter, condition))
     };
     let evaluation = Evaluation {
         condition: condition.id.clone(),
@@ -44,6 +43,23 @@ pub(super) fn judged(matter: &Matter<'_>, condition: &Condition) -> (Evaluation,
     let reason = consequence(condition.force, &finding)
         .map(|(code, effect)| told(matter, condition, (code, effect), finding));
     (evaluation, reason)
+}
+
+/// Why a condition in scope does not count at the time asked about.
+fn not_in_force(matter: &Matter<'_>, condition: &Condition) -> String {
+    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+    let asked = matter.question.valid_at;
+    match (condition.status, condition.in_force_from, condition.in_force_until) {
+        (ConditionStatus::Proposed, _, _) => words(format_args!("It is only proposed.")),
+        (ConditionStatus::Waived, _, _) => words(format_args!("It was waived.")),
+        (ConditionStatus::InForce, Some(from), _) if asked < from => {
+            words(format_args!("It is in force from {from} on, which is after the time asked about."))
+        }
+        (ConditionStatus::InForce, _, Some(until)) => {
+            words(format_args!("It was in force until {until}, which is not after the time asked about."))
+        }
+        (ConditionStatus::InForce, _, None) => String::new(),
+    }
 }
 
 /// The reason a finding gives and its effect: what does not bind yet may come to bind, so it leaves open.

@@ -60,6 +60,27 @@ fn location(allowed: &[&str], barred: &[&str]) -> Terms {
 
 fn as_it_is(_: &mut World, _: &mut Condition) {}
 
+#[test]
+fn what_is_not_in_force_says_since_or_until_when() {
+    let told = |change: fn(&mut World, &mut Condition)| {
+        let mut world = World::new();
+        let mut condition = condition("c", cap(Some(1)));
+        change(&mut world, &mut condition);
+        world.conditions = vec![condition];
+        world.judged().conditions[0].detail.clone()
+    };
+    assert_eq!(
+        told(not_yet),
+        "It is in force from 2026-01-26T00:00:00Z on, which is after the time asked about."
+    );
+    assert_eq!(
+        told(no_longer),
+        "It was in force until 2026-01-25T00:00:00Z, which is not after the time asked about."
+    );
+    assert_eq!(told(|_, condition| condition.status = ConditionStatus::Waived), "It was waived.");
+    assert_eq!(told(|_, condition| condition.status = ConditionStatus::Proposed), "It is only proposed.");
+}
+
 fn preparing(world: &mut World, _: &mut Condition) {
     world.question.activity = Activity::Prepare;
 }
