@@ -10,7 +10,7 @@ use super::putting::{create, patch, remove, replace};
 use super::schema::{Field, moment, named};
 use super::showing::{list, show};
 use super::workflows;
-use crate::app::{Filter, Listing, Resource};
+use crate::app::{Filter, Listing, Resource, Takes};
 use crate::domain::thing::Kind;
 use crate::wire;
 
@@ -236,7 +236,12 @@ pub(crate) fn count_param() -> Param {
 
 /// The parameters of filters.
 pub(crate) fn filter_params(filters: &'static [Filter]) -> Vec<Param> {
-    filters.iter().map(|filter| Param::new(filter.name, filter_schema(filter.takes), filter.about)).collect()
+    let about = |filter: &Filter| match filter.takes {
+        Takes::Text => format!("{} A comma that is part of a value is sent as `%2C`.", filter.about),
+        _ => filter.about.to_owned(),
+    };
+    let param = |filter: &Filter| Param::new(filter.name, filter_schema(filter.takes), about(filter));
+    filters.iter().map(param).collect()
 }
 
 /// The parameters of a list.
