@@ -1,13 +1,18 @@
 //! What the service says of itself: health, metrics, problems, the contract and its pages.
 
-use axum::body::{Body, to_bytes};
+use std::io::Read as _;
+
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::response::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::coding;
 use super::conditional::{Shown, has, set, weak};
 use super::operation::{Access, Api, Operation};
 use super::problem::{Code, Problem, page};
@@ -183,13 +188,32 @@ pub(crate) async fn tagged(request: Request, next: Next) -> Response {
     let etag = weak([bytes.as_ref()]);
     set(&mut parts.headers, header::ETAG, &etag);
     if !has(&headers, &etag) {
-        return Response::from_parts(parts, Body::from(bytes));
+        return as_taken(parts, bytes, &headers);
     }
     parts.status = StatusCode::NOT_MODIFIED;
     for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING] {
         parts.headers.remove(name);
     }
     Response::from_parts(parts, Body::empty())
+}
+
+/// A page as the client takes it: most of them come compressed, and are unpacked for whoever does not take that.
+fn as_taken(mut parts: Parts, bytes: Bytes, headers: &HeaderMap) -> Response {
+    if !parts.headers.contains_key(header::CONTENT_ENCODING) {
+        return Response::from_parts(parts, Body::from(bytes));
+    }
+    if coding::takes_gzip(headers) {
+        coding::say_depends(&mut parts.headers);
+        return Response::from_parts(parts, Body::from(bytes));
+    }
+    let mut page = Vec::new();
+    if let Err(cause) = GzDecoder::new(bytes.as_ref()).read_to_end(&mut page) {
+        tracing::error!(%cause, "a page could not be unpacked");
+        return Problem::new(Code::Internal, "the service failed on this request").into_response();
+    }
+    parts.headers.remove(header::CONTENT_ENCODING);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(page))
 }
 
 /// What a path that is none is answered with.
