@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::catalogue::fault_code;
 use super::exports::NDJSON;
 use super::operation::{Api, Input, Operation, Param};
 use super::params::word;
@@ -24,6 +25,21 @@ use crate::wire::lines::Line;
 
 /// The most bytes of an import.
 const LIMIT: usize = 64 << 20;
+
+/// The problems that a line can be, beside the faults that a value can have.
+pub(crate) const LINE_CODES: [Code; 11] = [
+    Code::MalformedJson,
+    Code::ForbiddenAuthority,
+    Code::IllegalMove,
+    Code::IdRetired,
+    Code::InUse,
+    Code::NoSuchReference,
+    Code::StageInUse,
+    Code::MoveInUse,
+    Code::Fixed,
+    Code::OverLimit,
+    Code::ExternalRefConflict,
+];
 
 /// The fields of the report on an import.
 pub(crate) fn fields() -> Vec<Field> {
@@ -55,7 +71,7 @@ pub(crate) fn error_fields() -> Vec<Field> {
             json!({"type": "string", "maxLength": 1000}),
             "The JSON pointer of the value, where one is at fault.",
         ),
-        required("code", json!({"type": "string", "maxLength": 64}), "The code of the fault or problem."),
+        required("code", fault_code(), "The code of the fault or problem."),
         required("detail", text(Note::MAX), "What is wrong and what would be right."),
     ]
 }
@@ -107,8 +123,7 @@ async fn atomic(write: &mut Write, given: &Given, lines: Result<Vec<(usize, Line
         Err(refused) => refused,
     };
     if outcome.too_many {
-        let detail = format!("an import that is all or nothing has at most {ATOMIC_LINES} lines");
-        return Ok(Err(Problem::new(Code::TooManyLines, detail)));
+        return Ok(Err(too_many()));
     }
     if outcome.failed > 0 {
         return Ok(Err(refusal(&outcome)));
@@ -116,8 +131,14 @@ async fn atomic(write: &mut Write, given: &Given, lines: Result<Vec<(usize, Line
     Ok(Ok(Answer::body(StatusCode::OK, Report::of(&outcome).value("atomic"))))
 }
 
+/// An import of which no line was looked at.
+pub(crate) fn too_many() -> Problem {
+    let detail = format!("an import that is all or nothing has at most {ATOMIC_LINES} lines");
+    Problem::new(Code::TooManyLines, detail)
+}
+
 /// An import that was refused: as forbidden if the key may not write some lines, else by its lines.
-fn refusal(outcome: &Outcome) -> Problem {
+pub(crate) fn refusal(outcome: &Outcome) -> Problem {
     let denied = outcome.bad.iter().find_map(|bad| match &bad.cause {
         Cause::Error(error @ Error::Denied(_)) => Some(error.into()),
         _ => None,

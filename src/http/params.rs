@@ -240,7 +240,8 @@ pub(crate) fn word(value: &str, words: &[&str]) -> Result<(), Fault> {
     Err(Fault::not_among(value, words))
 }
 
-fn unknown(name: &str, known: &[&str]) -> Wrong {
+/// A parameter that is none.
+pub(crate) fn unknown(name: &str, known: &[&str]) -> Wrong {
     let hint = hint(name, known).unwrap_or_else(|| match known {
         [] => "; there are none here".to_owned(),
         known => format!("; the parameters here are {}", known.join(", ")),

@@ -105,7 +105,8 @@ fn expose_collection<T: Exposed>(api: &mut Api) {
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
             .refuses(&WRITTEN)
             .refuses(T::PROBLEMS)
-            .refuses(&[Code::ForbiddenAuthority]),
+            .refuses(&[Code::ForbiddenAuthority])
+            .tagged(),
         create::<T>,
     );
 }
@@ -142,7 +143,8 @@ fn expose_changes<T: Exposed>(api: &mut Api) {
             .refuses(&WRITTEN)
             .refuses(T::PROBLEMS)
             .refuses(&[Code::IdRetired, Code::NotFound, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
-            .conditional(),
+            .conditional()
+            .tagged(),
         replace::<T>,
     );
     api.on(
@@ -153,7 +155,8 @@ fn expose_changes<T: Exposed>(api: &mut Api) {
             .refuses(&WRITTEN)
             .refuses(T::PROBLEMS)
             .refuses(&[Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
-            .conditional(),
+            .conditional()
+            .tagged(),
         patch::<T>,
     );
 }

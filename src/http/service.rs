@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::coding;
-use super::conditional::{Shown, has, set, weak};
+use super::conditional::{REVISION, Shown, has, set, weak};
 use super::operation::{Access, Api, Operation};
 use super::problem::{Code, Problem, page};
 use super::resources::JSON;
@@ -107,9 +107,16 @@ fn ready_schema() -> Value {
     })
 }
 
+/// An answer that shows nothing of the register, and so no revision.
+fn told(call: &Call, media_type: &'static str, body: String) -> Response {
+    let shown = Shown { etag: weak([body.as_str()]), media_type, body, revision: 0 };
+    let mut response = shown.answer(&call.headers);
+    response.headers_mut().remove(REVISION);
+    response
+}
+
 async fn live(call: Call) -> Result<Response, Problem> {
-    let body = json!({"status": "ok"}).to_string();
-    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
+    Ok(told(&call, JSON, json!({"status": "ok"}).to_string()))
 }
 
 async fn ready(call: Call) -> Result<Response, Problem> {
@@ -128,7 +135,7 @@ async fn ready(call: Call) -> Result<Response, Problem> {
         "queued": store.queued(),
     })
     .to_string();
-    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(told(&call, JSON, body))
 }
 
 async fn metrics(call: Call) -> Result<Response, Problem> {
@@ -137,12 +144,12 @@ async fn metrics(call: Call) -> Result<Response, Problem> {
         Err(_) => 0,
     };
     let body = call.app.metrics.text(revision, &call.app.register);
-    Ok(Shown { etag: weak([body.as_str()]), media_type: METRICS, body, revision }.answer(&call.headers))
+    Ok(told(&call, METRICS, body))
 }
 
 async fn contract(call: Call) -> Result<Response, Problem> {
     let body = call.app.contract.clone();
-    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
+    Ok(told(&call, JSON, body))
 }
 
 /// A code of the catalogue, if there is such a one.
@@ -159,8 +166,7 @@ impl TryFrom<&str> for Named {
 async fn catalogue(call: Call) -> Result<Response, Problem> {
     let Named(code) = call.path("code")?;
     let code = code.ok_or_else(|| Problem::new(Code::NotFound, "the catalogue has no such problem"))?;
-    let body = page(code).to_string();
-    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
+    Ok(told(&call, JSON, page(code).to_string()))
 }
 
 /// The page at the root: until there is one of its own, the way to the documentation.

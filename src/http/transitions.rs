@@ -92,7 +92,8 @@ pub(crate) fn expose(api: &mut Api) {
             .says("Post a transition", "Accepts a step of the case. It must be a move of the workflow from the transition before it by date, and on to the one after it.")
             .reads(Input { media_types: &[JSON], schema: named("TransitionInput"), example: example(), limit: BODY_LIMIT, required: true })
             .answers(201, "It is accepted.", JSON, shown(), shown_example())
-            .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NotFound, Code::Retired, Code::IllegalMove, Code::NoSuchReference, Code::ForbiddenAuthority]),
+            .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NotFound, Code::Retired, Code::IllegalMove, Code::NoSuchReference, Code::ForbiddenAuthority])
+            .tagged(),
         create,
     );
     expose_one(api);
@@ -134,7 +135,8 @@ fn expose_one(api: &mut Api) {
                 Code::PreconditionRequired,
                 Code::ForbiddenAuthority,
             ])
-            .conditional(),
+            .conditional()
+            .tagged(),
         retract,
     );
 }
