@@ -35,8 +35,8 @@ pub(crate) fn fields() -> Vec<Field> {
         required("returned", sum(), "Units returned."),
         required(
             "reserved",
-            count(-2 * Totals::MAX, Totals::MAX),
-            "Units ordered and neither cancelled nor shipped; negative where more was shipped than ordered.",
+            count(0, Totals::MAX),
+            "Units ordered and neither cancelled nor shipped; none where more was shipped than ordered.",
         ),
         required(
             "used",

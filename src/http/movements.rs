@@ -11,7 +11,7 @@ use super::putting::{new_id, thing};
 use super::resources::{BODY_LIMIT, JSON, list_params, page_example, time_params};
 use super::schema::{
     Field, citations, date, id, jurisdiction, list as list_of, named, nullable, optional, read_only,
-    required, text, truth, units, word,
+    required, text, truth, units, word, written,
 };
 use super::showing::{list, show};
 use super::write::{Answer, write_with};
@@ -19,6 +19,7 @@ use crate::app::movements::{self, Entered, Limits};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::text::{Name, Note, Reference};
 use crate::domain::thing::{Kind, Thing as _};
+use crate::domain::vocabulary::Vocabulary as _;
 use crate::wire::determinations::reason;
 use crate::wire::{self, Document as _};
 
@@ -57,6 +58,15 @@ pub(crate) fn fields() -> Vec<Field> {
         ),
         optional("citations", citations(0), "On whose word."),
     ]
+}
+
+/// The schema of a movement that is entered: only an order or a shipment can break a limit.
+pub(crate) fn input_schema() -> Value {
+    let mut schema = written(&fields());
+    let limited = [MovementKind::Order, MovementKind::Shipment].map(MovementKind::as_str);
+    schema["if"] = json!({"properties": {"kind": {"not": {"enum": limited}}}});
+    schema["then"] = json!({"properties": {"overage_reason": {"type": "null"}}});
+    schema
 }
 
 fn example() -> Value {

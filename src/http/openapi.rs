@@ -219,12 +219,12 @@ fn schemas() -> Value {
     add("Jurisdiction", jurisdictions());
     add("SourceCheck", sources::check_schema());
     add("Transition", shown(&transitions::fields()));
-    add("TransitionInput", written(&transitions::fields()));
+    add("TransitionInput", transitions::input_schema());
     add("TransitionPatch", transitions::patch_schema());
     add("TransitionPage", page("Transition"));
     add("Movement", shown(&movements::fields()));
     add("MovementEntered", shown(&movements::entered_fields()));
-    add("MovementInput", written(&movements::fields()));
+    add("MovementInput", movements::input_schema());
     add("MovementPage", page("Movement"));
     for (name, schema) in answers::schemas() {
         add(name, schema);

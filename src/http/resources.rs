@@ -7,7 +7,7 @@ use super::operation::{Api, Input, Operation, Param};
 use super::params::{DEFAULT_ITEMS, MOST_ITEMS, filter_schema};
 use super::problem::Code;
 use super::putting::{create, patch, remove, replace};
-use super::schema::{Field, moment, named};
+use super::schema::{Field, bound, named};
 use super::showing::{list, show};
 use super::workflows;
 use crate::app::{Filter, Listing, Resource, Takes};
@@ -44,7 +44,7 @@ pub(crate) trait Exposed: Resource<Record: Listing> {
 
     /// Its schema as it is written, if its fields alone do not say it.
     fn writable() -> Value {
-        super::schema::written(&Self::fields())
+        super::schema::submitted(&Self::fields())
     }
 
     /// One, as it is written.
@@ -101,7 +101,7 @@ fn expose_collection<T: Exposed>(api: &mut Api) {
     api.on(
         Operation::write(Method::POST, &collection, format!("create{singular}"), plural)
             .says(format!("Add one {noun}"), format!("Puts one {noun} on record under an id that the service makes. To choose the id, use `PUT`."))
-            .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
+            .reads(input::<T>(&[JSON], nameless(named(&format!("{singular}Input")))))
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
             .refuses(&WRITTEN)
             .refuses(T::PROBLEMS)
@@ -185,6 +185,12 @@ fn expose_past<T: Exposed>(api: &mut Api) {
     );
 }
 
+/// The same without an id, which the service makes.
+fn nameless(mut schema: Value) -> Value {
+    schema["not"] = json!({"required": ["id"]});
+    schema
+}
+
 fn input<T: Exposed>(media_types: &'static [&'static str], schema: Value) -> Input {
     Input { media_types, schema, example: T::example(), limit: BODY_LIMIT, required: true }
 }
@@ -199,12 +205,12 @@ pub(crate) fn time_params() -> [Param; 3] {
         ),
         Param::new(
             "known_at",
-            moment(),
+            bound(),
             "Read the register as it was known at this moment: at the newest revision recorded by then. Not together with `revision`.",
         ),
         Param::new(
             "valid_at",
-            moment(),
+            bound(),
             "Say where cases stand on the UTC date of this moment instead of today. A bare date is taken as well.",
         ),
     ]

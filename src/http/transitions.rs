@@ -13,8 +13,8 @@ use super::putting::{new_id, thing};
 use super::reading::{absent, read_at};
 use super::resources::{BODY_LIMIT, JSON, count_param, cursor_param, limit_param, page_example, time_params};
 use super::schema::{
-    Field, citations, dated, id, named, nullable, optional, read_only, required, stage_id, text, truth,
-    written,
+    Field, citations, dated, id, named, nullable, optional, read_only, required, stage_id, submitted, text,
+    truth, written,
 };
 use super::write::{Answer, write, write_with};
 use crate::app::{Error, Position, transitions};
@@ -42,6 +42,15 @@ pub(crate) fn fields() -> Vec<Field> {
         required("citations", citations(1), "On whose word."),
         optional("note", nullable(text(Note::MAX)), "Anything else worth knowing."),
     ]
+}
+
+/// The schema of a transition that is posted: the case in the path may be repeated, and the service makes the id.
+pub(crate) fn input_schema() -> Value {
+    let mut schema = submitted(&fields());
+    if let Value::Object(properties) = &mut schema["properties"] {
+        properties.shift_remove("id");
+    }
+    schema
 }
 
 /// The schema of a retraction.

@@ -5,6 +5,9 @@ use serde_json::Value;
 use crate::document::Operation;
 use crate::service::{Request, Service};
 
+/// The case that most examples are about.
+pub(crate) const CASE: &str = "alibaba-h200-sxm-cn-unspecified";
+
 /// A request for an operation, about things on record: its example as the body, whatever version is there,
 /// and on trial if it can be.
 pub(crate) async fn on_trial(service: &Service, operation: &Operation) -> Request {

@@ -17,5 +17,6 @@ mod lists;
 mod problems;
 mod reading;
 mod service;
+mod shapes;
 mod trials;
 mod writing;
