@@ -22,6 +22,7 @@ impl Exposed for Condition {
     const SINGULAR: &'static str = "Condition";
     const PLURAL: &'static str = "Conditions";
     const ABOUT: &'static str = "Conditions are what approvals are tied to. A parameter nobody has set is `null`, and `unknown` says why.";
+    const REFERRED: bool = false;
 
     fn fields() -> Vec<Field> {
         let kinds = ConditionKind::ALL.iter().copied();

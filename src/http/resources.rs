@@ -31,8 +31,12 @@ pub(crate) trait Exposed: Resource<Record: Listing> {
     const ABOUT: &'static str;
     /// The fields that the service sets, beside the id.
     const READ_ONLY: &'static [&'static str] = &[];
-    /// The problems that writing one can end in, beside those of every kind.
+    /// The problems that changing one can end in, beside those of every kind.
     const PROBLEMS: &'static [Code] = &[];
+    /// Whether one can name other things.
+    const REFERS: bool = true;
+    /// Whether other things can name one.
+    const REFERRED: bool = true;
 
     /// Its fields.
     fn fields() -> Vec<Field>;
@@ -71,8 +75,14 @@ pub(crate) fn expose<T: Exposed>(api: &mut Api) {
     expose_past::<T>(api);
 }
 
-/// The problems of every body that stands for a thing.
-const WRITTEN: [Code; 3] = [Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference];
+/// The problems of every body that stands for a thing of a kind.
+fn written<T: Exposed>() -> Vec<Code> {
+    let mut problems = vec![Code::InvalidBody, Code::MalformedJson];
+    if T::REFERS {
+        problems.push(Code::NoSuchReference);
+    }
+    problems
+}
 
 /// The list, and adding to it.
 fn expose_collection<T: Exposed>(api: &mut Api) {
@@ -103,8 +113,7 @@ fn expose_collection<T: Exposed>(api: &mut Api) {
             .says(format!("Add one {noun}"), format!("Puts one {noun} on record under an id that the service makes. To choose the id, use `PUT`."))
             .reads(input::<T>(&[JSON], nameless(named(&format!("{singular}Input")))))
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
-            .refuses(&WRITTEN)
-            .refuses(T::PROBLEMS)
+            .refuses(&written::<T>())
             .refuses(&[Code::ForbiddenAuthority])
             .tagged(),
         create::<T>,
@@ -140,7 +149,7 @@ fn expose_changes<T: Exposed>(api: &mut Api) {
             .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
             .answers(200, "It is as the body says.", JSON, named(singular), shown_example::<T>())
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
-            .refuses(&WRITTEN)
+            .refuses(&written::<T>())
             .refuses(T::PROBLEMS)
             .refuses(&[Code::IdRetired, Code::NotFound, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
             .conditional()
@@ -152,7 +161,7 @@ fn expose_changes<T: Exposed>(api: &mut Api) {
             .says(format!("Change some fields of one {noun}"), "Applies a merge patch (RFC 7396): fields given take the place of what is there, `null` takes a value away, lists are replaced whole.")
             .reads(Input { example: json!({}), ..input::<T>(&["application/merge-patch+json", JSON], named(&format!("{singular}Patch"))) })
             .answers(200, "It is as the patch says.", JSON, named(singular), shown_example::<T>())
-            .refuses(&WRITTEN)
+            .refuses(&written::<T>())
             .refuses(T::PROBLEMS)
             .refuses(&[Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
             .conditional()
@@ -166,11 +175,13 @@ fn expose_past<T: Exposed>(api: &mut Api) {
     let one = format!("/v1/{}/{{id}}", T::PATH);
     let (singular, plural) = (T::SINGULAR, T::PLURAL);
     let noun = T::KIND.to_string();
+    let in_use: &[Code] = if T::REFERRED { &[Code::InUse] } else { &[] };
     api.on(
         Operation::write(Method::DELETE, &one, format!("retire{singular}"), plural)
             .says(format!("Retire one {noun}"), "Takes it off the record as long as nothing refers to it. Its history stays readable, and its id is never used again.")
             .answers_nothing(204, "It is off the record.")
-            .refuses(&[Code::InUse, Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
+            .refuses(in_use)
+            .refuses(&[Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
             .conditional(),
         remove::<T>,
     );

@@ -139,7 +139,6 @@ fn expose_one(api: &mut Api) {
                 Code::NotFound,
                 Code::Retired,
                 Code::IllegalMove,
-                Code::NoSuchReference,
                 Code::StaleVersion,
                 Code::PreconditionRequired,
                 Code::ForbiddenAuthority,

@@ -32,6 +32,7 @@ impl Exposed for Workflow {
     const PLURAL: &'static str = "Workflows";
     const ABOUT: &'static str = "Workflows are the stages a case goes through, as data: readable, replaceable, different per authority.";
     const PROBLEMS: &'static [Code] = &[Code::StageInUse, Code::MoveInUse];
+    const REFERS: bool = false;
 
     fn fields() -> Vec<Field> {
         let stage = written(&[
