@@ -53,6 +53,10 @@ impl Exposed for Condition {
             "citations": [{"attribution": "own_record"}],
         })
     }
+
+    fn patch_example() -> Value {
+        json!({"status": "waived", "note": "Waived by letter of 3 February."})
+    }
 }
 
 /// The schema of a patch: any parameter of any kind.

@@ -78,7 +78,7 @@ pub(crate) fn error_fields() -> Vec<Field> {
 
 /// Adds the import.
 pub(crate) fn expose(api: &mut Api) {
-    let example = "{\"kind\":\"company\",\"id\":\"alibaba\",\"name\":\"Alibaba Group Holding Limited\",\"jurisdiction\":\"CN\"}\n";
+    let example = "{\"kind\":\"company\",\"id\":\"example-company\",\"name\":\"Example Company\",\"jurisdiction\":\"CN\"}\n";
     let mode = Param::new(
         "mode",
         json!({"type": "string", "enum": ["atomic", "partial"], "default": "atomic"}),

@@ -60,4 +60,8 @@ impl Exposed for Report {
             "citations": [{"attribution": "own_record"}],
         })
     }
+
+    fn patch_example() -> Value {
+        json!({"status": "settled"})
+    }
 }

@@ -54,6 +54,9 @@ pub(crate) trait Exposed: Resource<Record: Listing> {
     /// One, as it is written.
     fn example() -> Value;
 
+    /// A change of one.
+    fn patch_example() -> Value;
+
     /// A written example with what the service adds to it.
     fn complete(document: Value) -> Value {
         document
@@ -159,7 +162,7 @@ fn expose_changes<T: Exposed>(api: &mut Api) {
     api.on(
         Operation::write(Method::PATCH, &one, format!("patch{singular}"), plural)
             .says(format!("Change some fields of one {noun}"), "Applies a merge patch (RFC 7396): fields given take the place of what is there, `null` takes a value away, lists are replaced whole.")
-            .reads(Input { example: json!({}), ..input::<T>(&["application/merge-patch+json", JSON], named(&format!("{singular}Patch"))) })
+            .reads(Input { example: T::patch_example(), ..input::<T>(&["application/merge-patch+json", JSON], named(&format!("{singular}Patch"))) })
             .answers(200, "It is as the patch says.", JSON, named(singular), shown_example::<T>())
             .refuses(&written::<T>())
             .refuses(T::PROBLEMS)

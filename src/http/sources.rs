@@ -54,6 +54,10 @@ impl Exposed for Source {
             "language": "en",
         })
     }
+
+    fn patch_example() -> Value {
+        json!({"check_every_days": 30, "language": null})
+    }
 }
 
 /// The schema of a look at a source.

@@ -60,8 +60,8 @@ pub(crate) fn patch_schema() -> Value {
 
 fn example() -> Value {
     json!({
-        "to": "in_principle",
-        "effective_on": {"date": "2026-01-23", "precision": "about"},
+        "to": "conditional_terms_set",
+        "effective_on": {"date": "2026-09-01", "precision": "day"},
         "citations": [{"attribution": "own_record", "note": "as entered from the report"}],
     })
 }

@@ -70,6 +70,10 @@ impl Exposed for Workflow {
             "initial": "under_review",
         })
     }
+
+    fn patch_example() -> Value {
+        json!({"name": "Import approval of 2026"})
+    }
 }
 
 /// The forms in which a workflow is shown.

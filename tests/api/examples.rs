@@ -49,6 +49,8 @@ pub(crate) async fn path(service: &Service, operation: &Operation) -> String {
             "{code}" => "not_found".to_owned(),
             "{company}" => "alibaba".to_owned(),
             "{chip}" => "h200-sxm".to_owned(),
+            // What is shown of a timeline goes on with this one.
+            "{id}" if operation.path.contains("/transitions") => CASE.to_owned(),
             id if id.starts_with('{') => first(service, &path).await,
             fixed => fixed.to_owned(),
         };

@@ -16,6 +16,7 @@ mod lines;
 mod lists;
 mod problems;
 mod reading;
+mod requests;
 mod service;
 mod shapes;
 mod trials;
