@@ -9,6 +9,7 @@ mod access;
 mod answers;
 mod contract;
 mod document;
+mod documented;
 mod examples;
 mod feed;
 mod halves;
