@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::schema::{
-    Field, citations, count, date, fraction, id, jurisdiction, list, moment, named, nullable, optional,
-    required, shown, stage_id, text, truth, units, word, written,
+    Field, choice, citations, count, date, fraction, id, jurisdiction, list, moment, named, nullable,
+    optional, required, shown, stage_id, text, truth, units, word, written,
 };
 use crate::domain::authority::Gate;
 use crate::domain::condition::{ConditionKind, ConditionStatus, Force};
@@ -78,21 +78,31 @@ pub(crate) fn answer_fields() -> Vec<Field> {
     ]
 }
 
+/// What can be assumed.
+fn assumption_fields() -> Vec<Field> {
+    vec![
+        optional("approval", id(), "The approval whose stage is assumed."),
+        optional("stage", stage_id(), "The stage it is assumed to be at."),
+        optional("condition", id(), "The condition that is assumed to differ, in one of the following."),
+        optional("minimum", fraction(), "The least share of a `domestic_share`."),
+        optional("maximum", units(), "The greatest number of a `unit_cap`."),
+        optional("met_on", date(), "The day a `requirement` or `other` was met."),
+        optional("status", word::<ConditionStatus>(), "Whether the condition counts."),
+    ]
+}
+
+/// What is assumed at once: an approval at a stage, or a condition that differs in one parameter.
+const ASSUMPTIONS: [&[&str]; 5] = [
+    &["approval", "stage"],
+    &["condition", "minimum"],
+    &["condition", "maximum"],
+    &["condition", "met_on"],
+    &["condition", "status"],
+];
+
 /// The body that asks.
 fn input() -> Value {
-    let assumption = written(&[
-        optional("approval", nullable(id()), "The approval whose stage is assumed."),
-        optional("stage", nullable(stage_id()), "The stage it is assumed to be at."),
-        optional(
-            "condition",
-            nullable(id()),
-            "The condition that is assumed to differ, in one of the following.",
-        ),
-        optional("minimum", nullable(fraction()), "The least share of a `domestic_share`."),
-        optional("maximum", nullable(units()), "The greatest number of a `unit_cap`."),
-        optional("met_on", nullable(date()), "The day a `requirement` or `other` was met."),
-        optional("status", nullable(word::<ConditionStatus>()), "Whether the condition counts."),
-    ]);
+    let assumption = choice(&assumption_fields(), &ASSUMPTIONS);
     written(&[
         required("company", id(), "The company that wants the chips."),
         required("chip", id(), "The chip it wants."),
@@ -190,7 +200,7 @@ fn figure_fields() -> Vec<Field> {
             nullable(number()),
             "What the tightest known, required limit in force allows, in units; `null` if there is none.",
         ),
-        required("reserved", number(), "Ordered, and neither cancelled nor shipped."),
+        required("reserved", count(0, i64::MAX), "Ordered, and neither cancelled nor shipped."),
         required(
             "used",
             number(),
@@ -222,11 +232,11 @@ fn link_fields() -> Vec<Field> {
 }
 
 fn assumptions() -> Value {
-    let assumption = json!({
-        "type": "object",
-        "properties": {"decided": {"type": "boolean", "description": "Whether the verdict would be another without it."}},
-        "required": ["decided"],
-    });
+    let mut fields = assumption_fields();
+    fields.push(required("decided", truth(), "Whether the verdict would be another without it."));
+    let mut assumption = shown(&fields);
+    // Of the others it has those that were given.
+    assumption["required"] = json!(["decided"]);
     list(assumption, 0, MAX_ITEMS)
 }
 

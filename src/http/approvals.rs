@@ -75,6 +75,10 @@ impl Exposed for Approval {
         })
     }
 
+    fn patch_example() -> Value {
+        json!({"reference": "D-2026-0042", "valid_until": "2027-01-31"})
+    }
+
     fn complete(document: Value) -> Value {
         let Value::Object(members) = document else { return document };
         let mut complete = Map::new();

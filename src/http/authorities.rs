@@ -35,4 +35,8 @@ impl Exposed for Authority {
             "workflow": "us-export-licence",
         })
     }
+
+    fn patch_example() -> Value {
+        json!({"names": {"de": "Büro für Industrie und Sicherheit"}})
+    }
 }

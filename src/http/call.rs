@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::App;
@@ -126,16 +126,22 @@ impl Call {
 
 /// A body of at most so many bytes. No extractor reads it: each has a limit of its own beside ours.
 async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let collected = Limited::new(body, limit).collect().await;
-    Ok(collected.map_err(|cause| body_problem(&*cause))?.to_bytes())
-}
-
-fn body_problem(cause: &(dyn std::error::Error + 'static)) -> Problem {
-    if cause.is::<LengthLimitError>() {
-        Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes")
-    } else {
-        Problem::new(Code::MalformedJson, format!("the body could not be read: {cause}"))
+    let mut whole = Vec::new();
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|cause| {
+            Problem::new(Code::MalformedJson, format!("the body could not be read: {cause}"))
+        })?;
+        if whole.len() + piece.len() > limit {
+            return Err(Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes"));
+        }
+        // Most come in one piece.
+        if whole.is_empty() && pieces.is_end_stream() {
+            return Ok(piece);
+        }
+        whole.extend_from_slice(&piece);
     }
+    Ok(whole.into())
 }
 
 /// The longest list of tags, in bytes.

@@ -126,6 +126,10 @@ impl Exposed for Chip {
         })
     }
 
+    fn patch_example() -> Value {
+        json!({"specification": {"memory_gb": 141}, "eccn_published": "4A090.a"})
+    }
+
     fn complete(mut document: Value) -> Value {
         let on = Date::try_from("2026-01-25").ok();
         if let Some(Computed { name, value, .. }) = on.and_then(|on| classified(&document, on)) {

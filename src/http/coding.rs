@@ -39,6 +39,23 @@ pub(crate) fn liked(headers: &HeaderMap) -> Option<Coding> {
     })
 }
 
+/// Whether a client takes a body that is compressed with gzip: it names it, or else any coding, and excludes neither.
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+    let mut any = false;
+    for coding in lines.flat_map(|line| line.split(',')) {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.split_once('=').map(|(_, weight)| weight.trim().parse::<f32>());
+        let taken = weight.is_none_or(|weight| weight.is_ok_and(|weight| weight > 0.0));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => return taken,
+            "*" => any = taken,
+            _ => {}
+        }
+    }
+    any
+}
+
 /// Whether an answer of a size is sent compressed to whoever likes that.
 pub(crate) fn worth_compressing(fields: &HeaderMap, size: usize) -> bool {
     size >= WORTH_COMPRESSING && may_be_compressed(fields)
@@ -111,6 +128,18 @@ mod tests {
         assert_eq!(of("GZIP"), Some(Coding::Gzip));
         assert_eq!(of("deflate, x-gzip"), Some(Coding::Gzip));
         assert_eq!(of("identity"), Some(Coding::Identity));
+        let takes = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
+            takes_gzip(&headers)
+        };
+        assert!(!takes_gzip(&HeaderMap::new()));
+        for taken in ["gzip", "br, X-GZIP;q=0.1", "*", "*;q=0, gzip", "br; q=1, * ; q=0.5"] {
+            assert!(takes(taken), "{taken}");
+        }
+        for refused in ["identity", "br", "gzip;q=0, *", "*;q=0.000", "gzip;q=much", ""] {
+            assert!(!takes(refused), "{refused}");
+        }
         for weighed in ["br;q=0.5, gzip", "*", "identity;q=0"] {
             assert_eq!(of(weighed), None, "{weighed}");
         }

@@ -71,4 +71,8 @@ impl Exposed for Company {
             "aliases": ["Alibaba"],
         })
     }
+
+    fn patch_example() -> Value {
+        json!({"names": {"ja": "アリババグループ"}, "aliases": ["Alibaba", "Alibaba Group"]})
+    }
 }

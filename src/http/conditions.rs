@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::resources::Exposed;
 use super::schema::{
-    Field, bound, citations, count, date, figure, fraction, id, jurisdiction, list, named, nullable,
-    optional, patch, read_only, required, set, shown, some, text, units, word, written,
+    Field, all_set, bound, citations, count, date, figure, fraction, id, jurisdiction, list, named, nullable,
+    optional, patch, read_only, required, set, shown, some, submitted, text, units, word, written,
 };
 use crate::domain::condition::{
     Condition, ConditionKind, ConditionStatus, Counting, ExclusionOf, Force, Metric, PaymentForm, Period,
@@ -22,12 +22,13 @@ impl Exposed for Condition {
     const SINGULAR: &'static str = "Condition";
     const PLURAL: &'static str = "Conditions";
     const ABOUT: &'static str = "Conditions are what approvals are tied to. A parameter nobody has set is `null`, and `unknown` says why.";
+    const REFERRED: bool = false;
 
     fn fields() -> Vec<Field> {
         let kinds = ConditionKind::ALL.iter().copied();
         let mut all: Vec<Field> = head(word::<ConditionKind>());
         all.extend(kinds.flat_map(parameters));
-        all.extend(tail());
+        all.extend(tail(true, true));
         all
     }
 
@@ -52,6 +53,10 @@ impl Exposed for Condition {
             "citations": [{"attribution": "own_record"}],
         })
     }
+
+    fn patch_example() -> Value {
+        json!({"status": "waived", "note": "Waived by letter of 3 February."})
+    }
 }
 
 /// The schema of a patch: any parameter of any kind.
@@ -68,8 +73,8 @@ pub(crate) fn kind_schemas() -> Vec<(String, Value)> {
     let schemas = kinds.flat_map(|kind| {
         let mut fields = head(json!({"type": "string", "const": kind.as_str(), "maxLength": 32}));
         fields.extend(parameters(kind));
-        fields.extend(tail());
-        let [mut shown, mut written] = [shown(&fields), written(&fields)];
+        fields.extend(tail(can_be_unset(kind), can_be_met(kind)));
+        let [mut shown, mut written] = [shown(&fields), consistent(kind, &fields)];
         for schema in [&mut shown, &mut written] {
             schema["description"] = about(kind).into();
         }
@@ -157,11 +162,55 @@ fn head(kind: Value) -> Vec<Field> {
     ]
 }
 
-fn tail() -> Vec<Field> {
+/// The parameters of a kind that must have a value, unless `unknown` says why they have none.
+fn settable(kind: ConditionKind) -> &'static [&'static str] {
+    match kind {
+        ConditionKind::DomesticShare => &["minimum", "basis", "counting"],
+        ConditionKind::UnitCap => &["maximum", "counting"],
+        ConditionKind::RelativeCap => &["maximum_share", "reference_units"],
+        ConditionKind::SpecificationLimit => &["below"],
+        ConditionKind::Payment => &["rate", "base"],
+        _ => &[],
+    }
+}
+
+/// Whether there can be something in a condition of a kind that has no value: a class can be without a definition.
+fn can_be_unset(kind: ConditionKind) -> bool {
+    !settable(kind).is_empty() || kind == ConditionKind::Exclusion
+}
+
+fn can_be_met(kind: ConditionKind) -> bool {
+    matches!(kind, ConditionKind::Requirement | ConditionKind::Other)
+}
+
+/// The schema of a kind as it is written, with what its fields ask of each other.
+fn consistent(kind: ConditionKind, fields: &[Field]) -> Value {
+    let mut schema = submitted(fields);
+    if can_be_unset(kind) {
+        schema["if"] = match kind {
+            ConditionKind::Exclusion => {
+                json!({"properties": {"classes": {"items": all_set(&["definition"])}}})
+            }
+            kind => all_set(settable(kind)),
+        };
+        schema["then"] = json!({"properties": {"unknown": {"type": "null"}}});
+        schema["else"] = all_set(&["unknown"]);
+    }
+    if kind == ConditionKind::LocationOfUse {
+        let some =
+            |name: &str| json!({"required": [name], "properties": {name: {"type": "array", "minItems": 1}}});
+        schema["anyOf"] = json!([some("allowed"), some("barred")]);
+    }
+    schema
+}
+
+/// The fields that every kind has at its end. Those that a kind cannot give a value are always `null`.
+fn tail(unset: bool, met: bool) -> Vec<Field> {
+    let if_it_can = |can: bool, schema: Value| if can { nullable(schema) } else { json!({"type": "null"}) };
     vec![
         optional(
             "unknown",
-            nullable(word::<Unknown>()),
+            if_it_can(unset, word::<Unknown>()),
             "Why parameters have no value; given just when one has none.",
         ),
         required("force", word::<Force>(), "How strongly it binds."),
@@ -174,7 +223,7 @@ fn tail() -> Vec<Field> {
         ),
         optional(
             "met_on",
-            nullable(date()),
+            if_it_can(met, date()),
             "The day from which it is met, for a `requirement` or `other`; other kinds are computed.",
         ),
         required("citations", citations(1), "On whose word."),

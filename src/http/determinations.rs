@@ -1,12 +1,13 @@
 //! Operations on determinations: a question asked, and its receipt read again.
 
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::answers::{answer_fields, question_fields};
 use super::call::Call;
-use super::conditional::{Shown, weak};
+use super::conditional::{REVISION, Shown, set, weak};
 use super::operation::{Access, Api, Input, Operation};
 use super::page::{Cursor, answer as page_answer, cut, total};
 use super::problem::{Code, Problem};
@@ -193,11 +194,12 @@ async fn create(call: Call) -> Result<Response, Problem> {
         return ended(&call, terms, Ok(answer)).await;
     }
     if what_if {
+        // An answer to a question is no state of anything, so it has no tag.
         let body = document(None, &asked, &given).to_string();
-        let etag = weak([body.as_str()]);
-        // An answer to a question is no state of anything: conditions on what the caller has do not apply.
-        let unconditional = HeaderMap::new();
-        return Ok(Shown { etag, media_type: JSON, body, revision: given.revision }.answer(&unconditional));
+        let mut response = Response::new(Body::from(body));
+        set(response.headers_mut(), header::CONTENT_TYPE, JSON);
+        set(response.headers_mut(), REVISION, &given.revision.to_string());
+        return Ok(response);
     }
     let id = determinations::new_id(call.app.register.now())?;
     let document = document(Some(&id), &asked, &given);

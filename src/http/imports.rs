@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::catalogue::fault_code;
 use super::exports::NDJSON;
 use super::operation::{Api, Input, Operation, Param};
 use super::params::word;
@@ -31,6 +32,20 @@ const ABOUT: &str = "One thing a line, as an export gives them: `kind`, `id` and
 A line takes the place of the whole thing with its id, whatever version that has: no `If-Match` is asked for, and what the line leaves out is cleared, as if it had never been given. `dry_run=true` shows first what would come of it. What is there already, unchanged, makes no change. Of a transition on record only `retracted` can change, of a movement nothing. Fields that the service sets, such as an approval's `stage` or a chip's `classification`, are refused.
 
 Movements are held against the limits in force, but not those that an admin imports, since this is how a register is restored: what was accepted once is not judged again.";
+/// The problems that a line can be, beside the faults that a value can have.
+pub(crate) const LINE_CODES: [Code; 11] = [
+    Code::MalformedJson,
+    Code::ForbiddenAuthority,
+    Code::IllegalMove,
+    Code::IdRetired,
+    Code::InUse,
+    Code::NoSuchReference,
+    Code::StageInUse,
+    Code::MoveInUse,
+    Code::Fixed,
+    Code::OverLimit,
+    Code::ExternalRefConflict,
+];
 
 /// The fields of the report on an import.
 pub(crate) fn fields() -> Vec<Field> {
@@ -62,14 +77,14 @@ pub(crate) fn error_fields() -> Vec<Field> {
             json!({"type": "string", "maxLength": 1000}),
             "The JSON pointer of the value, where one is at fault.",
         ),
-        required("code", json!({"type": "string", "maxLength": 64}), "The code of the fault or problem."),
+        required("code", fault_code(), "The code of the fault or problem."),
         required("detail", text(Note::MAX), "What is wrong and what would be right."),
     ]
 }
 
 /// Adds the import.
 pub(crate) fn expose(api: &mut Api) {
-    let example = "{\"kind\":\"company\",\"id\":\"alibaba\",\"name\":\"Alibaba Group Holding Limited\",\"jurisdiction\":\"CN\"}\n";
+    let example = "{\"kind\":\"company\",\"id\":\"example-company\",\"name\":\"Example Company\",\"jurisdiction\":\"CN\"}\n";
     let mode = Param::new(
         "mode",
         json!({"type": "string", "enum": ["atomic", "partial"], "default": "atomic"}),
@@ -120,8 +135,7 @@ async fn atomic(write: &mut Write, given: &Given, lines: Result<Vec<(usize, Line
         Err(refused) => refused,
     };
     if outcome.too_many {
-        let detail = format!("an import that is all or nothing has at most {ATOMIC_LINES} lines");
-        return Ok(Err(Problem::new(Code::TooManyLines, detail)));
+        return Ok(Err(too_many()));
     }
     if outcome.failed > 0 {
         return Ok(Err(refusal(&outcome)));
@@ -129,8 +143,14 @@ async fn atomic(write: &mut Write, given: &Given, lines: Result<Vec<(usize, Line
     Ok(Ok(Answer::body(StatusCode::OK, Report::of(&outcome).value("atomic"))))
 }
 
+/// An import of which no line was looked at.
+pub(crate) fn too_many() -> Problem {
+    let detail = format!("an import that is all or nothing has at most {ATOMIC_LINES} lines");
+    Problem::new(Code::TooManyLines, detail)
+}
+
 /// An import that was refused: as forbidden if the key may not write some lines, else by its lines.
-fn refusal(outcome: &Outcome) -> Problem {
+pub(crate) fn refusal(outcome: &Outcome) -> Problem {
     let denied = outcome.bad.iter().find_map(|bad| match &bad.cause {
         Cause::Error(error @ Error::Denied(_)) => Some(error.into()),
         _ => None,

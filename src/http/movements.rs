@@ -12,7 +12,7 @@ use super::putting::{new_id, thing};
 use super::resources::{BODY_LIMIT, JSON, list_params, page_example, time_params};
 use super::schema::{
     Field, citations, date, id, jurisdiction, list as list_of, named, nullable, optional, read_only,
-    required, text, truth, units, word,
+    required, text, truth, units, word, written,
 };
 use super::showing::{list, show};
 use super::write::{Answer, write_with};
@@ -20,6 +20,7 @@ use crate::app::movements::{self, Entered, Limits};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::text::{Name, Note, Reference};
 use crate::domain::thing::{Kind, Thing as _};
+use crate::domain::vocabulary::Vocabulary as _;
 use crate::wire::determinations::reason;
 use crate::wire::{self, Document as _};
 
@@ -58,6 +59,15 @@ pub(crate) fn fields() -> Vec<Field> {
         ),
         optional("citations", citations(0), "On whose word."),
     ]
+}
+
+/// The schema of a movement that is entered: only an order or a shipment can break a limit.
+pub(crate) fn input_schema() -> Value {
+    let mut schema = written(&fields());
+    let limited = [MovementKind::Order, MovementKind::Shipment].map(MovementKind::as_str);
+    schema["if"] = json!({"properties": {"kind": {"not": {"enum": limited}}}});
+    schema["then"] = json!({"properties": {"overage_reason": {"type": "null"}}});
+    schema
 }
 
 fn example() -> Value {
@@ -113,7 +123,8 @@ pub(crate) fn expose(api: &mut Api) {
             .reads(Input { media_types: &[JSON], schema: named("MovementInput"), example: example(), limit: BODY_LIMIT, required: true })
             .answers(200, "It is on record already.", JSON, named("MovementEntered"), entered_example())
             .answers(201, "It is on record.", JSON, named("MovementEntered"), entered_example())
-            .refuses(&[Code::OverLimit, Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference, Code::ExternalRefConflict, Code::ForbiddenAuthority]),
+            .refuses(&[Code::OverLimit, Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference, Code::ExternalRefConflict, Code::ForbiddenAuthority])
+            .tagged(),
         create,
     );
     api.on(

@@ -3,15 +3,13 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::call::LONGEST_TAGS;
 use super::operation::{Access, Api, Lasting, Operation, Param};
-use super::problem::{Code, Problem};
+use super::problem::Code;
 use super::resources::Exposed;
-use super::schema::{citation, count, jurisdictions, list, named, patch, required, shown, text, written};
-use super::write::LONGEST_KEY;
+use super::schema::{citation, count, jurisdictions, list, named, patch, required, shown, written};
 use super::{
-    answers, board, cell, changes, conditions, determinations, holdings, imports, keys, movements, revisions,
-    search, service, sources, transitions,
+    answers, board, catalogue, cell, changes, conditions, determinations, headers, holdings, imports, keys,
+    movements, revisions, search, service, sources, transitions,
 };
 use crate::domain::approval::Approval;
 use crate::domain::authority::Authority;
@@ -20,7 +18,6 @@ use crate::domain::company::Company;
 use crate::domain::condition::Condition;
 use crate::domain::report::Report;
 use crate::domain::source::Source;
-use crate::domain::text::Reason;
 use crate::domain::workflow::Workflow;
 
 const ABOUT: &str = "The system of record for which company may buy which AI chip, and why not. \
@@ -44,8 +41,8 @@ pub(crate) fn document(api: &Api) -> Value {
         "paths": {},
         "components": {
             "schemas": {},
-            "examples": problem_examples(),
-            "headers": headers(),
+            "examples": catalogue::examples(),
+            "headers": headers::components(),
             "securitySchemes": {
                 "key": {
                     "type": "http",
@@ -126,43 +123,7 @@ fn described(operation: &Operation) -> Value {
 fn parameters(operation: &Operation) -> Value {
     let mut parameters: Vec<Value> = operation.path_params().into_iter().map(path_parameter).collect();
     parameters.extend(operation.params.iter().map(query_parameter));
-    let header = |name: &str, about: &str, schema: Value| json!({"name": name, "in": "header", "description": about, "schema": schema});
-    if operation.lasting == Lasting::Stream {
-        parameters.push(header(
-            "Last-Event-ID",
-            "Where the caller left off: the `id` of the last event, or a bare revision number. The stream begins with what comes next if it is not given.",
-            changes::position_schema(),
-        ));
-        return Value::Array(parameters);
-    }
-    if operation.method == Method::GET {
-        parameters.push(header(
-            "If-None-Match",
-            "Tags the caller has; if one still fits, the answer is an empty 304.",
-            json!({"type": "string", "maxLength": LONGEST_TAGS}),
-        ));
-        return Value::Array(parameters);
-    }
-    if operation.repeatable {
-        let schema =
-            json!({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!#-~]+$"});
-        parameters.push(header("Idempotency-Key", "The same request with the same key is carried out once; its first answer is given again for 7 days.", schema));
-    }
-    if operation.conditional {
-        let schema =
-            json!({"type": "string", "minLength": 3, "maxLength": 82, "pattern": r#"^"[!#-~]{1,80}"$"#});
-        parameters.push(header(
-            "If-Match",
-            "The version to change, as its `ETag` says. `*` and a list of tags are taken as well.",
-            schema,
-        ));
-    }
-    let schema = json!({"type": "string", "minLength": 1, "maxLength": Reason::MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"});
-    parameters.push(header(
-        "Change-Reason",
-        "Why, in the words of who makes the change; kept on the revision.",
-        schema,
-    ));
+    parameters.extend(headers::taken(operation));
     Value::Array(parameters)
 }
 
@@ -197,7 +158,7 @@ fn responses(operation: &Operation) -> Value {
     let mut responses = Map::new();
     for output in &operation.outputs {
         let entry = responses.entry(output.status.to_string()).or_insert_with(
-            || json!({"description": output.about, "headers": fields(operation, output.status)}),
+            || json!({"description": output.about, "headers": headers::of_answer(operation, output.status)}),
         );
         if let Some((media_type, schema, example)) = &output.body {
             entry["content"][*media_type] = json!({"schema": schema, "example": example});
@@ -206,40 +167,22 @@ fn responses(operation: &Operation) -> Value {
     if operation.method == Method::GET && operation.lasting != Lasting::Stream {
         responses.insert(
             "304".to_owned(),
-            json!({"description": "The caller has it already.", "headers": fields(operation, 304)}),
+            json!({"description": "The caller has it already.", "headers": headers::of_answer(operation, 304)}),
         );
     }
     for code in operation.all_problems() {
         let status = code.status().as_u16().to_string();
-        let entry = responses.entry(status).or_insert_with(|| problem_response(code.status()));
+        let entry = responses.entry(status).or_insert_with(|| problem_response(operation, code.status()));
         add_problem(entry, code);
     }
     Value::Object(responses)
 }
 
-fn problem_response(status: StatusCode) -> Value {
-    let names: &[&str] = match status {
-        StatusCode::TOO_MANY_REQUESTS => &["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
-        StatusCode::SERVICE_UNAVAILABLE => &["X-Request-Id", "Retry-After"],
-        _ => &["X-Request-Id"],
-    };
-    let header = |name: &&str| ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")}));
+fn problem_response(operation: &Operation, status: StatusCode) -> Value {
     json!({
         "description": "",
-        "headers": names.iter().map(header).collect::<Map<_, _>>(),
+        "headers": headers::of_problem(operation, status),
         "content": {"application/problem+json": {"schema": named("Problem"), "examples": {}}},
-    })
-}
-
-/// The header fields of problems.
-fn headers() -> Value {
-    let header = |about: &str, schema: Value| json!({"description": about, "schema": schema});
-    let text = |most: usize| json!({"type": "string", "maxLength": most});
-    json!({
-        "X-Request-Id": header("The id of the request.", text(200)),
-        "Retry-After": header("After how many seconds it is worth trying again.", count(1, 3600)),
-        "RateLimit": header("What is left of the caller's allowance.", text(100)),
-        "RateLimit-Policy": header("The caller's allowance.", text(100)),
     })
 }
 
@@ -249,34 +192,6 @@ fn add_problem(entry: &mut Value, code: Code) {
     entry["description"] = format!("{so_far}{separator}`{}`: {}", code.as_str(), code.title()).into();
     let example = json!({"$ref": format!("#/components/examples/{}", code.as_str())});
     entry["content"]["application/problem+json"]["examples"][code.as_str()] = example;
-}
-
-fn problem_examples() -> Value {
-    let example = |code: &Code| {
-        let body = Problem::new(*code, code.title()).body("0198f0c2a1b07c3e9d4f5a6b7c8d9e0f");
-        let value: Value = serde_json::from_str(&body).unwrap_or_default();
-        (
-            code.as_str().to_owned(),
-            json!({"summary": code.title(), "description": code.about(), "value": value}),
-        )
-    };
-    Value::Object(Code::ALL.iter().map(example).collect())
-}
-
-fn fields(operation: &Operation, status: u16) -> Value {
-    let text = |about: &str| json!({"description": about, "schema": {"type": "string", "maxLength": 2000}});
-    let mut fields = json!({"X-Request-Id": text("The id of the request.")});
-    if status != 204 && operation.method == Method::GET && operation.lasting != Lasting::Stream {
-        fields["ETag"] = text("The version of what is shown.");
-    }
-    if operation.access != Access::Public {
-        fields["Revision"] =
-            json!({"description": "The revision shown or made.", "schema": count(0, i64::MAX)});
-    }
-    if status == 201 {
-        fields["Location"] = text("Where it can be read.");
-    }
-    fields
 }
 
 fn schemas() -> Value {
@@ -304,12 +219,12 @@ fn schemas() -> Value {
     add("Jurisdiction", jurisdictions());
     add("SourceCheck", sources::check_schema());
     add("Transition", shown(&transitions::fields()));
-    add("TransitionInput", written(&transitions::fields()));
+    add("TransitionInput", transitions::input_schema());
     add("TransitionPatch", transitions::patch_schema());
     add("TransitionPage", page("Transition"));
     add("Movement", shown(&movements::fields()));
     add("MovementEntered", shown(&movements::entered_fields()));
-    add("MovementInput", written(&movements::fields()));
+    add("MovementInput", movements::input_schema());
     add("MovementPage", page("Movement"));
     for (name, schema) in answers::schemas() {
         add(name, schema);
@@ -337,7 +252,8 @@ fn schemas() -> Value {
     add("KeyWithSecret", shown(&keys::fields_with_secret()));
     add("KeyPage", page("Key"));
     add("CatalogueEntry", shown(&service::catalogue_fields()));
-    add("Problem", problem_schema());
+    add("Problem", catalogue::schema());
+    add("Fault", catalogue::fault_schema());
     Value::Object(schemas)
 }
 
@@ -357,33 +273,4 @@ fn of<T: Exposed>() -> Vec<(String, Value)> {
 fn page(item: &str) -> Value {
     let items = required("items", list(named(item), 0, 1000), "The items, in order.");
     super::page::schema(items, "How many items the whole list has, if `count=true` asked for it.", [])
-}
-
-fn problem_schema() -> Value {
-    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    let bounded = |most: usize| json!({"type": "string", "maxLength": most});
-    let fault = json!({
-        "type": "object",
-        "properties": {
-            "pointer": bounded(2000),
-            "parameter": bounded(2000),
-            "line": count(1, i64::MAX),
-            "code": bounded(64),
-            "detail": bounded(100_000),
-        },
-        "required": ["code", "detail"],
-    });
-    let mut schema = shown(&[
-        required("type", bounded(200), "The page that says what the problem means."),
-        required("title", bounded(200), "The same for every occurrence."),
-        required("status", count(400, 599), "The status."),
-        required("code", json!({"type": "string", "enum": codes}), "Stable for ever."),
-        required("detail", bounded(100_000), "What is the matter this time."),
-        required("instance", text(200), "The id of the request."),
-    ]);
-    schema["properties"]["errors"] = list(fault, 1, 100_000);
-    schema["properties"]["errors"]["description"] = "Everything that is wrong with the input.".into();
-    schema["additionalProperties"] = true.into();
-    schema["description"] = "An error (RFC 9457). Some codes have further members.".into();
-    schema
 }

@@ -103,6 +103,8 @@ pub(crate) struct Operation {
     pub(crate) conditional: bool,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) repeatable: bool,
+    /// Whether it answers with the version of what it has written.
+    pub(crate) tagged: bool,
     /// What its answers follow from.
     pub(crate) lasting: Lasting,
 }
@@ -135,6 +137,7 @@ impl Operation {
             problems: Vec::new(),
             conditional: false,
             repeatable: false,
+            tagged: false,
             lasting: Lasting::Kept,
         }
     }
@@ -214,6 +217,12 @@ impl Operation {
     /// Says that it takes `If-Match`.
     pub(crate) fn conditional(mut self) -> Self {
         self.conditional = true;
+        self
+    }
+
+    /// Says that it answers with the version of what it has written.
+    pub(crate) fn tagged(mut self) -> Self {
+        self.tagged = true;
         self
     }
 

@@ -15,25 +15,35 @@ use crate::domain::time::{Date, Moment};
 /// The query parameters of a call, each known to the operation and given once.
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
-    given: Vec<(String, String)>,
+    given: Vec<Given>,
     seal: Seal,
+}
+
+/// A parameter as it was given.
+#[derive(Clone, Debug)]
+struct Given {
+    name: String,
+    value: String,
+    /// The value in the pieces that its commas make of it; one that is percent-encoded is part of a piece.
+    pieces: Vec<String>,
 }
 
 impl Params {
     /// Reads a query string, refusing what the operation does not know.
     pub(crate) fn read(query: &str, operation: &Operation, seal: &Seal) -> Result<Self, Problem> {
         let mut wrong = Vec::new();
-        let mut given: Vec<(String, String)> = Vec::new();
+        let mut given: Vec<Given> = Vec::new();
         for piece in query.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             let (raw, name) = (name, decoded(name));
-            let (Some(name), Some(value)) = (&name, decoded(value)) else {
+            let pieces: Option<Vec<String>> = value.split(',').map(decoded).collect();
+            let (Some(name), Some(value), Some(pieces)) = (&name, decoded(value), pieces) else {
                 let name = name.as_deref().unwrap_or(raw);
                 wrong.push(Wrong::parameter(name, FaultCode::Malformed, "must be UTF-8, percent-encoded"));
                 continue;
             };
             let name = name.clone();
-            if given.iter().any(|(known, _)| *known == name) {
+            if given.iter().any(|known| known.name == name) {
                 wrong.push(Wrong::parameter(
                     &name,
                     FaultCode::Repeated,
@@ -41,14 +51,14 @@ impl Params {
                 ));
                 continue;
             }
-            given.push((name, value));
+            given.push(Given { name, value, pieces });
         }
         let known: Vec<&str> = operation.params.iter().map(|param| param.name).collect();
-        for (name, _) in given.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
-            wrong.push(unknown(name, &known));
+        for strange in given.iter().filter(|given| !known.contains(&given.name.as_str())) {
+            wrong.push(unknown(&strange.name, &known));
         }
         let missing = operation.params.iter().filter(|param| param.required);
-        for param in missing.filter(|param| !given.iter().any(|(name, _)| name == param.name)) {
+        for param in missing.filter(|param| !given.iter().any(|given| given.name == param.name)) {
             wrong.push(Wrong::parameter(param.name, FaultCode::Missing, "must be given"));
         }
         let read = Self { given, seal: seal.clone() };
@@ -67,7 +77,11 @@ impl Params {
 
     /// The value of a parameter.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.given.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.given(name).map(|given| given.value.as_str())
+    }
+
+    fn given(&self, name: &str) -> Option<&Given> {
+        self.given.iter().find(|given| given.name == name)
     }
 
     /// The seal on the cursors of the register that is asked.
@@ -141,11 +155,14 @@ impl Params {
 
     /// The values of a parameter, separated by commas.
     pub(crate) fn values(&self, name: &str, takes: Takes) -> Result<Option<Vec<String>>, Problem> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        let values = separated(text).map_err(|fault| Problem::parameter(name, fault))?;
-        for value in &values {
-            fits(takes, value).map_err(|fault| Problem::parameter(name, fault))?;
-        }
+        let Some(given) = self.given(name) else { return Ok(None) };
+        let values: Vec<&str> = match takes {
+            // Text may have commas in it; nothing else can.
+            Takes::Text => given.pieces.iter().map(String::as_str).collect(),
+            _ => given.value.split(',').collect(),
+        };
+        let checked = few(&values).and_then(|()| values.iter().try_for_each(|value| fits(takes, value)));
+        checked.map_err(|fault| Problem::parameter(name, fault))?;
         Ok(Some(values.into_iter().map(str::to_owned).collect()))
     }
 
@@ -160,8 +177,11 @@ impl Params {
     }
 
     fn all_but(&self, names: &[&str]) -> String {
-        let others = self.given.iter().filter(|(name, _)| !names.contains(&name.as_str()));
-        let mut others: Vec<String> = others.map(|(name, value)| format!("{name}={value}")).collect();
+        let others = self.given.iter().filter(|given| !names.contains(&given.name.as_str()));
+        let plain = |piece: &String| piece.replace('%', "%25").replace(',', "%2C");
+        let pieces = |given: &Given| given.pieces.iter().map(plain).collect::<Vec<_>>().join(",");
+        let mut others: Vec<String> =
+            others.map(|given| format!("{}={}", given.name, pieces(given))).collect();
         others.sort();
         others.join("&")
     }
@@ -221,7 +241,8 @@ pub(crate) fn word(value: &str, words: &[&str]) -> Result<(), Fault> {
     Err(Fault::not_among(value, words))
 }
 
-fn unknown(name: &str, known: &[&str]) -> Wrong {
+/// A parameter that is none.
+pub(crate) fn unknown(name: &str, known: &[&str]) -> Wrong {
     let hint = hint(name, known).unwrap_or_else(|| match known {
         [] => "; there are none here".to_owned(),
         known => format!("; the parameters here are {}", known.join(", ")),
@@ -232,13 +253,17 @@ fn unknown(name: &str, known: &[&str]) -> Wrong {
 /// The values that commas separate.
 pub(crate) fn separated(text: &str) -> Result<Vec<&str>, Fault> {
     let values: Vec<&str> = text.split(',').collect();
+    few(&values).map(|()| values)
+}
+
+fn few(values: &[&str]) -> Result<(), Fault> {
     if values.len() > MOST_VALUES {
         return Err(Fault::new(FaultCode::TooLong, format!("must have at most {MOST_VALUES} values")));
     }
-    Ok(values)
+    Ok(())
 }
 
-/// A filter as the contract shows it: a list of values, separated by commas.
+/// A filter as the contract shows it: a list of values, separated by commas. A comma in a value is percent-encoded.
 pub(crate) fn filter_schema(takes: Takes) -> Value {
     let item = match takes {
         Takes::Boolean => return schema::truth(),
@@ -246,14 +271,8 @@ pub(crate) fn filter_schema(takes: Takes) -> Value {
         Takes::Stage => schema::stage_id(),
         Takes::Jurisdiction => schema::jurisdiction(),
         Takes::Date => schema::date(),
-        Takes::Text => {
-            serde_json::json!({"type": "string", "minLength": 1, "maxLength": Name::MAX, "pattern": PLAIN_PATTERN})
-        }
+        Takes::Text => schema::text(Name::MAX),
         Takes::Words(words) => serde_json::json!({"type": "string", "enum": words()}),
     };
     serde_json::json!({"type": "array", "items": item, "minItems": 1, "maxItems": MOST_VALUES})
 }
-
-/// Text without commas, which separate values, and without white space at its ends.
-const PLAIN_PATTERN: &str =
-    r"^[^,\s\u0000-\u001f\u007f-\u009f]([^,\u0000-\u001f\u007f-\u009f]*[^,\s\u0000-\u001f\u007f-\u009f])?$";

@@ -16,6 +16,7 @@ impl Exposed for Report {
     const SINGULAR: &'static str = "Report";
     const PLURAL: &'static str = "Reports";
     const ABOUT: &'static str = "Reports are what somebody says, kept beside what the register accepts. They never permit, and never spread to companies they do not name.";
+    const REFERRED: bool = false;
 
     fn fields() -> Vec<Field> {
         let about = some(&[
@@ -62,5 +63,9 @@ impl Exposed for Report {
             "text": "Customs agents were told that the chip may not enter.",
             "citations": [{"attribution": "own_record"}],
         })
+    }
+
+    fn patch_example() -> Value {
+        json!({"status": "settled"})
     }
 }

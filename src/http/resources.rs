@@ -8,10 +8,10 @@ use super::params::{DEFAULT_ITEMS, MOST_ITEMS, filter_schema};
 use super::problem::Code;
 use super::putting::{create, patch, remove, replace};
 use super::reading::lasting_sorts;
-use super::schema::{Field, moment, named};
+use super::schema::{Field, bound, named};
 use super::showing::{list, show};
 use super::workflows;
-use crate::app::{Filter, Listing, Resource};
+use crate::app::{Filter, Listing, Resource, Takes};
 use crate::domain::thing::Kind;
 use crate::wire;
 
@@ -32,8 +32,12 @@ pub(crate) trait Exposed: Resource<Record: Listing> {
     const ABOUT: &'static str;
     /// The fields that the service sets, beside the id.
     const READ_ONLY: &'static [&'static str] = &[];
-    /// The problems that writing one can end in, beside those of every kind.
+    /// The problems that changing one can end in, beside those of every kind.
     const PROBLEMS: &'static [Code] = &[];
+    /// Whether one can name other things.
+    const REFERS: bool = true;
+    /// Whether other things can name one.
+    const REFERRED: bool = true;
 
     /// Its fields.
     fn fields() -> Vec<Field>;
@@ -45,11 +49,14 @@ pub(crate) trait Exposed: Resource<Record: Listing> {
 
     /// Its schema as it is written, if its fields alone do not say it.
     fn writable() -> Value {
-        super::schema::written(&Self::fields())
+        super::schema::submitted(&Self::fields())
     }
 
     /// One, as it is written.
     fn example() -> Value;
+
+    /// A change of one.
+    fn patch_example() -> Value;
 
     /// A written example with what the service adds to it.
     fn complete(document: Value) -> Value {
@@ -72,8 +79,14 @@ pub(crate) fn expose<T: Exposed>(api: &mut Api) {
     expose_past::<T>(api);
 }
 
-/// The problems of every body that stands for a thing.
-const WRITTEN: [Code; 3] = [Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference];
+/// The problems of every body that stands for a thing of a kind.
+fn written<T: Exposed>() -> Vec<Code> {
+    let mut problems = vec![Code::InvalidBody, Code::MalformedJson];
+    if T::REFERS {
+        problems.push(Code::NoSuchReference);
+    }
+    problems
+}
 
 /// The list, and adding to it.
 fn expose_collection<T: Exposed>(api: &mut Api) {
@@ -102,11 +115,11 @@ fn expose_collection<T: Exposed>(api: &mut Api) {
     api.on(
         Operation::write(Method::POST, &collection, format!("create{singular}"), plural)
             .says(format!("Add one {noun}"), format!("Puts one {noun} on record under an id that the service makes. To choose the id, use `PUT`."))
-            .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
+            .reads(input::<T>(&[JSON], nameless(named(&format!("{singular}Input")))))
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
-            .refuses(&WRITTEN)
-            .refuses(T::PROBLEMS)
-            .refuses(&[Code::ForbiddenAuthority]),
+            .refuses(&written::<T>())
+            .refuses(&[Code::ForbiddenAuthority])
+            .tagged(),
         create::<T>,
     );
 }
@@ -140,21 +153,23 @@ fn expose_changes<T: Exposed>(api: &mut Api) {
             .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
             .answers(200, "It is as the body says.", JSON, named(singular), shown_example::<T>())
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
-            .refuses(&WRITTEN)
+            .refuses(&written::<T>())
             .refuses(T::PROBLEMS)
             .refuses(&[Code::IdRetired, Code::NotFound, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
-            .conditional(),
+            .conditional()
+            .tagged(),
         replace::<T>,
     );
     api.on(
         Operation::write(Method::PATCH, &one, format!("patch{singular}"), plural)
             .says(format!("Change some fields of one {noun}"), "Applies a merge patch (RFC 7396): fields given take the place of what is there, `null` takes a value away, lists are replaced whole.")
-            .reads(Input { example: json!({}), ..input::<T>(&["application/merge-patch+json", JSON], named(&format!("{singular}Patch"))) })
+            .reads(Input { example: T::patch_example(), ..input::<T>(&["application/merge-patch+json", JSON], named(&format!("{singular}Patch"))) })
             .answers(200, "It is as the patch says.", JSON, named(singular), shown_example::<T>())
-            .refuses(&WRITTEN)
+            .refuses(&written::<T>())
             .refuses(T::PROBLEMS)
             .refuses(&[Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
-            .conditional(),
+            .conditional()
+            .tagged(),
         patch::<T>,
     );
 }
@@ -164,11 +179,13 @@ fn expose_past<T: Exposed>(api: &mut Api) {
     let one = format!("/v1/{}/{{id}}", T::PATH);
     let (singular, plural) = (T::SINGULAR, T::PLURAL);
     let noun = T::KIND.to_string();
+    let in_use: &[Code] = if T::REFERRED { &[Code::InUse] } else { &[] };
     api.on(
         Operation::write(Method::DELETE, &one, format!("retire{singular}"), plural)
             .says(format!("Retire one {noun}"), "Takes it off the record as long as nothing refers to it. Its history stays readable, and its id is never used again.")
             .answers_nothing(204, "It is off the record.")
-            .refuses(&[Code::InUse, Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
+            .refuses(in_use)
+            .refuses(&[Code::NotFound, Code::Retired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
             .conditional(),
         remove::<T>,
     );
@@ -181,6 +198,12 @@ fn expose_past<T: Exposed>(api: &mut Api) {
             .refuses(&[Code::NotFound]),
         super::changes::history::<T>,
     );
+}
+
+/// The same without an id, which the service makes.
+fn nameless(mut schema: Value) -> Value {
+    schema["not"] = json!({"required": ["id"]});
+    schema
 }
 
 fn input<T: Exposed>(media_types: &'static [&'static str], schema: Value) -> Input {
@@ -197,12 +220,12 @@ pub(crate) fn time_params() -> [Param; 3] {
         ),
         Param::new(
             "known_at",
-            moment(),
+            bound(),
             "Read the register as it was known at this moment: at the newest revision recorded by then. Not together with `revision`.",
         ),
         Param::new(
             "valid_at",
-            moment(),
+            bound(),
             "Say where cases stand on the UTC date of this moment instead of today. A bare date is taken as well.",
         ),
     ]
@@ -237,7 +260,12 @@ pub(crate) fn count_param() -> Param {
 
 /// The parameters of filters.
 pub(crate) fn filter_params(filters: &'static [Filter]) -> Vec<Param> {
-    filters.iter().map(|filter| Param::new(filter.name, filter_schema(filter.takes), filter.about)).collect()
+    let about = |filter: &Filter| match filter.takes {
+        Takes::Text => format!("{} A comma that is part of a value is sent as `%2C`.", filter.about),
+        _ => filter.about.to_owned(),
+    };
+    let param = |filter: &Filter| Param::new(filter.name, filter_schema(filter.takes), about(filter));
+    filters.iter().map(param).collect()
 }
 
 /// The parameters of a list.

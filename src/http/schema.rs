@@ -67,22 +67,62 @@ pub(crate) fn shown(fields: &[Field]) -> Value {
 
 /// An object with these fields, as somebody writes it. What may be left out may also be `null`.
 pub(crate) fn written(fields: &[Field]) -> Value {
-    let writable = || fields.iter().filter(|field| field.used != Use::ReadOnly);
+    sent(fields, false)
+}
+
+/// The same where what the service sets may be repeated as it is.
+pub(crate) fn submitted(fields: &[Field]) -> Value {
+    sent(fields, true)
+}
+
+fn sent(fields: &[Field], repeated: bool) -> Value {
+    let taken = || fields.iter().filter(|field| repeated || field.used != Use::ReadOnly);
     let schema = |field: &Field| match field.used {
         Use::Optional => nullable(field.schema.clone()),
-        Use::Required | Use::ReadOnly => field.schema.clone(),
+        Use::Required => field.schema.clone(),
+        Use::ReadOnly => {
+            let mut schema = field.schema.clone();
+            schema["readOnly"] = true.into();
+            schema
+        }
     };
     let properties: Map<String, Value> =
-        writable().map(|field| (field.name.to_owned(), schema(field))).collect();
+        taken().map(|field| (field.name.to_owned(), schema(field))).collect();
     let required: Vec<&str> =
-        writable().filter(|field| field.used == Use::Required).map(|field| field.name).collect();
+        taken().filter(|field| field.used == Use::Required).map(|field| field.name).collect();
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+/// An object in which the fields of one of some choices have a value, and no others.
+pub(crate) fn choice(fields: &[Field], choices: &[&[&str]]) -> Value {
+    let mut schema = written(fields);
+    let branch = |chosen: &&[&str]| {
+        let value = |field: &Field| {
+            let value = if chosen.contains(&field.name) { with_value() } else { json!({"type": "null"}) };
+            (field.name.to_owned(), value)
+        };
+        let properties: Map<String, Value> = fields.iter().map(value).collect();
+        json!({"required": chosen, "properties": properties})
+    };
+    schema["oneOf"] = choices.iter().map(branch).collect();
+    schema
+}
+
+/// Whether all of these fields have a value.
+pub(crate) fn all_set(names: &[&str]) -> Value {
+    let properties: Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), with_value())).collect();
+    json!({"required": names, "properties": properties})
+}
+
+fn with_value() -> Value {
+    json!({"not": {"type": "null"}})
 }
 
 /// An object with some of these fields, as a merge patch: `null` takes away what may be left out, and
 /// an object changes only the members it has.
 pub(crate) fn patch(fields: &[Field]) -> Value {
-    partial(written(fields))
+    partial(submitted(fields))
 }
 
 fn partial(mut schema: Value) -> Value {
@@ -93,7 +133,8 @@ fn partial(mut schema: Value) -> Value {
         members.shift_remove("not");
     }
     if let Some(Value::Object(properties)) = members.get_mut("properties") {
-        for property in properties.values_mut() {
+        // What the service sets is repeated whole.
+        for property in properties.values_mut().filter(|property| property["readOnly"] != true) {
             *property = partial(property.take());
         }
     }
@@ -120,6 +161,7 @@ pub(crate) fn named(name: &str) -> Value {
 pub(crate) fn nullable(mut schema: Value) -> Value {
     match schema.get("type").cloned() {
         Some(Value::Array(_)) => schema,
+        Some(Value::String(kind)) if kind == "null" => schema,
         Some(Value::String(kind)) => {
             schema["type"] = json!([kind, "null"]);
             if let Some(Value::Array(words)) = schema.get_mut("enum") {

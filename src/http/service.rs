@@ -1,14 +1,19 @@
 //! What the service says of itself: health, metrics, problems, the contract and its pages.
 
-use axum::body::{Body, to_bytes};
+use std::io::Read as _;
+
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::response::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::conditional::{Shown, has, set, weak};
+use super::coding;
+use super::conditional::{REVISION, Shown, has, set, weak};
 use super::operation::{Access, Api, Operation};
 use super::problem::{Code, Problem, page};
 use super::resources::JSON;
@@ -102,9 +107,16 @@ fn ready_schema() -> Value {
     })
 }
 
+/// An answer that shows nothing of the register, and so no revision.
+fn told(call: &Call, media_type: &'static str, body: String) -> Response {
+    let shown = Shown { etag: weak([body.as_str()]), media_type, body, revision: 0 };
+    let mut response = shown.answer(&call.headers);
+    response.headers_mut().remove(REVISION);
+    response
+}
+
 async fn live(call: Call) -> Result<Response, Problem> {
-    let body = json!({"status": "ok"}).to_string();
-    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
+    Ok(told(&call, JSON, json!({"status": "ok"}).to_string()))
 }
 
 async fn ready(call: Call) -> Result<Response, Problem> {
@@ -123,7 +135,7 @@ async fn ready(call: Call) -> Result<Response, Problem> {
         "queued": store.queued(),
     })
     .to_string();
-    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision }.answer(&call.headers))
+    Ok(told(&call, JSON, body))
 }
 
 async fn metrics(call: Call) -> Result<Response, Problem> {
@@ -132,12 +144,12 @@ async fn metrics(call: Call) -> Result<Response, Problem> {
         Err(_) => 0,
     };
     let body = call.app.metrics.text(revision, &call.app.register);
-    Ok(Shown { etag: weak([body.as_str()]), media_type: METRICS, body, revision }.answer(&call.headers))
+    Ok(told(&call, METRICS, body))
 }
 
 async fn contract(call: Call) -> Result<Response, Problem> {
     let body = call.app.contract.clone();
-    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
+    Ok(told(&call, JSON, body))
 }
 
 /// A code of the catalogue, if there is such a one.
@@ -154,8 +166,7 @@ impl TryFrom<&str> for Named {
 async fn catalogue(call: Call) -> Result<Response, Problem> {
     let Named(code) = call.path("code")?;
     let code = code.ok_or_else(|| Problem::new(Code::NotFound, "the catalogue has no such problem"))?;
-    let body = page(code).to_string();
-    Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision: 0 }.answer(&call.headers))
+    Ok(told(&call, JSON, page(code).to_string()))
 }
 
 /// The page at the root: until there is one of its own, the way to the documentation.
@@ -183,13 +194,32 @@ pub(crate) async fn tagged(request: Request, next: Next) -> Response {
     let etag = weak([bytes.as_ref()]);
     set(&mut parts.headers, header::ETAG, &etag);
     if !has(&headers, &etag) {
-        return Response::from_parts(parts, Body::from(bytes));
+        return as_taken(parts, bytes, &headers);
     }
     parts.status = StatusCode::NOT_MODIFIED;
     for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING] {
         parts.headers.remove(name);
     }
     Response::from_parts(parts, Body::empty())
+}
+
+/// A page as the client takes it: most of them come compressed, and are unpacked for whoever does not take that.
+fn as_taken(mut parts: Parts, bytes: Bytes, headers: &HeaderMap) -> Response {
+    if !parts.headers.contains_key(header::CONTENT_ENCODING) {
+        return Response::from_parts(parts, Body::from(bytes));
+    }
+    if coding::takes_gzip(headers) {
+        coding::say_depends(&mut parts.headers);
+        return Response::from_parts(parts, Body::from(bytes));
+    }
+    let mut page = Vec::new();
+    if let Err(cause) = GzDecoder::new(bytes.as_ref()).read_to_end(&mut page) {
+        tracing::error!(%cause, "a page could not be unpacked");
+        return Problem::new(Code::Internal, "the service failed on this request").into_response();
+    }
+    parts.headers.remove(header::CONTENT_ENCODING);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(page))
 }
 
 /// What a path that is none is answered with.

@@ -54,6 +54,10 @@ impl Exposed for Source {
             "language": "en",
         })
     }
+
+    fn patch_example() -> Value {
+        json!({"check_every_days": 30, "language": null})
+    }
 }
 
 /// The schema of a look at a source.
@@ -79,7 +83,8 @@ pub(crate) fn expose_checks(api: &mut Api) {
             .says("Note that a source was looked at", "Nothing new was found: the source is fresh again for as long as its own limit says. An older look takes nothing back from a newer one.")
             .reads(input)
             .answers(200, "The source as it stands.", JSON, named("Source"), shown_example::<Source>())
-            .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NotFound, Code::Retired, Code::ForbiddenAuthority]),
+            .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NotFound, Code::Retired, Code::ForbiddenAuthority])
+            .tagged(),
         checked,
     );
 }

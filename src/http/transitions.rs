@@ -13,8 +13,8 @@ use super::putting::{new_id, thing};
 use super::reading::{absent, read_at};
 use super::resources::{BODY_LIMIT, JSON, count_param, cursor_param, limit_param, page_example, time_params};
 use super::schema::{
-    Field, citations, dated, id, named, nullable, optional, read_only, required, stage_id, text, truth,
-    written,
+    Field, citations, dated, id, named, nullable, optional, read_only, required, stage_id, submitted, text,
+    truth, written,
 };
 use super::write::{Answer, write, write_with};
 use crate::app::{Error, Position, transitions};
@@ -44,6 +44,15 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
+/// The schema of a transition that is posted: the case in the path may be repeated, and the service makes the id.
+pub(crate) fn input_schema() -> Value {
+    let mut schema = submitted(&fields());
+    if let Value::Object(properties) = &mut schema["properties"] {
+        properties.shift_remove("id");
+    }
+    schema
+}
+
 /// The schema of a retraction.
 pub(crate) fn patch_schema() -> Value {
     written(&[required("retracted", truth(), "Whether the register takes the transition back.")])
@@ -51,8 +60,8 @@ pub(crate) fn patch_schema() -> Value {
 
 fn example() -> Value {
     json!({
-        "to": "in_principle",
-        "effective_on": {"date": "2026-01-23", "precision": "about"},
+        "to": "conditional_terms_set",
+        "effective_on": {"date": "2026-09-01", "precision": "day"},
         "citations": [{"attribution": "own_record", "note": "as entered from the report"}],
     })
 }
@@ -92,7 +101,8 @@ pub(crate) fn expose(api: &mut Api) {
             .says("Post a transition", "Accepts a step of the case. It must be a move of the workflow from the transition before it by date, and on to the one after it.")
             .reads(Input { media_types: &[JSON], schema: named("TransitionInput"), example: example(), limit: BODY_LIMIT, required: true })
             .answers(201, "It is accepted.", JSON, shown(), shown_example())
-            .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NotFound, Code::Retired, Code::IllegalMove, Code::NoSuchReference, Code::ForbiddenAuthority]),
+            .refuses(&[Code::InvalidBody, Code::MalformedJson, Code::NotFound, Code::Retired, Code::IllegalMove, Code::NoSuchReference, Code::ForbiddenAuthority])
+            .tagged(),
         create,
     );
     expose_one(api);
@@ -129,12 +139,12 @@ fn expose_one(api: &mut Api) {
                 Code::NotFound,
                 Code::Retired,
                 Code::IllegalMove,
-                Code::NoSuchReference,
                 Code::StaleVersion,
                 Code::PreconditionRequired,
                 Code::ForbiddenAuthority,
             ])
-            .conditional(),
+            .conditional()
+            .tagged(),
         retract,
     );
 }

@@ -32,6 +32,7 @@ impl Exposed for Workflow {
     const PLURAL: &'static str = "Workflows";
     const ABOUT: &'static str = "Workflows are the stages a case goes through, as data: readable, replaceable, different per authority.";
     const PROBLEMS: &'static [Code] = &[Code::StageInUse, Code::MoveInUse];
+    const REFERS: bool = false;
 
     fn fields() -> Vec<Field> {
         let stage = written(&[
@@ -76,6 +77,10 @@ impl Exposed for Workflow {
             "moves": [{"from": "under_review", "to": "approved"}],
             "initial": "under_review",
         })
+    }
+
+    fn patch_example() -> Value {
+        json!({"name": "Import approval of 2026"})
     }
 }
 

@@ -12,6 +12,7 @@ use super::problem::{Code, Problem};
 use super::refusals::tagged;
 use crate::app::{BoxFuture, Effect, Error, Maker, Needs, Precondition, Reply, StoreError, Write, Written};
 use crate::domain::actor::Actor;
+use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::{Name, Reason};
 
 /// The longest idempotency key, in characters.
@@ -93,6 +94,7 @@ pub(crate) struct Terms {
 impl Terms {
     /// What a call says about itself as a write; the version it means to change is looked at with the register.
     pub(crate) fn of(call: &Call) -> Result<Self, Problem> {
+        check_condition(call)?;
         Ok(Self {
             actor: call.actor.clone(),
             headers: call.headers.clone(),
@@ -313,6 +315,15 @@ fn replayed(kept: Reply, digest: &[u8]) -> Result<Ready, Problem> {
     fields.push(field("idempotency-replayed", "true"));
     let status = u16::try_from(kept.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     Ok(Ready { status: status.unwrap_or(StatusCode::OK), fields, body: kept.body, kept: true })
+}
+
+/// Refuses a version to change where nothing that is there is changed.
+fn check_condition(call: &Call) -> Result<(), Problem> {
+    if call.operation.conditional || !call.headers.contains_key(header::IF_MATCH) {
+        return Ok(());
+    }
+    let detail = "is not taken here, since no version of anything is changed";
+    Err(Problem::parameter("If-Match", Fault::new(FaultCode::UnknownField, detail)))
 }
 
 /// Who makes the revision of a call, and why.

@@ -55,10 +55,9 @@ fn every_operation_and_parameter_is_described() {
 
 #[test]
 fn every_field_of_a_thing_is_described() {
-    let nameless = ["Problem"];
     for (name, schema) in DOCUMENT["components"]["schemas"].as_object().unwrap() {
         for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
-            assert!(schema["description"].is_string() || nameless.contains(&name.as_str()), "{name}.{field}");
+            assert!(schema["description"].is_string(), "{name}.{field}");
         }
     }
 }
@@ -96,6 +95,7 @@ fn every_problem_of_an_operation_has_an_example_with_its_status() {
                 let problem = &known[code]["value"];
                 assert_fits(&content["schema"], problem, &what);
                 assert_eq!((&problem["code"], &problem["status"]), (&json!(code), &json!(status)), "{what}");
+                assert_ne!(problem["detail"], problem["title"], "{what} says nothing of what is the matter");
             }
         }
     }

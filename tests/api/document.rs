@@ -102,6 +102,14 @@ pub(crate) fn operation(id: &str) -> Operation {
     operations().into_iter().find(|operation| operation.id() == id).unwrap()
 }
 
+/// What is said somewhere, or where it refers to.
+pub(crate) fn resolved(said: &'static Value) -> &'static Value {
+    match said["$ref"].as_str() {
+        Some(place) => DOCUMENT.pointer(place.trim_start_matches('#')).unwrap(),
+        None => said,
+    }
+}
+
 /// Asserts that a value is as a schema of the document says.
 pub(crate) fn assert_fits(schema: &Value, value: &Value, what: &str) {
     let faults: Vec<String> = validator(schema)

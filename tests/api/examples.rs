@@ -5,6 +5,9 @@ use serde_json::Value;
 use crate::document::Operation;
 use crate::service::{Request, Service};
 
+/// The case that most examples are about.
+pub(crate) const CASE: &str = "alibaba-h200-sxm-cn-unspecified";
+
 /// A request for an operation, about things on record: its example as the body, whatever version is there,
 /// and on trial if it can be.
 pub(crate) async fn on_trial(service: &Service, operation: &Operation) -> Request {
@@ -46,6 +49,8 @@ pub(crate) async fn path(service: &Service, operation: &Operation) -> String {
             "{code}" => "not_found".to_owned(),
             "{company}" => "alibaba".to_owned(),
             "{chip}" => "h200-sxm".to_owned(),
+            // What is shown of a timeline goes on with this one.
+            "{id}" if operation.path.contains("/transitions") => CASE.to_owned(),
             id if id.starts_with('{') => first(service, &path).await,
             fixed => fixed.to_owned(),
         };

@@ -12,6 +12,7 @@ on_each_engine!(
     a_page_that_another_comes_to_follow_is_another_page,
     every_read_answers_head_as_get_without_a_body,
     the_pages_of_the_documentation_have_tags,
+    the_pages_of_the_documentation_are_sent_as_the_client_takes_them,
     a_revision_is_shown_to_whoever_reads_at_it_or_later,
     a_tag_is_the_same_for_every_key_and_after_a_restart,
     a_write_elsewhere_leaves_a_tag_alone,
@@ -112,6 +113,28 @@ async fn the_pages_of_the_documentation_have_tags(database: Database) {
     tags.dedup();
     assert_eq!(tags.len(), 3);
     service.get("/docs/nothing").nobody().await.refused(404, "no_such_path");
+}
+
+async fn the_pages_of_the_documentation_are_sent_as_the_client_takes_them(database: Database) {
+    let service = Service::empty(&database).await;
+    for path in ["/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"] {
+        let taking = async |codings: &str| {
+            let page = service.get(path).nobody().field("accept-encoding", codings).await.is(200);
+            assert!(page.field("vary").unwrap().contains("accept-encoding"), "{path} for {codings}");
+            (page.field("content-encoding").map(str::to_owned), page)
+        };
+        let (coding, packed) = taking("gzip, br").await;
+        assert_eq!(coding.as_deref(), Some("gzip"), "{path}");
+        for codings in ["identity", "gzip;q=0", "deflate"] {
+            let (coding, page) = taking(codings).await;
+            assert_eq!(coding, None, "{path} for {codings}");
+            assert_eq!(page.etag(), packed.etag(), "{path} for {codings}");
+            assert!(page.body.len() > packed.body.len() && page.text() != "(bytes)", "{path} for {codings}");
+        }
+        let bare = service.get(path).nobody().await.is(200);
+        assert_eq!((bare.field("content-encoding"), bare.text() == "(bytes)"), (None, false), "{path}");
+        assert_eq!(taking("br").await.0.as_deref(), Some("br"), "{path}");
+    }
 }
 
 async fn a_revision_is_shown_to_whoever_reads_at_it_or_later(database: Database) {

@@ -20,7 +20,6 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::document::{assert_fits, operation_of};
 use crate::support::Database;
 use crate::support::things::{import, of, sample};
 
@@ -331,37 +330,5 @@ impl Answer {
     #[track_caller]
     pub(crate) fn ids(&self) -> Vec<String> {
         self.items().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
-    }
-
-    fn assert_documented(&self, method: &Method, path: &str) {
-        let Some(operation) = operation_of(method, path) else { return };
-        let asked = &self.asked;
-        let documented = &operation.value["responses"][self.status.to_string()];
-        assert!(documented.is_object(), "{asked} may not answer {}: {}", self.status, self.brief());
-        if *method == Method::HEAD || self.body.is_empty() {
-            return;
-        }
-        let essence = |media_type: &str| media_type.split(';').next().unwrap_or_default().trim().to_owned();
-        let media_type = essence(self.field("content-type").unwrap());
-        let answers = operation.answers();
-        let answer = answers
-            .iter()
-            .find(|(status, documented, _)| *status == self.status && essence(documented) == media_type);
-        let Some((_, _, content)) = answer else { panic!("{asked} may not answer {media_type}") };
-        if !media_type.ends_with("json")
-            || media_type == NDJSON
-            || self.fields.contains_key("content-encoding")
-        {
-            return;
-        }
-        assert_fits(&content["schema"], &self.json(), asked);
-        if media_type == "application/problem+json" {
-            let code = self.code();
-            assert!(
-                content["examples"][&code].is_object(),
-                "{asked} may not answer `{code}`: {}",
-                self.brief()
-            );
-        }
     }
 }

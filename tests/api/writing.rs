@@ -157,6 +157,11 @@ async fn a_change_names_the_version_it_is_based_on(database: Database) {
     let several = format!("{first}, , {second},");
     service.patch(path, &json!({"name": "Newer"})).field("if-match", &several).await.is(200);
     service.patch(path, &json!({"name": "Newest"})).field("if-match", "*").await.is(200);
+    // What is new has no version yet.
+    for named in ["*", &second] {
+        let answer = service.post("/v1/companies", &tencent("x")).field("if-match", named).await;
+        assert_eq!(answer.refused(400, "invalid_parameter").faults(), ["If-Match unknown_field"], "{named}");
+    }
     for wrong in ["tencent", "\"open", ""] {
         let answer = service.patch(path, &json!({"name": "x"})).field("if-match", wrong).await;
         answer.refused(400, "invalid_parameter");

@@ -37,7 +37,7 @@ pub(crate) struct Service {
 impl Service {
     /// The first key, which may do everything.
     pub(crate) async fn first_key(&self) -> String {
-        greenlight::app::keys::first(&self.register).await.unwrap().unwrap().reveal().to_owned()
+        greenlight::app::keys::first(&self.register).await.unwrap().unwrap().1.reveal().to_owned()
     }
 
     /// Serves a database to anybody, within limits.
