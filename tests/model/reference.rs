@@ -275,14 +275,17 @@ impl Record {
         let gone = (sum(Kind::Shipment) - sum(Kind::Return)).max(0);
         let promised = ever(Kind::Order) - ever(Kind::Cancellation);
         let (sent, arrived) = (ever(Kind::Shipment), ever(Kind::Delivery));
+        let kept = (sent - ever(Kind::Return)).max(0);
+        // What was shipped beyond all orders counts as ordered.
+        let taken = ordered + (kept - promised.max(0)).clamp(0, (gone - ordered).max(0));
         let arriving = sum(Kind::Delivery) + (sent - ever(Kind::Return) - arrived).max(0);
         let (is_asked, is_shipment) = (*chip == asked.chip, asked.activity == Activity::Ship);
         Box::new(move |units| {
             let (units, left) = (if is_asked { units } else { 0 }, |done: i128| (promised - done).max(0));
             let coming = |done| if is_shipment { units } else { left(done).min(ordered) + units };
             match by {
-                Counting::Ordered if is_shipment => ordered + (units - left(sent)).max(0),
-                Counting::Ordered => ordered + units,
+                Counting::Ordered if is_shipment => taken + (units - left(kept)).max(0),
+                Counting::Ordered => taken + units,
                 Counting::Shipped => gone + coming(sent),
                 Counting::Delivered => arriving + coming(sent.max(arrived)),
             }

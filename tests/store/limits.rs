@@ -30,6 +30,7 @@ on_each_engine!(
     a_movement_dated_ahead_is_held_against_the_limits_of_today,
     what_was_ordered_before_a_period_is_shipped_within_it,
     deliveries_and_what_is_under_way_count_together,
+    what_is_shipped_without_an_order_counts_against_a_cap_on_orders,
 );
 
 fn units(number: i64) -> Units {
@@ -260,4 +261,18 @@ async fn deliveries_and_what_is_under_way_count_together(database: Database) {
     assert_over(enter(&register, ship("e")).await, 0, "cap");
     enter(&register, on("2026-03-03", MovementKind::Delivery, "f", 50)).await.unwrap();
     assert_over(enter(&register, ship("g")).await, 0, "cap");
+}
+
+async fn what_is_shipped_without_an_order_counts_against_a_cap_on_orders(database: Database) {
+    let register = opened(&database).await;
+    put(&register, cap(100, Counting::Ordered, None)).await.unwrap();
+    enter(&register, shipment("a", 60)).await.unwrap();
+    assert_over(enter(&register, shipment("b", 41)).await, 40, "cap");
+    assert_over(enter(&register, order("c", 41)).await, 40, "cap");
+    enter(&register, shipment("d", 40)).await.unwrap();
+    let back = Movement { kind: MovementKind::Return, ..order("e", 30) };
+    enter(&register, back).await.unwrap();
+    assert_over(enter(&register, shipment("f", 31)).await, 30, "cap");
+    enter(&register, shipment("g", 30)).await.unwrap();
+    assert_over(enter(&register, shipment("h", 1)).await, 0, "cap");
 }

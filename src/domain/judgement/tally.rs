@@ -16,7 +16,9 @@ impl Tally {
     ///
     /// What is ordered and not shipped will be shipped, and delivered: an order comes on top of what of it was
     /// ordered within the period. A shipment draws on it, whenever it was ordered: only units beyond it are ordered
-    /// anew. What is under way will be delivered. More cancelled or returned than there was is nothing, not less.
+    /// anew, and what was shipped beyond all orders counts as ordered. What came back can be shipped again on the
+    /// same order. What is under way will be delivered. More cancelled or returned than there was is nothing, not
+    /// less.
     pub(super) fn of(within: Totals, all: Totals, counting: Counting, activity: Activity) -> Self {
         let at_least_none = |units: i64| i128::from(units.max(0));
         let (ordered, shipped) = (at_least_none(within.ordered_net()), at_least_none(within.used()));
@@ -24,9 +26,11 @@ impl Tally {
         let (to_ship, to_deliver) = (open(all.shipped), open(all.shipped.max(all.delivered)));
         let under_way = at_least_none(all.used() - all.delivered);
         let arriving = i128::from(within.delivered) + under_way;
+        let beyond_orders = at_least_none(all.used() - all.ordered_net().max(0));
+        let ordered_or_shipped = ordered + beyond_orders.min((shipped - ordered).max(0));
         let (base, free) = match (counting, activity) {
-            (Counting::Ordered, Activity::Ship) => (ordered, to_ship),
-            (Counting::Ordered, _) => (ordered, 0),
+            (Counting::Ordered, Activity::Ship) => (ordered_or_shipped, open(all.used().max(0))),
+            (Counting::Ordered, _) => (ordered_or_shipped, 0),
             (Counting::Shipped, Activity::Ship) => (shipped, 0),
             (Counting::Shipped, _) => (shipped + to_ship.min(ordered), 0),
             (Counting::Delivered, Activity::Ship) => (arriving, 0),
@@ -53,7 +57,8 @@ mod tests {
             (Counting::Ordered, Activity::Order, 80, 0),
             (Counting::Shipped, Activity::Order, 75, 0),
             (Counting::Delivered, Activity::Order, 75, 0),
-            (Counting::Ordered, Activity::Ship, 80, 50),
+            // The 5 that came back can be shipped again.
+            (Counting::Ordered, Activity::Ship, 80, 55),
             (Counting::Shipped, Activity::Ship, 25, 0),
             (Counting::Delivered, Activity::Ship, 25, 0),
         ] {
@@ -69,12 +74,26 @@ mod tests {
     fn more_shipped_than_ordered_promises_nothing() {
         let totals = Totals { ordered: 10, shipped: 30, delivered: 40, ..Totals::default() };
         for (counting, activity, base) in [
-            (Counting::Ordered, Activity::Ship, 10),
+            (Counting::Ordered, Activity::Ship, 30),
+            (Counting::Ordered, Activity::Order, 30),
             (Counting::Shipped, Activity::Order, 30),
             (Counting::Delivered, Activity::Order, 40),
         ] {
             let tally = Tally::of(totals, totals, counting, activity);
             assert_eq!(tally, Tally { base, free: 0 }, "{counting} {activity}");
+        }
+    }
+
+    #[test]
+    fn what_is_shipped_without_an_order_counts_as_ordered_when_it_is_shipped() {
+        // Before: 100 ordered. Within the period 30 are ordered and 150 shipped: 20 of them nobody ordered.
+        let within = Totals { ordered: 30, shipped: 150, ..Totals::default() };
+        let all = Totals { ordered: 130, ..within };
+        for activity in [Activity::Order, Activity::Ship] {
+            let tally = Tally::of(within, all, Counting::Ordered, activity);
+            assert_eq!(tally, Tally { base: 50, free: 0 }, "{activity}");
+            let earlier = Tally::of(Totals::default(), all, Counting::Ordered, activity);
+            assert_eq!(earlier, Tally::default(), "{activity}");
         }
     }
 
