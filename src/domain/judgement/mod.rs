@@ -100,8 +100,8 @@ pub fn glance(dossier: &Dossier<'_>, question: &Question) -> Glance {
 
 /// What is for and against with each exporter that the company may choose.
 struct Rulings<'a> {
-    /// With the one that least speaks against: the fewest reasons that block, then the fewest that leave open, then
-    /// the most room, then the first id.
+    /// With the one that least speaks against: none that only a limit stops is behind one that is barred whatever
+    /// is asked. Then the fewest reasons that block, the fewest that leave open, the most room, the first id.
     best: Ruling<'a>,
     others: Vec<Ruling<'a>>,
 }
@@ -189,10 +189,10 @@ impl<'a> Ruling<'a> {
     }
 
     /// How much speaks against it.
-    fn rank(&self, matter: &Matter<'_>) -> (usize, usize, Reverse<i128>) {
+    fn rank(&self, matter: &Matter<'_>) -> (bool, usize, usize, Reverse<i128>) {
         let count = |effect| self.reasons.iter().filter(|reason| reason.effect == effect).count();
         let room = limits::room(&self.limits(matter, matter.question.activity));
-        (count(Effect::Blocks), count(Effect::LeavesOpen), Reverse(room))
+        (self.is_barred(), count(Effect::Blocks), count(Effect::LeavesOpen), Reverse(room))
     }
 
     /// Whether anything blocks that is no limit.

@@ -260,6 +260,19 @@ fn an_exporter_is_chosen_with_all_that_its_licence_is_tied_to() {
 }
 
 #[test]
+fn an_exporter_that_only_a_limit_stops_is_chosen_before_one_that_is_barred() {
+    let mut world = World::new();
+    world.cases[0] = licence("a-licence", "amd", "filed");
+    world.cases.push(licence("n-licence", "nvidia", "granted"));
+    world.cases[2].approval.quantities =
+        vec![authorised(Comparator::UpTo, 100), authorised(Comparator::LessThan, 101)];
+    world.question.units = units(101);
+    let answer = world.judged();
+    assert_eq!((answer.verdict, told(&answer)), (No, vec!["blocks over_limit n-licence".to_owned(); 2]));
+    assert_eq!(answer.headroom.units, Some(100));
+}
+
+#[test]
 fn the_exporter_is_the_same_at_every_authority() {
     let mut world = World::new();
     world.cases = vec![licence("a-licence", "amd", "granted"), case("permit", "cn-ndrc", "granted")];
