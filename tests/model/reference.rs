@@ -274,11 +274,12 @@ impl Record {
         let ordered = (sum(Kind::Order) - sum(Kind::Cancellation)).max(0);
         let gone = (sum(Kind::Shipment) - sum(Kind::Return)).max(0);
         let promised = ever(Kind::Order) - ever(Kind::Cancellation);
-        let (sent, arrived) = (ever(Kind::Shipment), ever(Kind::Delivery));
-        let kept = (sent - ever(Kind::Return)).max(0);
+        let (sent, arrived, back) = (ever(Kind::Shipment), ever(Kind::Delivery), ever(Kind::Return));
+        let kept = (sent - back).max(0);
         // What was shipped beyond all orders counts as ordered.
         let taken = ordered + (kept - promised.max(0)).clamp(0, (gone - ordered).max(0));
-        let arriving = sum(Kind::Delivery) + (sent - ever(Kind::Return) - arrived).max(0);
+        // What came back had arrived, if anything had.
+        let arriving = sum(Kind::Delivery) + (sent - arrived - (back - arrived).max(0)).max(0);
         let (is_asked, is_shipment) = (*chip == asked.chip, asked.activity == Activity::Ship);
         Box::new(move |units| {
             let (units, left) = (if is_asked { units } else { 0 }, |done: i128| (promised - done).max(0));

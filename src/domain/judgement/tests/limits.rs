@@ -26,10 +26,10 @@ fn a_cap_leaves_what_is_neither_promised_nor_used() {
     for (counting, activity, headroom) in [
         (Counting::Ordered, Activity::Order, 20),
         (Counting::Shipped, Activity::Order, 25),
-        (Counting::Delivered, Activity::Order, 25),
-        (Counting::Ordered, Activity::Ship, 70),
+        (Counting::Delivered, Activity::Order, 20),
+        (Counting::Ordered, Activity::Ship, 75),
         (Counting::Shipped, Activity::Ship, 75),
-        (Counting::Delivered, Activity::Ship, 75),
+        (Counting::Delivered, Activity::Ship, 70),
     ] {
         let mut world = World::new().holding("h200", busy());
         world.conditions.push(cap(100, counting, &[], None));
