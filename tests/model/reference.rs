@@ -222,8 +222,14 @@ impl Record {
                 let home = authority.map(|id| self.authorities[id.as_str()].jurisdiction);
                 let home = home.unwrap_or(self.companies[asked.company.as_str()].jurisdiction);
                 let mut counts = Vec::new();
+                let imports = self.chips[asked.chip.as_str()].origin != home;
                 for chip in self.chips.values() {
-                    let count = self.count(asked, &chip.id, counting, &|_| true, &now(*period));
+                    let mut count = self.count(asked, &chip.id, counting, &|_| true, &now(*period));
+                    // What is still to come speaks against imports, not for them.
+                    if imports && chip.origin == home && counting == Counting::Delivered {
+                        let arrived = self.sum(asked, &chip.id, Kind::Delivery, &now(*period));
+                        count = Box::new(move |_| arrived);
+                    }
                     if chip.id == asked.chip || count(0) > 0 {
                         let tpp = chip.specification.tpp.map(|tpp| tpp.thousandths().into());
                         let weight = if basis == ShareBasis::Units { 1 } else { tpp? };
