@@ -131,9 +131,18 @@ impl Holding {
     }
 
     /// What counts against an approval: what names it, and what names none; `None` beyond what a sum can hold.
+    ///
+    /// What names none counts against every approval, so that cancellations and returns among it make good only
+    /// what named none either: more of them would be credited to every approval at once.
     #[must_use]
     pub fn against(&self, approval: &ApprovalId) -> Option<Totals> {
-        self.by_approval.get(approval).copied().unwrap_or_default().plus(self.unattributed)
+        let Totals { ordered, cancelled, shipped, returned, .. } = self.unattributed;
+        let unattributed = Totals {
+            cancelled: cancelled.min(ordered),
+            returned: returned.min(shipped),
+            ..self.unattributed
+        };
+        self.by_approval.get(approval).copied().unwrap_or_default().plus(unattributed)
     }
 }
 
@@ -190,5 +199,28 @@ mod tests {
         assert_eq!(holding.against(&other), Some(shipped(2)));
         assert_eq!((holding.over(None), holding.over(Some(Period::Year))), (shipped(5), shipped(4)));
         assert_eq!(holding.over(Some(Period::Month)), Totals::default());
+    }
+
+    #[test]
+    fn what_came_back_without_an_approval_is_not_credited_to_each() {
+        let one = ApprovalId::try_from("one").unwrap();
+        let mut holding =
+            Holding::none(CompanyId::try_from("alibaba").unwrap(), ChipId::try_from("h200").unwrap());
+        let moved = |ordered, shipped| Totals { ordered, shipped, ..Totals::default() };
+        let undone = |cancelled, returned| Totals { cancelled, returned, ..Totals::default() };
+        let net = |holding: &Holding| {
+            let totals = holding.against(&one).unwrap();
+            (totals.ordered_net(), totals.used())
+        };
+        holding.by_approval.insert(one.clone(), moved(100, 90));
+        holding.unattributed = undone(30, 20);
+        assert_eq!(net(&holding), (100, 90));
+        holding.unattributed = moved(10, 15).plus(undone(30, 20)).unwrap();
+        assert_eq!(net(&holding), (100, 90));
+        holding.unattributed = moved(40, 25).plus(undone(30, 20)).unwrap();
+        assert_eq!(net(&holding), (110, 95));
+        // What names an approval is credited to that one alone, whatever it makes good.
+        holding.by_approval.insert(one.clone(), undone(5, 3));
+        assert_eq!(net(&holding), (5, 2));
     }
 }

@@ -162,8 +162,8 @@ impl Record {
             for quantity in authorised.filter(|it| binding.contains(&it.comparator) && !early) {
                 let less = i128::from(quantity.comparator == Comparator::LessThan);
                 let cap = Some(i128::from(quantity.units.get()) - less + self.slip);
-                let own = |it: &Movement| it.approval.as_ref().is_none_or(|id| *id == case.id);
-                let counts = vec![(1, self.count(asked, &asked.chip, Counting::Shipped, &own, &|_| true))];
+                let counts =
+                    vec![(1, self.count(asked, &asked.chip, Counting::Shipped, Some(&case.id), &|_| true))];
                 let limit = Limit { subject: case.id.to_string(), cap, counts };
                 let breaks = !limit.holds(asked.units.get().into());
                 reasons.extend(breaks.then(|| ("over_limit", "blocks", case.id.to_string())));
@@ -207,12 +207,12 @@ impl Record {
             UnitCap { maximum, counting, chips, period } => {
                 let (maximum, counting) = (i128::from((*maximum)?.get()), (*counting)?);
                 let chips = [&asked.chip].into_iter().chain(chips.iter().filter(|it| **it != asked.chip));
-                let count = |chip| self.count(asked, chip, counting, &|_| true, &now(*period));
+                let count = |chip| self.count(asked, chip, counting, None, &now(*period));
                 (Some(maximum), chips.map(|chip| (1, count(chip))).collect())
             }
             RelativeCap { maximum_share, reference_units } => {
                 let ((part, whole), reference) = ((*maximum_share)?.ratio(), (*reference_units)?.get());
-                let count = self.count(asked, &asked.chip, Counting::Shipped, &|_| true, &now(None));
+                let count = self.count(asked, &asked.chip, Counting::Shipped, None, &now(None));
                 (Some(part * i128::from(reference) / whole), vec![(1, count)])
             }
             DomesticShare { minimum, basis, counting, period } => {
@@ -224,7 +224,7 @@ impl Record {
                 let mut counts = Vec::new();
                 let imports = self.chips[asked.chip.as_str()].origin != home;
                 for chip in self.chips.values() {
-                    let mut count = self.count(asked, &chip.id, counting, &|_| true, &now(*period));
+                    let mut count = self.count(asked, &chip.id, counting, None, &now(*period));
                     // What is still to come speaks against imports, not for them.
                     if imports && chip.origin == home && counting == Counting::Delivered {
                         let arrived = self.sum(asked, &chip.id, Kind::Delivery, &now(*period));
@@ -273,19 +273,25 @@ impl Record {
     }
 
     /// What a limit counts of a chip: what is ordered will be shipped, a shipment draws on it, what is sent arrives.
-    fn count(&self, asked: &Question, chip: &ChipId, by: Counting, of: Of<'_>, now: Of<'_>) -> Count {
-        let ever = |kind| self.sum(asked, chip, kind, of);
-        let sum = |kind| self.sum(asked, chip, kind, &|it| of(it) && now(it));
-        // More cancelled or returned than there was is nothing, not less.
-        let ordered = (sum(Kind::Order) - sum(Kind::Cancellation)).max(0);
-        let gone = (sum(Kind::Shipment) - sum(Kind::Return)).max(0);
-        let promised = ever(Kind::Order) - ever(Kind::Cancellation);
-        let (sent, arrived, back) = (ever(Kind::Shipment), ever(Kind::Delivery), ever(Kind::Return));
-        let kept = (sent - back).max(0);
+    fn count(&self, asked: &Question, chip: &ChipId, by: Counting, case: Option<&ApprovalId>, now: Of<'_>) -> Count {
+        let own = |it: &Movement| case.is_none() || it.approval.as_ref() == case;
+        let loose = |it: &Movement| case.is_some() && it.approval.is_none();
+        let sum = |kind, now: Of<'_>| self.sum(asked, chip, kind, &|it| (own(it) || loose(it)) && now(it));
+        // More cancelled or returned than there was is nothing, not less; nor is it credited to several cases.
+        let net = |done, undone, now: Of<'_>| {
+            let part = |of: Of<'_>| self.sum(asked, chip, done, of) - self.sum(asked, chip, undone, of);
+            part(&|it| own(it) && now(it)) + part(&|it| loose(it) && now(it)).max(0)
+        };
+        let ever: Of<'_> = &|_| true;
+        let ordered = net(Kind::Order, Kind::Cancellation, now).max(0);
+        let gone = net(Kind::Shipment, Kind::Return, now).max(0);
+        let promised = net(Kind::Order, Kind::Cancellation, ever);
+        let kept = net(Kind::Shipment, Kind::Return, ever).max(0);
+        let [sent, arrived, back] = [Kind::Shipment, Kind::Delivery, Kind::Return].map(|kind| sum(kind, ever));
         // What was shipped beyond all orders counts as ordered.
         let taken = ordered + (kept - promised.max(0)).clamp(0, (gone - ordered).max(0));
         // What came back had arrived, if anything had.
-        let arriving = sum(Kind::Delivery) + (sent - arrived - (back - arrived).max(0)).max(0);
+        let arriving = sum(Kind::Delivery, now) + (sent - arrived - (back - arrived).max(0)).max(0);
         let (is_asked, is_shipment) = (*chip == asked.chip, asked.activity == Activity::Ship);
         Box::new(move |units| {
             let (units, left) = (if is_asked { units } else { 0 }, |done: i128| (promised - done).max(0));

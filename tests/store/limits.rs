@@ -31,6 +31,7 @@ on_each_engine!(
     what_was_ordered_before_a_period_is_shipped_within_it,
     deliveries_and_what_is_under_way_count_together,
     what_is_shipped_without_an_order_counts_against_a_cap_on_orders,
+    a_return_that_names_no_approval_is_not_credited_to_every_licence,
 );
 
 fn units(number: i64) -> Units {
@@ -275,4 +276,22 @@ async fn what_is_shipped_without_an_order_counts_against_a_cap_on_orders(databas
     assert_over(enter(&register, shipment("f", 31)).await, 30, "cap");
     enter(&register, shipment("g", 30)).await.unwrap();
     assert_over(enter(&register, shipment("h", 1)).await, 0, "cap");
+}
+
+async fn a_return_that_names_no_approval_is_not_credited_to_every_licence(database: Database) {
+    let register = opened(&database).await;
+    for (id, exporter) in [("one", "nvidia"), ("other", "alibaba")] {
+        let exporter = Some(of(exporter));
+        put(&register, Approval { exporter, quantities: authorised(100), ..approval(id) }).await.unwrap();
+    }
+    let on = |case: &str, id: &str, units| Movement { approval: Some(of(case)), ..shipment(id, units) };
+    enter(&register, on("one", "a", 100)).await.unwrap();
+    enter(&register, on("other", "b", 100)).await.unwrap();
+    let back = |id: &str| Movement { kind: MovementKind::Return, ..order(id, 100) };
+    enter(&register, back("c")).await.unwrap();
+    assert_over(enter(&register, on("one", "d", 1)).await, 0, "one");
+    assert_over(enter(&register, on("other", "e", 1)).await, 0, "other");
+    enter(&register, Movement { approval: Some(of("one")), ..back("f") }).await.unwrap();
+    enter(&register, on("one", "g", 100)).await.unwrap();
+    assert_over(enter(&register, on("other", "h", 1)).await, 0, "other");
 }
