@@ -125,7 +125,13 @@ impl Record {
             let expired = expired.map(|until| (Some(until.date()), "approval_expired"));
             if stage.phase == Phase::Ended { Some((since, "approval_ended")) } else { expired }
         };
-        here.map(|case| (case, over(case))).collect()
+        let here: Vec<_> = here.map(|case| (case, over(case))).collect();
+        let early = |case: &Approval| case.valid_from.is_some_and(|from| asked.valid_at < from);
+        let whose = |case: &Approval| (case.authority.clone(), case.exporter.clone());
+        let is_valid = |it: &(&Approval, Option<Over>)| it.1.is_none() && !early(it.0);
+        let valid: Vec<_> = here.iter().filter(|it| is_valid(it)).map(|it| whose(it.0)).collect();
+        // A renewal ahead of its time is set aside while another of the same kind is valid.
+        here.into_iter().filter(|it| it.1.is_some() || !early(it.0) || !valid.contains(&whose(it.0))).collect()
     }
 
     /// The open cases at a gate; where the gate, or an authority, has none, the last to end there blocks.
