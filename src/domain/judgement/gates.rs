@@ -75,13 +75,18 @@ impl<'a> Passage<'a> {
                 continue;
             }
             let choice = choose(open, exporter);
+            // What ended a case without an exporter, another one that is open makes good.
+            let is_general = !choice.cases.is_empty();
             for case in choice.cases {
                 self.count(matter, crossing, case);
             }
-            let Some(missing) = choice.missing else { continue };
-            let own = closed.into_iter().filter(|case| case.approval.exporter.as_ref() == Some(missing));
+            if !choice.lacks_own {
+                continue;
+            }
+            let own =
+                |case: &&CaseOn| of(case, exporter) && !(is_general && case.approval.exporter.is_none());
             let none = || no_record(matter, crossing, Some(authority), exporter);
-            match latest(matter, own) {
+            match latest(matter, closed.into_iter().filter(own)) {
                 Some(case) => self.end(matter, crossing, case),
                 None => self.miss(crossing, Some(authority), none()),
             }
@@ -158,7 +163,8 @@ fn has_begun(matter: &Matter<'_>, case: &CaseOn) -> bool {
 /// same authority and exporter is valid.
 fn is_set_aside(matter: &Matter<'_>, case: &CaseOn) -> bool {
     let is_alike = |other: &CaseOn| {
-        other.approval.authority == case.approval.authority && other.approval.exporter == case.approval.exporter
+        other.approval.authority == case.approval.authority
+            && other.approval.exporter == case.approval.exporter
     };
     let is_valid = |other: &CaseOn| has_begun(matter, other) && is_current(matter, other);
     is_open(matter, case)

@@ -287,6 +287,27 @@ fn of_several_exporters_at_one_authority_one_will_do() {
         &["blocks approval_ended a-licence"],
     );
     assert_judged(
+        "one without an exporter is over, and the only open one is of another",
+        |w| {
+            at(w, "over");
+            w.cases.push(licence("n-licence", "nvidia", "granted"));
+            w.question.exporter = Some(id("amd"));
+        },
+        No,
+        &["blocks approval_ended licence"],
+    );
+    assert_judged(
+        "one without an exporter is over, and another is open",
+        |w| {
+            at(w, "over");
+            w.cases.push(licence("n-licence", "nvidia", "granted"));
+            w.cases.push(case("general", "us-bis", "granted"));
+            w.question.exporter = Some(id("amd"));
+        },
+        Unknown,
+        &["leaves_open no_record amd"],
+    );
+    assert_judged(
         "one without an exporter always counts",
         |w| {
             two("granted", "granted")(w);
