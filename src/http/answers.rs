@@ -211,7 +211,7 @@ fn link_fields() -> Vec<Field> {
 fn assumptions() -> Value {
     let assumption = json!({
         "type": "object",
-        "properties": {"decided": {"type": "boolean", "description": "Whether the verdict would be another without it."}},
+        "properties": {"decided": {"type": "boolean", "description": "Whether the verdict would be another without it, or is what it alone makes of what is on record."}},
         "required": ["decided"],
     });
     list(assumption, 0, MAX_ITEMS)
