@@ -15,6 +15,7 @@ use greenlight::domain::movement::{Movement, MovementKind as Kind};
 use greenlight::domain::text::Name;
 use greenlight::domain::time::Date;
 use greenlight::domain::workflow::{Activity, Phase, Stage, Workflow};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::record::{Answer, Of, Over, Reason, Record, greatest};
 
@@ -131,7 +132,9 @@ impl Record {
         let is_valid = |it: &(&Approval, Option<Over>)| it.1.is_none() && !early(it.0);
         let valid: Vec<_> = here.iter().filter(|it| is_valid(it)).map(|it| whose(it.0)).collect();
         // A renewal ahead of its time is set aside while another of the same kind is valid.
-        here.into_iter().filter(|it| it.1.is_some() || !early(it.0) || !valid.contains(&whose(it.0))).collect()
+        here.into_iter()
+            .filter(|it| it.1.is_some() || !early(it.0) || !valid.contains(&whose(it.0)))
+            .collect()
     }
 
     /// The open cases at a gate; where the gate, or an authority, has none, the last to end there blocks.
@@ -279,7 +282,14 @@ impl Record {
     }
 
     /// What a limit counts of a chip: what is ordered will be shipped, a shipment draws on it, what is sent arrives.
-    fn count(&self, asked: &Question, chip: &ChipId, by: Counting, case: Option<&ApprovalId>, now: Of<'_>) -> Count {
+    fn count(
+        &self,
+        asked: &Question,
+        chip: &ChipId,
+        by: Counting,
+        case: Option<&ApprovalId>,
+        now: Of<'_>,
+    ) -> Count {
         let own = |it: &Movement| case.is_none() || it.approval.as_ref() == case;
         let loose = |it: &Movement| case.is_some() && it.approval.is_none();
         let sum = |kind, now: Of<'_>| self.sum(asked, chip, kind, &|it| (own(it) || loose(it)) && now(it));
@@ -293,7 +303,8 @@ impl Record {
         let gone = net(Kind::Shipment, Kind::Return, now).max(0);
         let promised = net(Kind::Order, Kind::Cancellation, ever);
         let kept = net(Kind::Shipment, Kind::Return, ever).max(0);
-        let [sent, arrived, back] = [Kind::Shipment, Kind::Delivery, Kind::Return].map(|kind| sum(kind, ever));
+        let [sent, arrived, back] =
+            [Kind::Shipment, Kind::Delivery, Kind::Return].map(|kind| sum(kind, ever));
         // What was shipped beyond all orders counts as ordered.
         let taken = ordered + (kept - promised.max(0)).clamp(0, (gone - ordered).max(0));
         // What came back had arrived, if anything had.
@@ -312,9 +323,10 @@ impl Record {
     }
 }
 
-/// Whether all words of either name stand in the other.
+/// Whether all words of either name stand in the other, however their letters are written.
 fn overlap(one: &Name, other: &Name) -> bool {
-    let [one, other] = [one, other].map(|name| name.as_str().to_lowercase().replace(['-', '_'], " "));
+    let plain = |name: &Name| name.as_str().nfkd().filter(char::is_ascii).collect::<String>();
+    let [one, other] = [one, other].map(|name| plain(name).to_lowercase().replace(['-', '_'], " "));
     let is_within = |some: &str, all: &str| some.split(' ').all(|word| all.split(' ').any(|it| it == word));
     is_within(&one, &other) || is_within(&other, &one)
 }
