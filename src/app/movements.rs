@@ -5,14 +5,14 @@ use std::cmp::Ordering;
 use super::things::{self, Written, check_references, present, written};
 use super::{Error, determinations};
 use crate::domain::actor::Actor;
-use crate::domain::approval::Case;
+use crate::domain::approval::{Approval, Case};
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::holding::Totals;
 use crate::domain::judgement::{Effect, Question, Reason, ReasonCode, judge_entry};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::refusal::Refusal;
 use crate::domain::thing::Thing as _;
-use crate::domain::time::Moment;
+use crate::domain::time::{Date, Moment};
 use crate::domain::workflow::Activity;
 use crate::store::{Needs, Presence, Version, Write};
 
@@ -41,8 +41,8 @@ pub struct Entered {
 ///
 /// [`Refusal::OverLimit`] for an order or shipment that would break a known, required limit in force and does
 /// not say why; [`Refusal::Fixed`] if its id, [`Refusal::ExternalRefTaken`] if its external reference is on record with
-/// other content; [`Error::Invalid`] if its approval is none of its company and chip, or if it is more
-/// than can be added up; any other [`Error`].
+/// other content; [`Error::Invalid`] if its approval is none of its company and chip, if it is dated ahead and
+/// neither an order nor a shipment, or if it is more than can be added up; any other [`Error`].
 pub async fn put(
     write: &mut Write,
     actor: &Actor,
@@ -57,9 +57,7 @@ pub async fn put(
         return Ok(Entered { written: written(things::Effect::Unchanged, &known), warnings: Vec::new() });
     }
     check_references(write, &movement).await?;
-    if let Some(case) = &case {
-        check_case(&movement, case)?;
-    }
+    check(&movement, case.as_ref(), write.now().date())?;
     let warnings = match limits {
         Limits::Hold => held_against(write, &movement, case.as_ref()).await?,
         Limits::HeldBefore => Vec::new(),
@@ -159,11 +157,12 @@ async fn on_record(write: &mut Write, movement: &Movement) -> Result<Option<Vers
     Err(Refusal::ExternalRefTaken { by: known.value.thing_ref(), differences }.into())
 }
 
-/// Refuses a movement of another company or chip than the case it draws on.
-fn check_case(movement: &Movement, case: &Case) -> Result<(), Faults> {
-    let approval = &case.approval;
-    let mut faults = Faults::default();
-    if approval.company != movement.company || approval.chip != movement.chip {
+/// Refuses a movement of another company or chip than the case it draws on, and one that cannot have happened yet.
+fn check(movement: &Movement, case: Option<&Case>, today: Date) -> Result<(), Faults> {
+    let mut faults = movement.faults_on(today);
+    let strange =
+        |approval: &&Approval| approval.company != movement.company || approval.chip != movement.chip;
+    if let Some(approval) = case.map(|case| &case.approval).filter(strange) {
         let detail = format!(
             "is the case of `{}` for `{}`, not of `{}` for `{}`",
             approval.company, approval.chip, movement.company, movement.chip

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use greenlight::app::Register;
 use greenlight::app::rows::Rows;
 use greenlight::clock::Clock;
+use greenlight::domain::movement::MovementKind;
 use greenlight::domain::time::{Date, Moment};
 
 use crate::board::assert_right;
@@ -88,6 +89,11 @@ impl Model {
             }
             Command::Movement(movement) => {
                 let mut against = none;
+                // What comes to pass is no plan.
+                let is_plan = matches!(movement.kind, MovementKind::Order | MovementKind::Shipment);
+                if !is_plan && Some(movement.occurred_on) > self.now.date().tomorrow() {
+                    return Err("invalid".to_owned());
+                }
                 for question in put_by(movement, &self.record, self.now) {
                     let answer = self.record.answer(&question, Some(movement));
                     // One that breaks a limit that binds says why, or is refused.

@@ -9,6 +9,7 @@ use greenlight::domain::condition::{Condition, Counting, Period, Scope, Terms};
 use greenlight::domain::movement::{Movement, MovementKind};
 use greenlight::domain::number::Units;
 use greenlight::domain::refusal::Refusal;
+use greenlight::domain::vocabulary::Vocabulary as _;
 use tokio::task::JoinSet;
 
 use crate::support::things::{
@@ -32,6 +33,7 @@ on_each_engine!(
     deliveries_and_what_is_under_way_count_together,
     what_is_shipped_without_an_order_counts_against_a_cap_on_orders,
     a_return_that_names_no_approval_is_not_credited_to_every_licence,
+    what_is_undone_or_arrives_is_not_dated_ahead,
 );
 
 fn units(number: i64) -> Units {
@@ -294,4 +296,22 @@ async fn a_return_that_names_no_approval_is_not_credited_to_every_licence(databa
     enter(&register, Movement { approval: Some(of("one")), ..back("f") }).await.unwrap();
     enter(&register, on("one", "g", 100)).await.unwrap();
     assert_over(enter(&register, on("other", "h", 1)).await, 0, "other");
+}
+
+async fn what_is_undone_or_arrives_is_not_dated_ahead(database: Database) {
+    let register = opened(&database).await;
+    let on = |day: &str, kind, id: &str| Movement { occurred_on: of(day), kind, ..order(id, 1) };
+    enter(&register, on("2027-01-01", MovementKind::Order, "order")).await.unwrap();
+    enter(&register, on("2027-01-01", MovementKind::Shipment, "shipment")).await.unwrap();
+    for kind in [MovementKind::Cancellation, MovementKind::Delivery, MovementKind::Return] {
+        let Err(Error::Invalid(faults)) = enter(&register, on("2026-03-17", kind, kind.as_str())).await
+        else {
+            panic!("a {kind} was taken that cannot have happened yet");
+        };
+        assert_eq!(faults.0[0].pointer, "/occurred_on");
+        // East of Greenwich it may be tomorrow.
+        let ahead = on("2026-03-16", kind, kind.as_str());
+        enter(&register, ahead.clone()).await.unwrap();
+        enter(&register, ahead).await.unwrap();
+    }
 }
