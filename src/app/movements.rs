@@ -1,15 +1,14 @@
 //! Movements: entered in the ledger once, and never changed.
 
-use std::cmp::Ordering;
-
 use super::things::{self, Written, check_references, present, written};
 use super::{Error, determinations};
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, Case};
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::holding::Totals;
-use crate::domain::judgement::{Effect, Question, Reason, ReasonCode, judge_entry};
+use crate::domain::judgement::{Effect, Entry, Question, Reason, ReasonCode, join, judge_entry};
 use crate::domain::movement::{Movement, MovementKind};
+use crate::domain::records::Dossier;
 use crate::domain::refusal::Refusal;
 use crate::domain::thing::Thing as _;
 use crate::domain::time::{Date, Moment};
@@ -75,9 +74,11 @@ pub fn needs(movement: &Movement) -> Needs {
     things::needs_of_new(movement)
 }
 
-/// What speaks against an order or shipment on the day it happened; refused if it breaks a limit and does not
-/// say why. What was entered before counts, whatever day it happened on. One dated ahead is held against the
-/// limits of the present as well: they may have lapsed by then.
+/// What speaks against an order or shipment; refused if it breaks a limit and does not say why. What was entered
+/// before counts, whatever day it happened on.
+///
+/// One of another day is held against the limits of the present as well, in which it counts: they may not have begun
+/// by then, or have lapsed.
 async fn held_against(
     write: &mut Write,
     movement: &Movement,
@@ -88,7 +89,6 @@ async fn held_against(
         MovementKind::Shipment => Activity::Ship,
         MovementKind::Cancellation | MovementKind::Delivery | MovementKind::Return => return Ok(Vec::new()),
     };
-    let (now, on) = (write.now(), movement.occurred_on);
     let question = |valid_at| Question {
         company: movement.company.clone(),
         chip: movement.chip.clone(),
@@ -100,28 +100,35 @@ async fn held_against(
         exporter: case.and_then(|case| case.approval.exporter.clone()),
         valid_at,
     };
-    let today = (question(now), true);
-    let then = (question(Moment::last_of(on)), false);
-    let questions = match on.cmp(&now.date()) {
-        Ordering::Less => vec![then],
-        Ordering::Equal => vec![today],
-        Ordering::Greater => vec![today, then],
-    };
+    let (now, on) = (write.now(), movement.occurred_on);
+    let another_day = (on != now.date()).then(|| Moment::last_of(on));
     // What the command has done so far is judged as well.
     write.flush().await?;
     let mut against = Vec::new();
-    for (question, present) in &questions {
-        let records = determinations::records(write.reading().await?, question, *present).await?;
-        let dossier = determinations::dossier(&records, question)?;
-        let answer = judge_entry(&dossier, question, movement.approval.as_ref());
-        let breaks =
-            |reason: &Reason| reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
-        if movement.overage_reason.is_none() && answer.reasons.iter().any(breaks) {
-            let limits = answer.reasons.into_iter().filter(breaks).collect();
-            return Err(Refusal::OverLimit { headroom: answer.headroom, limits }.into());
+    for last in [now].into_iter().chain(another_day) {
+        let asked = question(last);
+        let records = determinations::records(write.reading().await?, &asked, last == now).await?;
+        let dossier = determinations::dossier(&records, &asked)?;
+        let mut reasons = held_at(&dossier, &asked, movement)?;
+        // Of a time that it is not of only the limits bear on it.
+        if last.date() > on {
+            reasons.retain(|reason| reason.code == ReasonCode::OverLimit);
         }
-        against = answer.reasons;
+        join(&mut against, reasons);
     }
+    Ok(against)
+}
+
+/// What speaks against an order or shipment at a moment.
+fn held_at(dossier: &Dossier<'_>, question: &Question, movement: &Movement) -> Result<Vec<Reason>, Error> {
+    let entry = Entry { approval: movement.approval.as_ref(), occurred_on: movement.occurred_on };
+    let answer = judge_entry(dossier, question, entry);
+    let breaks = |reason: &Reason| reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
+    if movement.overage_reason.is_none() && answer.reasons.iter().any(breaks) {
+        let limits = answer.reasons.into_iter().filter(breaks).collect();
+        return Err(Refusal::OverLimit { headroom: answer.headroom, limits }.into());
+    }
+    let mut against = answer.reasons;
     against.retain(|reason| reason.effect != Effect::Advises);
     Ok(against)
 }

@@ -6,6 +6,7 @@ use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
 use greenlight::domain::approval::{Approval, Comparator, Quantity, QuantityRole};
 use greenlight::domain::condition::{Condition, Counting, Period, Scope, Terms};
+use greenlight::domain::judgement::Reason;
 use greenlight::domain::movement::{Movement, MovementKind};
 use greenlight::domain::number::Units;
 use greenlight::domain::refusal::Refusal;
@@ -34,6 +35,8 @@ on_each_engine!(
     what_is_shipped_without_an_order_counts_against_a_cap_on_orders,
     a_return_that_names_no_approval_is_not_credited_to_every_licence,
     what_is_undone_or_arrives_is_not_dated_ahead,
+    a_movement_dated_back_is_held_against_the_limits_of_today,
+    an_overage_of_today_is_told_whatever_day_a_movement_is_of,
 );
 
 fn units(number: i64) -> Units {
@@ -314,4 +317,59 @@ async fn what_is_undone_or_arrives_is_not_dated_ahead(database: Database) {
         enter(&register, ahead.clone()).await.unwrap();
         enter(&register, ahead).await.unwrap();
     }
+}
+
+/// What is told of a movement that is taken.
+async fn warnings(register: &Register, movement: Movement) -> Vec<String> {
+    let entered = commit(register, move |write| {
+        Box::pin(movements::put(write, &Actor::Operator, movement, Limits::Hold))
+    });
+    let warnings = entered.await.unwrap().warnings;
+    let about = |reason: &Reason| reason.subject.as_ref().map_or_else(String::new, |it| it.id.clone());
+    warnings.iter().map(|it| format!("{} {} {}", it.effect, it.code, about(it))).collect()
+}
+
+async fn a_movement_dated_back_is_held_against_the_limits_of_today(database: Database) {
+    let register = opened(&database).await;
+    let from = |id: &str, day: &str, limit: Condition| Condition {
+        id: of(id),
+        in_force_from: Some(noon(day)),
+        ..limit
+    };
+    put(&register, from("cap", "2026-03-01", cap(100, Counting::Ordered, None))).await.unwrap();
+    let month = cap(10, Counting::Ordered, Some(Period::Month));
+    put(&register, from("month", "2026-03-10", month)).await.unwrap();
+    let on =
+        |day: &str, units| Movement { occurred_on: of(day), ..order(&format!("o-{units}-{day}"), units) };
+    assert_over(enter(&register, on("2026-02-28", 101)).await, 100, "cap");
+    // It counts in the month that has the limit now.
+    assert_over(enter(&register, on("2026-03-02", 11)).await, 10, "month");
+    enter(&register, on("2026-02-27", 60)).await.unwrap();
+    let over = Movement { overage_reason: Some(of("agreed")), ..on("2026-02-27", 41) };
+    assert_eq!(
+        warnings(&register, over).await,
+        ["blocks stage_does_not_permit case", "blocks over_limit cap", "leaves_open no_authority "]
+    );
+}
+
+async fn an_overage_of_today_is_told_whatever_day_a_movement_is_of(database: Database) {
+    let register = opened(&database).await;
+    let until = Some(noon("2026-04-01"));
+    put(&register, Condition { in_force_until: until, ..cap(100, Counting::Ordered, None) }).await.unwrap();
+    let month = cap(50, Counting::Ordered, Some(Period::Month));
+    put(&register, Condition { id: of("month"), ..month }).await.unwrap();
+    enter(&register, order("now", 50)).await.unwrap();
+    let ahead = |units| Movement { occurred_on: of("2026-05-01"), ..order(&format!("o{units}"), units) };
+    // The limit of a month is not that of another.
+    assert_over(enter(&register, ahead(51)).await, 50, "cap");
+    let told = warnings(&register, Movement { overage_reason: Some(of("agreed")), ..ahead(51) }).await;
+    assert_eq!(
+        told,
+        [
+            "blocks stage_does_not_permit case",
+            "blocks over_limit cap",
+            "blocks over_limit month",
+            "leaves_open no_authority "
+        ]
+    );
 }

@@ -160,7 +160,7 @@ fn has_begun(matter: &Matter<'_>, case: &CaseOn) -> bool {
 }
 
 /// Whether a case is a renewal put on record ahead of time: its validity has not begun, and another case with the
-/// same authority and exporter is valid.
+/// same authority and exporter is valid. One that is named by what is entered in the ledger is told all the same.
 fn is_set_aside(matter: &Matter<'_>, case: &CaseOn) -> bool {
     let is_alike = |other: &CaseOn| {
         other.approval.authority == case.approval.authority
@@ -169,6 +169,7 @@ fn is_set_aside(matter: &Matter<'_>, case: &CaseOn) -> bool {
     let is_valid = |other: &CaseOn| has_begun(matter, other) && is_current(matter, other);
     is_open(matter, case)
         && !has_begun(matter, case)
+        && !matter.names(case)
         && matter.dossier.cases().any(|other| is_alike(other) && is_valid(other))
 }
 
