@@ -6,7 +6,7 @@ use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, Case};
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::holding::Totals;
-use crate::domain::judgement::{Effect, Entry, Question, Reason, ReasonCode, join, judge_entry};
+use crate::domain::judgement::{Effect, Entry, Question, Reason, ReasonCode, join, judge_entry, turns};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::records::Dossier;
 use crate::domain::refusal::Refusal;
@@ -77,8 +77,9 @@ pub fn needs(movement: &Movement) -> Needs {
 /// What speaks against an order or shipment; refused if it breaks a limit and does not say why. What was entered
 /// before counts, whatever day it happened on.
 ///
-/// One of another day is held against the limits of the present as well, in which it counts: they may not have begun
-/// by then, or have lapsed.
+/// It is held against what binds at any time of its day, as far as that is past if it is today, since nobody says
+/// when on that day it happened. One of another day is held against the limits of the present as well, in which it
+/// counts: they may not have begun by then, or have lapsed.
 async fn held_against(
     write: &mut Write,
     movement: &Movement,
@@ -109,12 +110,16 @@ async fn held_against(
         let asked = question(last);
         let records = determinations::records(write.reading().await?, &asked, last == now).await?;
         let dossier = determinations::dossier(&records, &asked)?;
-        let mut reasons = held_at(&dossier, &asked, movement)?;
-        // Of a time that it is not of only the limits bear on it.
-        if last.date() > on {
-            reasons.retain(|reason| reason.code == ReasonCode::OverLimit);
+        let is_its_day = last != now || another_day.is_none();
+        let earlier = if is_its_day { turns(&dossier, Moment::start_of(on), last) } else { Vec::new() };
+        for valid_at in [last].into_iter().chain(earlier) {
+            let mut reasons = held_at(&dossier, &question(valid_at), movement)?;
+            // Of a time that it may not be of only the limits bear on it.
+            if valid_at != last || last.date() > on {
+                reasons.retain(|reason| reason.code == ReasonCode::OverLimit);
+            }
+            join(&mut against, reasons);
         }
-        join(&mut against, reasons);
     }
     Ok(against)
 }

@@ -185,7 +185,7 @@ fn answered(answer: Result<judgement::Supposed, Error>) -> Seen {
 }
 
 /// The questions an order or shipment puts, and whether all that is said to them speaks against it, or only what
-/// limits it: one of now, and one of the end of its day if that is another.
+/// limits it: one of now, one of the end of its day if that is another, and those of the rest of its day.
 pub(crate) fn put_by(movement: &Movement, record: &Record, now: Moment) -> Vec<(Question, bool)> {
     let activity = match movement.kind {
         MovementKind::Order => Activity::Order,
@@ -206,9 +206,14 @@ pub(crate) fn put_by(movement: &Movement, record: &Record, now: Moment) -> Vec<(
         valid_at,
     };
     let last = if day == now.date() { now } else { Moment::last_of(day) };
+    let of_cases = record.approvals.values().flat_map(|case| [case.valid_from, case.valid_until]);
+    let of_conditions = record.conditions.values().flat_map(|it| [it.in_force_from, it.in_force_until]);
+    let bounds: BTreeSet<Moment> = of_cases.chain(of_conditions).flatten().collect();
+    let begins = Moment::start_of(day);
+    let rest = [begins].into_iter().chain(bounds.into_iter().filter(|it| begins < *it && *it < last));
     let today = (at(now), day >= now.date());
     let then = (last != now).then(|| (at(last), true));
-    [today].into_iter().chain(then).collect()
+    [today].into_iter().chain(then).chain(rest.map(|moment| (at(moment), false))).collect()
 }
 
 /// Where a case stands, in words.

@@ -35,6 +35,7 @@ on_each_engine!(
     what_is_shipped_without_an_order_counts_against_a_cap_on_orders,
     a_return_that_names_no_approval_is_not_credited_to_every_licence,
     what_is_undone_or_arrives_is_not_dated_ahead,
+    a_limit_that_begins_or_ends_within_a_day_binds_on_that_day,
     a_movement_dated_back_is_held_against_the_limits_of_today,
     an_overage_of_today_is_told_whatever_day_a_movement_is_of,
 );
@@ -317,6 +318,34 @@ async fn what_is_undone_or_arrives_is_not_dated_ahead(database: Database) {
         enter(&register, ahead.clone()).await.unwrap();
         enter(&register, ahead).await.unwrap();
     }
+}
+
+async fn a_limit_that_begins_or_ends_within_a_day_binds_on_that_day(database: Database) {
+    let register = opened(&database).await;
+    let within = |id: &str, from: &str, until: &str, most| Condition {
+        id: of(id),
+        in_force_from: Some(of(from)),
+        in_force_until: Some(of(until)),
+        ..cap(most, Counting::Ordered, None)
+    };
+    put(&register, within("ends", "2026-01-01T00:00:00Z", "2026-03-10T12:00:00Z", 100)).await.unwrap();
+    put(&register, within("between", "2026-03-11T08:00:00Z", "2026-03-11T09:00:00Z", 90)).await.unwrap();
+    put(&register, within("begins", "2026-03-12T23:00:00Z", "2026-03-13T00:00:00Z", 80)).await.unwrap();
+    put(&register, within("today", "2026-03-15T01:00:00Z", "2026-03-15T02:00:00Z", 70)).await.unwrap();
+    put(&register, within("tonight", "2026-03-15T20:00:00Z", "2026-03-15T21:00:00Z", 60)).await.unwrap();
+    let on = |day: &str, units| Movement { occurred_on: of(day), ..order(day, units) };
+    for (day, most, limit) in [
+        ("2026-03-10", 100, "ends"),
+        ("2026-03-11", 90, "between"),
+        ("2026-03-12", 80, "begins"),
+        ("2026-03-15", 70, "today"),
+    ] {
+        assert_over(enter(&register, on(day, most + 1)).await, most, limit);
+    }
+    enter(&register, on("2026-03-13", 71)).await.unwrap();
+    let told =
+        warnings(&register, Movement { overage_reason: Some(of("agreed")), ..on("2026-03-15", 1) }).await;
+    assert_eq!(told.iter().filter(|told| told.starts_with("blocks over_limit")).count(), 1, "{told:?}");
 }
 
 /// What is told of a movement that is taken.

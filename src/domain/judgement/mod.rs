@@ -29,7 +29,7 @@ pub use answer::{
     Answer, Effect, Evaluation, Figures, GateFinding, Glance, Headroom, Outcome, Reason, ReasonCode, Verdict,
 };
 pub use assumption::{Assumption, Change, Supposed, suppose};
-pub use entry::{Entry, join};
+pub use entry::{Entry, join, turns};
 pub use question::Question;
 
 use std::cmp::Reverse;
