@@ -1,15 +1,14 @@
 //! Movements: entered in the ledger once, and never changed.
 
-use std::cmp::Ordering;
-
 use super::things::{self, Written, check_references, present, written};
 use super::{Error, determinations};
 use crate::domain::actor::Actor;
-use crate::domain::approval::Case;
+use crate::domain::approval::{Approval, Case};
 use crate::domain::fault::{FaultCode, Faults};
-use crate::domain::holding::Totals;
-use crate::domain::judgement::{Effect, Question, Reason, ReasonCode, judge_entry};
+use crate::domain::holding::{Holding, Totals};
+use crate::domain::judgement::{Effect, Entry, Question, Reason, ReasonCode, join, judge_entry, turns};
 use crate::domain::movement::{Movement, MovementKind};
+use crate::domain::records::Dossier;
 use crate::domain::refusal::Refusal;
 use crate::domain::thing::Thing as _;
 use crate::domain::time::Moment;
@@ -41,8 +40,8 @@ pub struct Entered {
 ///
 /// [`Refusal::OverLimit`] for an order or shipment that would break a known, required limit in force and does
 /// not say why; [`Refusal::Fixed`] if its id, [`Refusal::ExternalRefTaken`] if its external reference is on record with
-/// other content; [`Error::Invalid`] if its approval is none of its company and chip, or if it is more
-/// than can be added up; any other [`Error`].
+/// other content; [`Error::Invalid`] if its approval is none of its company and chip, if it is dated ahead and
+/// neither an order nor a shipment, or if it is more than can be added up; any other [`Error`].
 pub async fn put(
     write: &mut Write,
     actor: &Actor,
@@ -57,11 +56,13 @@ pub async fn put(
         return Ok(Entered { written: written(things::Effect::Unchanged, &known), warnings: Vec::new() });
     }
     check_references(write, &movement).await?;
-    if let Some(case) = &case {
-        check_case(&movement, case)?;
-    }
+    check(&movement, case.as_ref())?;
     let warnings = match limits {
-        Limits::Hold => held_against(write, &movement, case.as_ref()).await?,
+        Limits::Hold => {
+            movement.faults_on(write.now().date()).or(())?;
+            check_undone(write, &movement, case.as_ref()).await?;
+            held_against(write, &movement, case.as_ref()).await?
+        }
         Limits::HeldBefore => Vec::new(),
     };
     if !write.book(&movement).await? {
@@ -77,9 +78,12 @@ pub fn needs(movement: &Movement) -> Needs {
     things::needs_of_new(movement)
 }
 
-/// What speaks against an order or shipment on the day it happened; refused if it breaks a limit and does not
-/// say why. What was entered before counts, whatever day it happened on. One dated ahead is held against the
-/// limits of the present as well: they may have lapsed by then.
+/// What speaks against an order or shipment; refused if it breaks a limit and does not say why. What was entered
+/// before counts, whatever day it happened on.
+///
+/// It is held against what binds at any time of its day, as far as that is past if it is today, since nobody says
+/// when on that day it happened. One of another day is held against the limits of the present as well, in which it
+/// counts: they may not have begun by then, or have lapsed.
 async fn held_against(
     write: &mut Write,
     movement: &Movement,
@@ -90,8 +94,33 @@ async fn held_against(
         MovementKind::Shipment => Activity::Ship,
         MovementKind::Cancellation | MovementKind::Delivery | MovementKind::Return => return Ok(Vec::new()),
     };
+    let question = |valid_at| question(movement, case, activity, valid_at);
     let (now, on) = (write.now(), movement.occurred_on);
-    let question = |valid_at| Question {
+    let another_day = (on != now.date()).then(|| Moment::last_of(on));
+    // What the command has done so far is judged as well.
+    write.flush().await?;
+    let mut against = Vec::new();
+    for last in [now].into_iter().chain(another_day) {
+        let asked = question(last);
+        let records = determinations::records(write.reading().await?, &asked, last == now).await?;
+        let dossier = determinations::dossier(&records, &asked)?;
+        let is_its_day = last != now || another_day.is_none();
+        let earlier = if is_its_day { turns(&dossier, Moment::start_of(on), last) } else { Vec::new() };
+        for valid_at in [last].into_iter().chain(earlier) {
+            let mut reasons = held_at(&dossier, &question(valid_at), movement)?;
+            // Of a time that it may not be of only the limits bear on it.
+            if valid_at != last || last.date() > on {
+                reasons.retain(|reason| reason.code == ReasonCode::OverLimit);
+            }
+            join(&mut against, reasons);
+        }
+    }
+    Ok(against)
+}
+
+/// What a movement asks for, as a question.
+fn question(movement: &Movement, case: Option<&Case>, activity: Activity, valid_at: Moment) -> Question {
+    Question {
         company: movement.company.clone(),
         chip: movement.chip.clone(),
         activity,
@@ -101,29 +130,46 @@ async fn held_against(
         end_user: movement.end_user.clone(),
         exporter: case.and_then(|case| case.approval.exporter.clone()),
         valid_at,
-    };
-    let today = (question(now), true);
-    let then = (question(Moment::last_of(on)), false);
-    let questions = match on.cmp(&now.date()) {
-        Ordering::Less => vec![then],
-        Ordering::Equal => vec![today],
-        Ordering::Greater => vec![today, then],
-    };
-    // What the command has done so far is judged as well.
-    write.flush().await?;
-    let mut against = Vec::new();
-    for (question, present) in &questions {
-        let records = determinations::records(write.reading().await?, question, *present).await?;
-        let dossier = determinations::dossier(&records, question)?;
-        let answer = judge_entry(&dossier, question, movement.approval.as_ref());
-        let breaks =
-            |reason: &Reason| reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
-        if movement.overage_reason.is_none() && answer.reasons.iter().any(breaks) {
-            let limits = answer.reasons.into_iter().filter(breaks).collect();
-            return Err(Refusal::OverLimit { headroom: answer.headroom, limits }.into());
-        }
-        against = answer.reasons;
     }
+}
+
+/// Refuses to undo more than was done: what was never ordered or shipped would make room beyond a limit once it is.
+async fn check_undone(write: &mut Write, movement: &Movement, case: Option<&Case>) -> Result<(), Error> {
+    if !matches!(movement.kind, MovementKind::Cancellation | MovementKind::Return) {
+        return Ok(());
+    }
+    let asked = question(movement, case, Activity::Order, write.now());
+    // What the command has done so far counts as well.
+    write.flush().await?;
+    let records = determinations::records(write.reading().await?, &asked, true).await?;
+    let holding = determinations::dossier(&records, &asked)?.holding().cloned();
+    let holding = holding.unwrap_or_else(|| Holding::none(asked.company, asked.chip));
+    let left = holding.undoable(movement.kind, movement.approval.as_ref()).unwrap_or_default();
+    if movement.units.get() <= left {
+        return Ok(());
+    }
+    let mut faults = Faults::default();
+    let done = if movement.kind == MovementKind::Return {
+        "shipped and not returned"
+    } else {
+        "ordered and not cancelled"
+    };
+    let detail =
+        format!("must be at most {left}, which are {done}: enter what was done before what undoes it");
+    faults.add("/units", FaultCode::OutOfRange, detail);
+    Err(faults.into())
+}
+
+/// What speaks against an order or shipment at a moment.
+fn held_at(dossier: &Dossier<'_>, question: &Question, movement: &Movement) -> Result<Vec<Reason>, Error> {
+    let entry = Entry { approval: movement.approval.as_ref(), occurred_on: movement.occurred_on };
+    let answer = judge_entry(dossier, question, entry);
+    let breaks = |reason: &Reason| reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
+    if movement.overage_reason.is_none() && answer.reasons.iter().any(breaks) {
+        let limits = answer.reasons.into_iter().filter(breaks).collect();
+        return Err(Refusal::OverLimit { headroom: answer.headroom, limits }.into());
+    }
+    let mut against = answer.reasons;
     against.retain(|reason| reason.effect != Effect::Advises);
     Ok(against)
 }
@@ -160,10 +206,11 @@ async fn on_record(write: &mut Write, movement: &Movement) -> Result<Option<Vers
 }
 
 /// Refuses a movement of another company or chip than the case it draws on.
-fn check_case(movement: &Movement, case: &Case) -> Result<(), Faults> {
-    let approval = &case.approval;
+fn check(movement: &Movement, case: Option<&Case>) -> Result<(), Faults> {
     let mut faults = Faults::default();
-    if approval.company != movement.company || approval.chip != movement.chip {
+    let strange =
+        |approval: &&Approval| approval.company != movement.company || approval.chip != movement.chip;
+    if let Some(approval) = case.map(|case| &case.approval).filter(strange) {
         let detail = format!(
             "is the case of `{}` for `{}`, not of `{}` for `{}`",
             approval.company, approval.chip, movement.company, movement.chip

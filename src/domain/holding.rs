@@ -130,10 +130,34 @@ impl Holding {
         }
     }
 
+    /// How many units can be cancelled, or can come back, under an approval or without one: what was ordered, or shipped,
+    /// and is not undone yet. `None` for what undoes nothing.
+    #[must_use]
+    pub fn undoable(&self, kind: MovementKind, approval: Option<&ApprovalId>) -> Option<i64> {
+        let left = |totals: Totals| match kind {
+            MovementKind::Cancellation => Some(totals.ordered_net()),
+            MovementKind::Return => Some(totals.used()),
+            MovementKind::Order | MovementKind::Shipment | MovementKind::Delivery => None,
+        };
+        let all = left(self.all)?.max(0);
+        let Some(approval) = approval else { return Some(all) };
+        let own = left(self.by_approval.get(approval).copied().unwrap_or_default())?;
+        Some(all.min(own + left(self.unattributed)?.max(0)).max(0))
+    }
+
     /// What counts against an approval: what names it, and what names none; `None` beyond what a sum can hold.
+    ///
+    /// What names none counts against every approval, so that cancellations and returns among it make good only
+    /// what named none either: more of them would be credited to every approval at once.
     #[must_use]
     pub fn against(&self, approval: &ApprovalId) -> Option<Totals> {
-        self.by_approval.get(approval).copied().unwrap_or_default().plus(self.unattributed)
+        let Totals { ordered, cancelled, shipped, returned, .. } = self.unattributed;
+        let unattributed = Totals {
+            cancelled: cancelled.min(ordered),
+            returned: returned.min(shipped),
+            ..self.unattributed
+        };
+        self.by_approval.get(approval).copied().unwrap_or_default().plus(unattributed)
     }
 }
 
@@ -158,6 +182,27 @@ mod tests {
         assert_eq!(totals, expected);
         assert_eq!((totals.ordered_net(), totals.used(), totals.reserved()), (91, 45, 41));
         assert_eq!(totals.plus(Totals::default()), Some(totals));
+    }
+
+    #[test]
+    fn no_more_is_undone_than_was_done() {
+        let shipped = |units| Totals { ordered: 100, shipped: units, ..Totals::default() };
+        let case = |id: &str| ApprovalId::try_from(id).unwrap();
+        let mut holding =
+            Holding::none(CompanyId::try_from("alibaba").unwrap(), ChipId::try_from("h200").unwrap());
+        (holding.unattributed, holding.all) = (shipped(10), shipped(40));
+        holding.by_approval = BTreeMap::from([(case("one"), shipped(30))]);
+        let back = |holding: &Holding, approval: Option<&str>| {
+            holding.undoable(MovementKind::Return, approval.map(case).as_ref())
+        };
+        let left = [None, Some("one"), Some("other")].map(|approval| back(&holding, approval));
+        assert_eq!(left, [Some(40), Some(40), Some(10)]);
+        holding.all.returned = 35;
+        assert_eq!(back(&holding, Some("one")), Some(5));
+        holding.all.returned = 50;
+        assert_eq!(back(&holding, None), Some(0));
+        assert_eq!(holding.undoable(MovementKind::Cancellation, None), Some(100));
+        assert_eq!(holding.undoable(MovementKind::Delivery, None), None);
     }
 
     #[test]
@@ -190,5 +235,28 @@ mod tests {
         assert_eq!(holding.against(&other), Some(shipped(2)));
         assert_eq!((holding.over(None), holding.over(Some(Period::Year))), (shipped(5), shipped(4)));
         assert_eq!(holding.over(Some(Period::Month)), Totals::default());
+    }
+
+    #[test]
+    fn what_came_back_without_an_approval_is_not_credited_to_each() {
+        let one = ApprovalId::try_from("one").unwrap();
+        let mut holding =
+            Holding::none(CompanyId::try_from("alibaba").unwrap(), ChipId::try_from("h200").unwrap());
+        let moved = |ordered, shipped| Totals { ordered, shipped, ..Totals::default() };
+        let undone = |cancelled, returned| Totals { cancelled, returned, ..Totals::default() };
+        let net = |holding: &Holding| {
+            let totals = holding.against(&one).unwrap();
+            (totals.ordered_net(), totals.used())
+        };
+        holding.by_approval.insert(one.clone(), moved(100, 90));
+        holding.unattributed = undone(30, 20);
+        assert_eq!(net(&holding), (100, 90));
+        holding.unattributed = moved(10, 15).plus(undone(30, 20)).unwrap();
+        assert_eq!(net(&holding), (100, 90));
+        holding.unattributed = moved(40, 25).plus(undone(30, 20)).unwrap();
+        assert_eq!(net(&holding), (110, 95));
+        // What names an approval is credited to that one alone, whatever it makes good.
+        holding.by_approval.insert(one.clone(), undone(5, 3));
+        assert_eq!(net(&holding), (5, 2));
     }
 }

@@ -24,6 +24,7 @@ pub mod records;
 pub mod refusal;
 pub mod report;
 pub mod source;
+pub mod spelling;
 pub mod text;
 pub mod thing;
 pub mod time;

@@ -74,6 +74,23 @@ impl Movement {
         faults
     }
 
+    /// What cannot have happened yet by a day: goods that arrived or came back, and orders that were cancelled, make
+    /// room under limits at once, whatever day they are dated.
+    #[must_use]
+    pub fn faults_on(&self, today: Date) -> Faults {
+        let mut faults = Faults::default();
+        // East of Greenwich it may be tomorrow already.
+        let latest = today.tomorrow().unwrap_or(today);
+        let is_done =
+            matches!(self.kind, MovementKind::Cancellation | MovementKind::Delivery | MovementKind::Return);
+        if is_done && self.occurred_on > latest {
+            let detail =
+                format!("must not lie after {latest}: a {} is entered once it has happened", self.kind);
+            faults.add("/occurred_on", FaultCode::OutOfRange, detail);
+        }
+        faults
+    }
+
     /// In what another entry says something else, whatever its id; nothing if it says the same.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Faults {
@@ -141,6 +158,18 @@ mod tests {
             let limited = matches!(kind, MovementKind::Order | MovementKind::Shipment);
             assert_eq!(reasoned.faults().is_empty(), limited, "{kind}");
             assert!(movement(*kind).faults().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_undone_or_arrives_has_happened() {
+        for kind in MovementKind::ALL {
+            let movement = movement(*kind);
+            let may_lie_ahead = matches!(kind, MovementKind::Order | MovementKind::Shipment);
+            for (today, is_ahead) in [("2026-01-21", true), ("2026-01-22", false), ("2026-01-23", false)] {
+                let faults = movement.faults_on(of(today));
+                assert_eq!(faults.is_empty(), may_lie_ahead || !is_ahead, "{kind} {today}");
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use super::condition::{Condition, Scope};
 use super::holding::Holding;
 use super::id::{ApprovalId, AuthorityId, ChipId, CompanyId, ConditionId, SourceId, WorkflowId};
 use super::jurisdiction::Jurisdiction;
+use super::time::Moment;
 use super::workflow::{Stage, Workflow};
 
 /// An approval and where it stands at the valid moment.
@@ -250,6 +251,15 @@ impl<'a> Dossier<'a> {
     pub fn cases(&self) -> impl Iterator<Item = &'a CaseOn> + use<'a> {
         let of_company = self.records.cases.get(&self.company.id);
         of_company.and_then(|cases| cases.get(&self.chip.id)).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The moments at which the validity of a case of the pair, or a condition, begins or ends.
+    pub fn bounds(&self) -> impl Iterator<Item = Moment> {
+        let of_cases = self.cases().flat_map(|case| [case.approval.valid_from, case.approval.valid_until]);
+        let conditions = self.records.conditions.iter();
+        let of_conditions =
+            conditions.flat_map(|condition| [condition.in_force_from, condition.in_force_until]);
+        of_cases.chain(of_conditions).flatten()
     }
 
     /// The case of the pair with this id.

@@ -233,7 +233,9 @@ fn link_fields() -> Vec<Field> {
 
 fn assumptions() -> Value {
     let mut fields = assumption_fields();
-    fields.push(required("decided", truth(), "Whether the verdict would be another without it."));
+    let decided =
+        "Whether the verdict would be another without it, or is what it alone makes of what is on record.";
+    fields.push(required("decided", truth(), decided));
     let mut assumption = shown(&fields);
     // Of the others it has those that were given.
     assumption["required"] = json!(["decided"]);

@@ -38,7 +38,7 @@ pub(crate) fn fields() -> Vec<Field> {
         required(
             "assumptions",
             named("Assumptions"),
-            "What was assumed, and whether the verdict would be another without it.",
+            "What was assumed, and whether it decided: whether the verdict would be another without it, or is what it alone makes of what is on record.",
         ),
         required("revision", count(0, i64::MAX), "The revision it was answered at."),
         required("known_at", nullable(moment()), "When that revision was recorded; `null` before the first."),

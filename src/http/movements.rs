@@ -41,9 +41,17 @@ pub(crate) fn fields() -> Vec<Field> {
             "The approval it draws on, one of this company and chip. Leave it out unless that one alone is drawn on: without it the movement counts against every open approval of the two, which is what is meant where both sides authorise a number.",
         ),
         required("kind", word::<MovementKind>(), "What happened."),
-        required("units", units(), "To how many chips."),
+        required(
+            "units",
+            units(),
+            "To how many chips. No more is cancelled than is ordered and not cancelled, and no more returned than is shipped and not returned.",
+        ),
         optional("approximate", truth(), "Whether the number is only roughly known; `false` if not given."),
-        required("occurred_on", date(), "When it happened."),
+        required(
+            "occurred_on",
+            date(),
+            "When it happened. An order or a shipment can be dated ahead; anything else tomorrow, by UTC, at the latest.",
+        ),
         optional(
             "external_ref",
             nullable(text(Reference::MAX)),

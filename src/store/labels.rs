@@ -1,12 +1,11 @@
 //! Searching companies and chips by any name, alias or identifier, in any language.
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use super::error::Error;
 use super::list::Position;
 use super::read::Read;
 use super::statement::{Connection, Statement};
 use super::table::{Part, PartTable, holds};
+use crate::domain::spelling::folded;
 use crate::domain::thing::Kind;
 
 /// The rows by which a thing is found: each text once.
@@ -24,17 +23,10 @@ pub(super) fn labels<'t>(kind: &'static str, id: &'t str, texts: impl Iterator<I
     seen.into_iter().map(part).collect()
 }
 
-/// The number of the way in which text is folded: a greater one whenever that changes.
+/// The number of the way in which text is [`folded`]: a greater one whenever that changes.
 pub(super) const FOLDING: i64 = 2;
 /// How many labels are folded anew at once.
 const TOGETHER: i64 = 1000;
-
-/// Text as it is compared: without regard to capitals, whatever the script, and to how a letter is made up.
-fn folded(text: &str) -> String {
-    // Capitals first, since some small letters are two of them; at the end of a word a small sigma is another one.
-    let letters: String = text.nfkc().collect();
-    letters.to_uppercase().to_lowercase().replace('ς', "σ").nfkc().collect()
-}
 
 /// Folds the labels on record anew, if that was done in an earlier way. What is interrupted is begun again.
 pub(super) async fn refold(connection: &mut Connection) -> Result<(), Error> {
@@ -201,27 +193,4 @@ impl Read {
 /// Text as a part of a pattern in which `!` escapes.
 fn escaped(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ways_of_writing_the_same_are_folded_alike() {
-        for (one, other) in [
-            ("ALIBABA", "alibaba"),
-            ("ΟΔΥΣ", "οδυσ"),
-            ("Οδυσσεύς", "ΟΔΥΣΣΕΎΣ"),
-            ("Cafe\u{301}", "CAFÉ"),
-            ("ＡＢＣ１２", "abc12"),
-            ("Straße", "STRASSE"),
-            ("ﬁnance", "FINANCE"),
-            ("\u{1112}\u{1161}\u{11ab}", "한"),
-        ] {
-            assert_eq!(folded(one), folded(other), "{one} and {other}");
-        }
-        assert_eq!(folded("阿里巴巴"), "阿里巴巴");
-        assert_eq!(folded(&folded("Straße ΐ ΟΔΥΣ")), folded("Straße ΐ ΟΔΥΣ"));
-    }
 }

@@ -38,7 +38,8 @@ pub(crate) const AUTHORITIES: [&str; 6] =
     ["cn-ndrc", "cn-mofcom", "us-bis", "us-doe", "sg-customs", "cn-out"];
 const SOURCES: [&str; 3] = ["rule", "news", "blog"];
 const STAGES: [&str; 5] = ["asked", "granted", "used", "paused", "refused"];
-pub(crate) const USES: [&str; 5] = ["military use", "Cloud_Rental", "training", "cloud", "state-owned lab"];
+pub(crate) const USES: [&str; 6] =
+    ["military use", "mil\u{200b}ítary ＵＳＥ", "Cloud_Rental", "training", "cloud", "state-owned lab"];
 
 /// How many revisions are remembered, to be asked about.
 pub(crate) const KEPT: usize = 24;

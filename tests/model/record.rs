@@ -7,7 +7,7 @@ use greenlight::domain::authority::Authority;
 use greenlight::domain::chip::Chip;
 use greenlight::domain::company::Company;
 use greenlight::domain::condition::Condition;
-use greenlight::domain::id::ChipId;
+use greenlight::domain::id::{ApprovalId, ChipId};
 use greenlight::domain::judgement::Question;
 use greenlight::domain::movement::{Movement, MovementKind};
 use greenlight::domain::thing::{Kind, Thing, ThingRef};
@@ -25,6 +25,9 @@ pub(crate) type Reason = (&'static str, &'static str, String);
 /// Since when a case is over, and how.
 pub(crate) type Over = (Option<Date>, &'static str);
 
+/// A case, and if it is over, since when and how.
+pub(crate) type Found<'r> = (&'r Approval, Option<Over>);
+
 /// What a write did and what speaks against it all the same, or the kind of its refusal.
 pub(crate) type Outcome = Result<(&'static str, BTreeSet<Reason>), String>;
 
@@ -36,6 +39,28 @@ pub(crate) struct Answer {
     pub(crate) headroom: Option<i128>,
     /// Authorised, reserved, used, available.
     pub(crate) figures: (Option<i128>, i128, i128, Option<i128>),
+}
+
+/// What is counted once so many units more are ordered or shipped.
+pub(crate) type Count = Box<dyn Fn(i128) -> i128>;
+
+/// A known limit: what is counted, weighed by chip, is at most the cap, or for a share, which has none, zero.
+pub(crate) struct Limit {
+    pub(crate) subject: String,
+    pub(crate) cap: Option<i128>,
+    pub(crate) counts: Vec<(i128, Count)>,
+}
+
+impl Limit {
+    pub(crate) fn holds(&self, units: i128) -> bool {
+        self.counts.iter().map(|(weight, count)| weight * count(units)).sum::<i128>() <= self.cap.unwrap_or(0)
+    }
+
+    /// The greatest number of units from `least` on for which it holds; zero if for none, nothing if for all.
+    pub(crate) fn most(&self, least: i128) -> Option<i128> {
+        let most = greatest(least, |units| self.holds(units));
+        (!self.holds(1 << 40)).then_some(if most == least { 0 } else { most })
+    }
 }
 
 /// Everything that was accepted and bears on an answer.
@@ -54,11 +79,17 @@ pub(crate) struct Record {
     pub(crate) slip: i128,
 }
 
+/// The movement that a question is about, if it is about one.
+pub(crate) type Entry<'r> = Option<&'r Movement>;
+
+/// The one case whose movements are meant, if not those of all.
+pub(crate) type On<'r> = Option<&'r ApprovalId>;
+
 /// Which movements are meant.
 pub(crate) type Of<'f> = &'f dyn Fn(&Movement) -> bool;
 
 /// The greatest number within reach, from `least` on, up to which something holds.
-pub(crate) fn greatest(least: i128, holds: impl Fn(i128) -> bool) -> i128 {
+fn greatest(least: i128, holds: impl Fn(i128) -> bool) -> i128 {
     (0..40).rev().map(|bit| 1 << bit).fold(least, |most, by| if holds(most + by) { most + by } else { most })
 }
 

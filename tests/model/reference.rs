@@ -15,30 +15,9 @@ use greenlight::domain::movement::{Movement, MovementKind as Kind};
 use greenlight::domain::text::Name;
 use greenlight::domain::time::Date;
 use greenlight::domain::workflow::{Activity, Phase, Stage, Workflow};
+use unicode_normalization::UnicodeNormalization as _;
 
-use crate::record::{Answer, Of, Over, Reason, Record, greatest};
-
-/// What is counted once so many units more are ordered or shipped.
-type Count = Box<dyn Fn(i128) -> i128>;
-
-/// A known limit: what is counted, weighed by chip, is at most the cap, or for a share, which has none, zero.
-struct Limit {
-    subject: String,
-    cap: Option<i128>,
-    counts: Vec<(i128, Count)>,
-}
-
-impl Limit {
-    fn holds(&self, units: i128) -> bool {
-        self.counts.iter().map(|(weight, count)| weight * count(units)).sum::<i128>() <= self.cap.unwrap_or(0)
-    }
-
-    /// The greatest number of units from `least` on for which it holds; zero if for none, nothing if for all.
-    fn most(&self, least: i128) -> Option<i128> {
-        let most = greatest(least, |units| self.holds(units));
-        (!self.holds(1 << 40)).then_some(if most == least { 0 } else { most })
-    }
-}
+use crate::record::{Answer, Count, Entry, Found, Limit, Of, On, Reason, Record};
 
 impl Record {
     /// The workflow of a case, and its stages and since when: by date, of one day as they were accepted.
@@ -55,8 +34,7 @@ impl Record {
     pub(crate) fn is_legal(&self) -> bool {
         self.approvals.values().all(|case| {
             let (Workflow { moves, .. }, course) = self.course(case);
-            let is_legal = |from, to| moves.iter().any(|it| (&it.from, &it.to) == (from, to));
-            course.windows(2).all(|step| is_legal(step[0].1, step[1].1))
+            course.windows(2).all(|step| moves.iter().any(|it| (&it.from, &it.to) == (step[0].1, step[1].1)))
         })
     }
 
@@ -68,19 +46,15 @@ impl Record {
     }
 
     /// Whether a company may do with a chip what it wants to, or enter a movement, and why not.
-    pub(crate) fn answer(&self, asked: &Question, entry: Option<&Movement>) -> Answer {
-        let (mut reasons, mut cases) = (Vec::new(), Vec::new());
+    pub(crate) fn answer(&self, asked: &Question, entry: Entry<'_>) -> Answer {
+        let (mut reasons, mut cases) = (BTreeSet::new(), Vec::new());
+        let here = self.cases(asked, entry.and_then(|entry| entry.approval.as_ref()));
         for guards in self.gates(asked) {
-            let (missing, open) = self.pass(asked, &guards);
+            let (missing, open) = pass(&here, &guards);
             reasons.extend(missing);
             cases.extend(open);
         }
-        // What a movement draws on: the case it names, or all that are open.
-        let named = entry.and_then(|entry| entry.approval.as_ref());
-        let open = self.cases(asked).into_iter().filter(|it| it.1.is_none() && named.is_none());
-        let drawn = named.map(|id| &self.approvals[id.as_str()]).into_iter().chain(open.map(|it| it.0));
-        let drawn: Vec<_> = drawn.filter(|case| entry.is_some() && !cases.contains(case)).collect();
-        let (told, limits) = self.weigh(asked, &cases, &drawn);
+        let (told, limits) = self.weigh(asked, &cases, entry);
         reasons.extend(told);
         let is_any = |effect| reasons.iter().any(|reason| reason.1 == effect);
         let open = if is_any("leaves_open") { "unknown" } else { "yes" };
@@ -88,7 +62,6 @@ impl Record {
         let most = limits.iter().filter_map(|limit| limit.most(0)).min();
         // No number fits if a share is mended only by more than another limit leaves.
         let headroom = most.map(|most| if limits.iter().all(|limit| limit.holds(most)) { most } else { 0 });
-        let reasons = reasons.into_iter().collect();
         Answer { verdict, headroom, figures: self.figures(asked, &cases), reasons }
     }
 
@@ -98,10 +71,10 @@ impl Record {
         let reserved = (sum(Kind::Order) - sum(Kind::Cancellation) - sum(Kind::Shipment)).max(0);
         let used = sum(Kind::Shipment) - sum(Kind::Return);
         let ordering = Question { activity: Activity::Order, ..asked.clone() };
-        let limits = self.weigh(&ordering, cases, &[]).1;
+        let limits = self.weigh(&ordering, cases, None).1;
         let left = limits.iter().filter_map(|it| Some((it.most(-1_000_000_000)?, &it.subject, it.cap)));
-        let tightest = left.min().map(|(left, _, cap)| (cap.unwrap_or(left + reserved + used), left));
-        let (authorised, available) = tightest.unzip();
+        let (authorised, available) =
+            left.min().map(|it| (it.2.unwrap_or(it.0 + reserved + used), it.0)).unzip();
         (authorised, reserved, used, available)
     }
 
@@ -115,7 +88,7 @@ impl Record {
     }
 
     /// The cases of a pair that nothing takes the place of; those that are over with since when, and how.
-    fn cases(&self, asked: &Question) -> Vec<(&Approval, Option<Over>)> {
+    fn cases(&self, asked: &Question, named: On<'_>) -> Vec<Found<'_>> {
         let all = || self.approvals.values();
         let here = all().filter(|it| (&it.company, &it.chip) == (&asked.company, &asked.chip));
         let here = here.filter(|it| !all().any(|later| later.supersedes.as_ref() == Some(&it.id)));
@@ -125,46 +98,38 @@ impl Record {
             let expired = expired.map(|until| (Some(until.date()), "approval_expired"));
             if stage.phase == Phase::Ended { Some((since, "approval_ended")) } else { expired }
         };
-        here.map(|case| (case, over(case))).collect()
+        let here: Vec<_> = here.map(|case| (case, over(case))).collect();
+        let begun = |case: &Approval| case.valid_from.is_none_or(|from| from <= asked.valid_at);
+        let whose = |it: &Found<'_>| (it.0.authority.clone(), it.0.exporter.clone());
+        let valid: Vec<_> = here.iter().filter(|it| it.1.is_none() && begun(it.0)).map(whose).collect();
+        // A renewal ahead of its time is set aside while another like it is valid, unless a movement names it.
+        let counts = |it: &Found<'_>| begun(it.0) || Some(&it.0.id) == named || !valid.contains(&whose(it));
+        here.into_iter().filter(|it| it.1.is_some() || counts(it)).collect()
     }
 
-    /// The open cases at a gate; where the gate, or an authority, has none, the last to end there blocks.
-    fn pass(&self, asked: &Question, guards: &[&AuthorityId]) -> (Vec<Reason>, Vec<&Approval>) {
-        let here = self.cases(asked).into_iter().filter(|it| guards.contains(&&it.0.authority));
-        let (open, over): (Vec<_>, Vec<_>) = here.partition(|it| it.1.is_none());
-        let open: Vec<_> = open.into_iter().map(|it| it.0).collect();
-        if open.is_empty() && over.is_empty() {
-            let code = if guards.is_empty() { "no_authority" } else { "no_record" };
-            return (vec![(code, "leaves_open", String::new())], open);
-        }
-        let is_open = |by: &AuthorityId| open.iter().any(|it| it.authority == *by);
-        let over = over.into_iter().filter(|it| !is_open(&it.0.authority));
-        let over = over.filter_map(|(it, over)| over.map(|(on, code)| (on, &it.id, code, &it.authority)));
-        let place = |by| (!open.is_empty()).then_some(by);
-        let block = |(_, id, code, by): (_, &ApprovalId, _, _)| (place(by), (code, "blocks", id.to_string()));
-        let last: BTreeMap<_, _> = over.collect::<BTreeSet<_>>().into_iter().map(block).collect();
-        (last.into_values().collect(), open)
-    }
-
-    /// What the cases that count and the conditions in scope say, and the limits they set.
-    fn weigh(&self, asked: &Question, cases: &[&Approval], drawn: &[&Approval]) -> (Vec<Reason>, Vec<Limit>) {
+    /// What the cases that count and the conditions in scope say, and the limits they set: a movement, by its period.
+    fn weigh(&self, asked: &Question, cases: &[&Approval], entry: Entry<'_>) -> (Vec<Reason>, Vec<Limit>) {
         let (mut reasons, mut limits) = (Vec::new(), Vec::new());
-        let (at, early) = (asked.valid_at, asked.activity == Activity::Prepare);
+        let (at, day, early) = (asked.valid_at, asked.valid_at.date(), asked.activity == Activity::Prepare);
         for case in cases {
             let early = case.valid_from.is_some_and(|from| at < from).then_some("not_yet_valid");
-            let permits = self.standing(case, at.date()).1.permits.contains(&asked.activity);
+            let permits = self.standing(case, day).1.permits.contains(&asked.activity);
             let codes = [early, (!permits).then_some("stage_does_not_permit")].into_iter().flatten();
             reasons.extend(codes.map(|code| (code, "blocks", case.id.to_string())));
         }
-        for case in cases.iter().chain(drawn) {
+        // What a movement draws on: the case it names, or all that are open.
+        let named = entry.and_then(|entry| entry.approval.as_ref());
+        let open = self.cases(asked, named).into_iter().filter(|it| it.1.is_none() && named.is_none());
+        let drawn = named.map(|id| &self.approvals[id.as_str()]).into_iter().chain(open.map(|it| it.0));
+        let drawn: Vec<_> = drawn.filter(|case| entry.is_some() && !cases.contains(case)).collect();
+        for case in cases.iter().chain(&drawn) {
             let binding = [Comparator::Exact, Comparator::UpTo, Comparator::LessThan];
             let authorised = case.quantities.iter().filter(|it| it.role == QuantityRole::Authorised);
             for quantity in authorised.filter(|it| binding.contains(&it.comparator) && !early) {
                 let less = i128::from(quantity.comparator == Comparator::LessThan);
                 let cap = Some(i128::from(quantity.units.get()) - less + self.slip);
-                let own = |it: &Movement| it.approval.as_ref().is_none_or(|id| *id == case.id);
-                let counts = vec![(1, self.count(asked, &asked.chip, Counting::Shipped, &own, &|_| true))];
-                let limit = Limit { subject: case.id.to_string(), cap, counts };
+                let count = self.count(asked, &asked.chip, Counting::Shipped, Some(&case.id), &|_| true);
+                let limit = Limit { subject: case.id.to_string(), cap, counts: vec![(1, count)] };
                 let breaks = !limit.holds(asked.units.get().into());
                 reasons.extend(breaks.then(|| ("over_limit", "blocks", case.id.to_string())));
                 limits.push(limit);
@@ -178,6 +143,7 @@ impl Record {
                 && it.scope.chip.as_ref().is_none_or(|id| *id == asked.chip)
                 && it.scope.authority.as_ref().is_none_or(|id| self.gates(asked).concat().contains(&id))
                 && it.scope.approval.as_ref().is_none_or(|id| cases.iter().any(|case| case.id == *id))
+                && it.terms.period().zip(entry).is_none_or(|(of, it)| of.next(it.occurred_on) == of.next(day))
         });
         for condition in governing {
             let code = self.code(asked, condition, &mut limits).unwrap_or("condition_unknown");
@@ -207,12 +173,12 @@ impl Record {
             UnitCap { maximum, counting, chips, period } => {
                 let (maximum, counting) = (i128::from((*maximum)?.get()), (*counting)?);
                 let chips = [&asked.chip].into_iter().chain(chips.iter().filter(|it| **it != asked.chip));
-                let count = |chip| self.count(asked, chip, counting, &|_| true, &now(*period));
+                let count = |chip| self.count(asked, chip, counting, None, &now(*period));
                 (Some(maximum), chips.map(|chip| (1, count(chip))).collect())
             }
             RelativeCap { maximum_share, reference_units } => {
                 let ((part, whole), reference) = ((*maximum_share)?.ratio(), (*reference_units)?.get());
-                let count = self.count(asked, &asked.chip, Counting::Shipped, &|_| true, &now(None));
+                let count = self.count(asked, &asked.chip, Counting::Shipped, None, &now(None));
                 (Some(part * i128::from(reference) / whole), vec![(1, count)])
             }
             DomesticShare { minimum, basis, counting, period } => {
@@ -222,8 +188,14 @@ impl Record {
                 let home = authority.map(|id| self.authorities[id.as_str()].jurisdiction);
                 let home = home.unwrap_or(self.companies[asked.company.as_str()].jurisdiction);
                 let mut counts = Vec::new();
+                let imports = self.chips[asked.chip.as_str()].origin != home;
                 for chip in self.chips.values() {
-                    let count = self.count(asked, &chip.id, counting, &|_| true, &now(*period));
+                    let mut count = self.count(asked, &chip.id, counting, None, &now(*period));
+                    // What is still to come speaks against imports, not for them.
+                    if imports && chip.origin == home && counting == Counting::Delivered {
+                        let arrived = self.sum(asked, &chip.id, Kind::Delivery, &now(*period));
+                        count = Box::new(move |_| arrived);
+                    }
                     if chip.id == asked.chip || count(0) > 0 {
                         let tpp = chip.specification.tpp.map(|tpp| tpp.thousandths().into());
                         let weight = if basis == ShareBasis::Units { 1 } else { tpp? };
@@ -267,22 +239,33 @@ impl Record {
     }
 
     /// What a limit counts of a chip: what is ordered will be shipped, a shipment draws on it, what is sent arrives.
-    fn count(&self, asked: &Question, chip: &ChipId, by: Counting, of: Of<'_>, now: Of<'_>) -> Count {
-        let ever = |kind| self.sum(asked, chip, kind, of);
-        let sum = |kind| self.sum(asked, chip, kind, &|it| of(it) && now(it));
-        // More cancelled or returned than there was is nothing, not less.
-        let ordered = (sum(Kind::Order) - sum(Kind::Cancellation)).max(0);
-        let gone = (sum(Kind::Shipment) - sum(Kind::Return)).max(0);
-        let promised = ever(Kind::Order) - ever(Kind::Cancellation);
-        let (sent, arrived) = (ever(Kind::Shipment), ever(Kind::Delivery));
-        let arriving = sum(Kind::Delivery) + (sent - ever(Kind::Return) - arrived).max(0);
+    fn count(&self, asked: &Question, chip: &ChipId, by: Counting, case: On<'_>, now: Of<'_>) -> Count {
+        let own = |it: &Movement| case.is_none() || it.approval.as_ref() == case;
+        let loose = |it: &Movement| case.is_some() && it.approval.is_none();
+        let sum = |kind, now: Of<'_>| self.sum(asked, chip, kind, &|it| (own(it) || loose(it)) && now(it));
+        // More cancelled or returned than there was is nothing, not less; nor is it credited to several cases.
+        let net = |done, undone, now: Of<'_>| {
+            let part = |of: Of<'_>| self.sum(asked, chip, done, of) - self.sum(asked, chip, undone, of);
+            part(&|it| own(it) && now(it)) + part(&|it| loose(it) && now(it)).max(0)
+        };
+        let ever: Of<'_> = &|_| true;
+        let ordered = net(Kind::Order, Kind::Cancellation, now).max(0);
+        let gone = net(Kind::Shipment, Kind::Return, now).max(0);
+        let promised = net(Kind::Order, Kind::Cancellation, ever);
+        let kept = net(Kind::Shipment, Kind::Return, ever).max(0);
+        let (sent, arrived) = (sum(Kind::Shipment, ever), sum(Kind::Delivery, ever));
+        // What was shipped beyond all orders counts as ordered.
+        let taken = ordered + (kept - promised.max(0)).clamp(0, (gone - ordered).max(0));
+        // What came back had arrived, if anything had.
+        let arriving =
+            sum(Kind::Delivery, now) + (sent - arrived - (sum(Kind::Return, ever) - arrived).max(0)).max(0);
         let (is_asked, is_shipment) = (*chip == asked.chip, asked.activity == Activity::Ship);
         Box::new(move |units| {
             let (units, left) = (if is_asked { units } else { 0 }, |done: i128| (promised - done).max(0));
             let coming = |done| if is_shipment { units } else { left(done).min(ordered) + units };
             match by {
-                Counting::Ordered if is_shipment => ordered + (units - left(sent)).max(0),
-                Counting::Ordered => ordered + units,
+                Counting::Ordered if is_shipment => taken + (units - left(kept)).max(0),
+                Counting::Ordered => taken + units,
                 Counting::Shipped => gone + coming(sent),
                 Counting::Delivered => arriving + coming(sent.max(arrived)),
             }
@@ -290,9 +273,27 @@ impl Record {
     }
 }
 
-/// Whether all words of either name stand in the other.
+/// The open cases at a gate; where the gate, or an authority, has none, the last to end there blocks.
+fn pass<'r>(here: &[Found<'r>], guards: &[&AuthorityId]) -> (Vec<Reason>, Vec<&'r Approval>) {
+    let here = here.iter().copied().filter(|it| guards.contains(&&it.0.authority));
+    let (open, over): (Vec<_>, Vec<_>) = here.partition(|it| it.1.is_none());
+    let open: Vec<_> = open.into_iter().map(|it| it.0).collect();
+    if open.is_empty() && over.is_empty() {
+        let code = if guards.is_empty() { "no_authority" } else { "no_record" };
+        return (vec![(code, "leaves_open", String::new())], open);
+    }
+    let over = over.into_iter().filter(|it| open.iter().all(|case| case.authority != it.0.authority));
+    let over = over.filter_map(|(it, over)| over.map(|(on, code)| (on, &it.id, code, &it.authority)));
+    let place = |by| (!open.is_empty()).then_some(by);
+    let block = |(_, id, code, by): (_, &ApprovalId, _, _)| (place(by), (code, "blocks", id.to_string()));
+    let last: BTreeMap<_, _> = over.collect::<BTreeSet<_>>().into_iter().map(block).collect();
+    (last.into_values().collect(), open)
+}
+
+/// Whether all words of either name stand in the other, however their letters are written.
 fn overlap(one: &Name, other: &Name) -> bool {
-    let [one, other] = [one, other].map(|name| name.as_str().to_lowercase().replace(['-', '_'], " "));
+    let plain = |name: &Name| name.as_str().nfkd().filter(char::is_ascii).collect::<String>();
+    let [one, other] = [one, other].map(|name| plain(name).to_lowercase().replace(['-', '_'], " "));
     let is_within = |some: &str, all: &str| some.split(' ').all(|word| all.split(' ').any(|it| it == word));
     is_within(&one, &other) || is_within(&other, &one)
 }

@@ -7,12 +7,13 @@ use futures_util::future::join_all;
 use greenlight::app::Register;
 use greenlight::app::rows::Rows;
 use greenlight::clock::Clock;
+use greenlight::domain::movement::MovementKind;
 use greenlight::domain::time::{Date, Moment};
 
 use crate::board::assert_right;
 use crate::commands::{self, Command, KEPT};
 use crate::dice::Dice;
-use crate::record::{Outcome, Record};
+use crate::record::{Outcome, Reason, Record};
 use crate::service::{Seen, put_by, seen, stands};
 use crate::support::Database;
 use crate::support::things::{newest, noon};
@@ -88,14 +89,20 @@ impl Model {
             }
             Command::Movement(movement) => {
                 let mut against = none;
-                for question in put_by(movement, &self.record, self.now) {
+                // What comes to pass is no plan.
+                let is_plan = matches!(movement.kind, MovementKind::Order | MovementKind::Shipment);
+                if !is_plan && Some(movement.occurred_on) > self.now.date().tomorrow() {
+                    return Err("invalid".to_owned());
+                }
+                for (question, whole) in put_by(movement, &self.record, self.now) {
                     let answer = self.record.answer(&question, Some(movement));
                     // One that breaks a limit that binds says why, or is refused.
                     let breaks = answer.reasons.iter().any(|it| (it.0, it.1) == ("over_limit", "blocks"));
                     if breaks && movement.overage_reason.is_none() {
                         return Err(format!("over_limit {:?}", answer.headroom));
                     }
-                    against = answer.reasons;
+                    let limits = |it: &Reason| whole || it.0 == "over_limit";
+                    against.extend(answer.reasons.into_iter().filter(limits));
                 }
                 Ok((did, against.into_iter().filter(|(_, effect, _)| *effect != "advises").collect()))
             }

@@ -184,8 +184,9 @@ fn answered(answer: Result<judgement::Supposed, Error>) -> Seen {
     Seen::Answered(answer.map(|supposed| told(supposed.answer)).map_err(|error| refusal(&error)))
 }
 
-/// The question an order or shipment puts: today's as of now, that of another day as of its end.
-pub(crate) fn put_by(movement: &Movement, record: &Record, now: Moment) -> Vec<Question> {
+/// The questions an order or shipment puts, and whether all that is said to them speaks against it, or only what
+/// limits it: one of now, one of the end of its day if that is another, and those of the rest of its day.
+pub(crate) fn put_by(movement: &Movement, record: &Record, now: Moment) -> Vec<(Question, bool)> {
     let activity = match movement.kind {
         MovementKind::Order => Activity::Order,
         MovementKind::Shipment => Activity::Ship,
@@ -204,10 +205,15 @@ pub(crate) fn put_by(movement: &Movement, record: &Record, now: Moment) -> Vec<Q
         exporter: case.and_then(|case| case.exporter.clone()),
         valid_at,
     };
-    // One dated ahead must be within the limits of today as well.
-    let today = (day >= now.date()).then_some(now);
-    let then = (day != now.date()).then(|| Moment::last_of(day));
-    today.into_iter().chain(then).map(at).collect()
+    let last = if day == now.date() { now } else { Moment::last_of(day) };
+    let of_cases = record.approvals.values().flat_map(|case| [case.valid_from, case.valid_until]);
+    let of_conditions = record.conditions.values().flat_map(|it| [it.in_force_from, it.in_force_until]);
+    let bounds: BTreeSet<Moment> = of_cases.chain(of_conditions).flatten().collect();
+    let begins = Moment::start_of(day);
+    let rest = [begins].into_iter().chain(bounds.into_iter().filter(|it| begins < *it && *it < last));
+    let today = (at(now), day >= now.date());
+    let then = (last != now).then(|| (at(last), true));
+    [today].into_iter().chain(then).chain(rest.map(|moment| (at(moment), false))).collect()
 }
 
 /// Where a case stands, in words.

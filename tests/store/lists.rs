@@ -192,7 +192,7 @@ async fn check_orders<T: Listing>(read: &mut Read, on: Option<Date>) {
 
 /// The sample, and in later revisions something changed and something gone of every kind.
 async fn opened(database: &Database) -> (Register, i64) {
-    let register = database.open(&Clock::standing(noon("2026-02-15"))).await;
+    let register = database.open(&Clock::standing(noon("2026-08-20"))).await;
     assert_eq!(import(&register, &sample()).await.failed, 0);
     let whole = newest(&register).await;
     retire::<Condition>(&register, "us-2026-tpp-limit").await.unwrap();

@@ -139,7 +139,7 @@ async fn a_period_begins_again_and_again(database: Database) {
 }
 
 async fn a_date_passes_for_everything_but_what_is_damaged(database: Database) {
-    let register = database.open(&Clock::standing(noon("2026-01-30"))).await;
+    let register = database.open(&Clock::standing(noon("2026-01-31"))).await;
     dated(&register).await;
     let before = newest(&register).await;
     database.tamper("UPDATE condition SET document = '{}' WHERE id = 'comes'").await;

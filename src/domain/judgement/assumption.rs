@@ -159,7 +159,8 @@ impl Assumption {
 pub struct Supposed {
     /// The answer with everything assumed.
     pub answer: Answer,
-    /// For each assumption, whether the verdict would be another without it alone.
+    /// For each assumption, whether the verdict would be another without it, or is what it alone turns the verdict
+    /// on the record into.
     pub decided: Vec<bool>,
 }
 
@@ -188,10 +189,14 @@ pub fn suppose(
         return Ok(Supposed { answer: judge(dossier, question), decided: Vec::new() });
     }
     let answer = judge_with(dossier, question, assumptions.iter());
-    let decided = (0..assumptions.len()).map(|left_out| {
-        let others = assumptions.iter().enumerate().filter(|(index, _)| *index != left_out);
+    let on_record = judge(dossier, question).verdict;
+    let decided = assumptions.iter().enumerate().map(|(place, assumption)| {
+        let others = assumptions.iter().enumerate().filter(|(index, _)| *index != place);
         let others = judge_with(dossier, question, others.map(|(_, assumption)| assumption));
-        others.verdict != answer.verdict
+        // Where each of two is enough, leaving out one of them changes nothing, and both decide.
+        let is_enough =
+            || judge_with(dossier, question, std::iter::once(assumption)).verdict == answer.verdict;
+        others.verdict != answer.verdict || (on_record != answer.verdict && is_enough())
     });
     Ok(Supposed { decided: decided.collect(), answer })
 }

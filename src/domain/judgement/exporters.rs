@@ -11,8 +11,8 @@ use super::matter::Matter;
 /// Which of the open cases at one authority count.
 pub(super) struct Choice<'a> {
     pub(super) cases: Vec<&'a CaseOn>,
-    /// The exporter asked about, if there are licences of others and none of this one.
-    pub(super) missing: Option<&'a CompanyId>,
+    /// Whether there are licences of others and none of the exporter asked about.
+    pub(super) lacks_own: bool,
 }
 
 /// The exporters from whom the company may buy, each in turn: the one the question names, or all that open cases at
@@ -33,6 +33,6 @@ pub(super) fn choose<'a>(open: Vec<&'a CaseOn>, exporter: Option<&'a CompanyId>)
         open.into_iter().partition(|case| case.approval.exporter.is_none());
     let of_others = !named.is_empty();
     let own: Vec<_> = named.into_iter().filter(|case| case.approval.exporter.as_ref() == exporter).collect();
-    let missing = exporter.filter(|_| of_others && own.is_empty());
-    Choice { cases: [general, own].concat(), missing }
+    let lacks_own = exporter.is_some() && of_others && own.is_empty();
+    Choice { cases: [general, own].concat(), lacks_own }
 }

@@ -45,7 +45,7 @@ impl<'a> Passage<'a> {
             .dossier
             .cases()
             .filter(|case| crossing.authorities.contains(&&case.approval.authority))
-            .filter(|case| !records.is_superseded(&case.approval.id))
+            .filter(|case| !records.is_superseded(&case.approval.id) && !is_set_aside(matter, case))
             .partition(|case| is_open(matter, case));
         let of = |case: &CaseOn, asked: Option<&CompanyId>| {
             let exporter = case.approval.exporter.as_ref();
@@ -75,13 +75,18 @@ impl<'a> Passage<'a> {
                 continue;
             }
             let choice = choose(open, exporter);
+            // What ended a case without an exporter, another one that is open makes good.
+            let is_general = !choice.cases.is_empty();
             for case in choice.cases {
                 self.count(matter, crossing, case);
             }
-            let Some(missing) = choice.missing else { continue };
-            let own = closed.into_iter().filter(|case| case.approval.exporter.as_ref() == Some(missing));
+            if !choice.lacks_own {
+                continue;
+            }
+            let own =
+                |case: &&CaseOn| of(case, exporter) && !(is_general && case.approval.exporter.is_none());
             let none = || no_record(matter, crossing, Some(authority), exporter);
-            match latest(matter, own) {
+            match latest(matter, closed.into_iter().filter(own)) {
                 Some(case) => self.end(matter, crossing, case),
                 None => self.miss(crossing, Some(authority), none()),
             }
@@ -141,9 +146,31 @@ fn is_open(matter: &Matter<'_>, case: &CaseOn) -> bool {
     !has_ended(matter, case) && !has_expired(matter, case)
 }
 
-/// Whether a case counts, if it is at a gate: it is open, and nothing takes its place.
+/// Whether a case counts, if it is at a gate: it is open, nothing takes its place, and it is not set aside.
 pub(super) fn counts(matter: &Matter<'_>, case: &CaseOn) -> bool {
+    is_current(matter, case) && !is_set_aside(matter, case)
+}
+
+fn is_current(matter: &Matter<'_>, case: &CaseOn) -> bool {
     is_open(matter, case) && !matter.dossier.records.is_superseded(&case.approval.id)
+}
+
+fn has_begun(matter: &Matter<'_>, case: &CaseOn) -> bool {
+    case.approval.valid_from.is_none_or(|from| from <= matter.question.valid_at)
+}
+
+/// Whether a case is a renewal put on record ahead of time: its validity has not begun, and another case with the
+/// same authority and exporter is valid. One that is named by what is entered in the ledger is told all the same.
+fn is_set_aside(matter: &Matter<'_>, case: &CaseOn) -> bool {
+    let is_alike = |other: &CaseOn| {
+        other.approval.authority == case.approval.authority
+            && other.approval.exporter == case.approval.exporter
+    };
+    let is_valid = |other: &CaseOn| has_begun(matter, other) && is_current(matter, other);
+    is_open(matter, case)
+        && !has_begun(matter, case)
+        && !matter.names(case)
+        && matter.dossier.cases().any(|other| is_alike(other) && is_valid(other))
 }
 
 /// The case that was over last: by the day it ended or expired, then by id.

@@ -171,6 +171,10 @@ pub(super) fn measure(matter: &Matter<'_>, condition: &Condition, activity: Acti
         let why = format_args!("Limits do not govern preparing an order.");
         return Some(Measured::Apart(matter.telling.words(why)));
     }
+    if condition.terms.period().is_some_and(|period| matter.is_of_another(period)) {
+        let why = format_args!("It counts in another period than the one it occurred in.");
+        return Some(Measured::Apart(matter.telling.words(why)));
+    }
     match &condition.terms {
         Terms::UnitCap { maximum, counting, chips, period } => {
             Some(unit_cap(matter, (*maximum, *counting, *period), chips, activity))

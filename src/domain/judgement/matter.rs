@@ -4,13 +4,14 @@ use std::fmt;
 
 use crate::domain::authority::Gate;
 use crate::domain::citation::Citation;
-use crate::domain::condition::Scope;
+use crate::domain::condition::{Period, Scope};
 use crate::domain::holding::Holding;
 use crate::domain::id::{ApprovalId, AuthorityId, SourceId};
 use crate::domain::jurisdiction::Jurisdiction;
 use crate::domain::records::{CaseOn, Dossier};
 use crate::domain::time::Date;
 
+use super::entry::Entry;
 use super::question::Question;
 
 /// How much of an answer is put into words.
@@ -51,6 +52,8 @@ pub(super) struct Crossing<'a> {
 pub(super) struct Matter<'a> {
     pub(super) dossier: Dossier<'a>,
     pub(super) question: &'a Question,
+    /// What is entered in the ledger, if that is what is asked about.
+    pub(super) entry: Option<Entry<'a>>,
     /// How much of the answer is put into words.
     pub(super) telling: Telling,
     pub(super) crossings: Vec<Crossing<'a>>,
@@ -74,7 +77,7 @@ impl<'a> Matter<'a> {
         } else {
             vec![crossing(Gate::Export, origin), crossing(Gate::Import, destination)]
         };
-        Self { dossier, question, telling, crossings, holding: dossier.holding() }
+        Self { dossier, question, entry: None, telling, crossings, holding: dossier.holding() }
     }
 
     /// The authorities that are asked, whether or not they have a case of the pair.
@@ -93,6 +96,16 @@ impl<'a> Matter<'a> {
     /// The UTC date of the valid moment, which dates in the world are compared with.
     pub(super) fn today(&self) -> Date {
         self.question.valid_at.date()
+    }
+
+    /// Whether what is entered names a case, and so counts on it however that stands.
+    pub(super) fn names(&self, case: &CaseOn) -> bool {
+        self.entry.and_then(|entry| entry.approval) == Some(&case.approval.id)
+    }
+
+    /// Whether what is entered occurred in another period than the one that is counted at the valid moment.
+    pub(super) fn is_of_another(&self, period: Period) -> bool {
+        self.entry.is_some_and(|entry| period.first(entry.occurred_on) != period.first(self.today()))
     }
 
     /// The gate that an authority guards in this question.

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod assumption;
 mod bound;
 mod conditions;
+pub mod entry;
 mod exporters;
 mod freshness;
 mod gates;
@@ -28,6 +29,7 @@ pub use answer::{
     Answer, Effect, Evaluation, Figures, GateFinding, Glance, Headroom, Outcome, Reason, ReasonCode, Verdict,
 };
 pub use assumption::{Assumption, Change, Supposed, suppose};
+pub use entry::{Entry, join, turns};
 pub use question::Question;
 
 use std::cmp::Reverse;
@@ -35,7 +37,7 @@ use std::cmp::Reverse;
 use super::approval::QuantityRole;
 use super::citation::Citation;
 use super::condition::Condition;
-use super::id::{ApprovalId, CompanyId};
+use super::id::CompanyId;
 use super::records::{CaseOn, Dossier};
 use super::workflow::Activity;
 use gates::Passage;
@@ -51,10 +53,11 @@ pub fn judge(dossier: &Dossier<'_>, question: &Question) -> Answer {
 
 /// The answer that a movement is held against: besides what [`judge`] looks at, the quantities authorised by what it
 /// draws on, which is the approval it names, wherever and however that stands, or else every open one of the pair.
+/// A limit with a period binds it in the period it occurred in alone.
 #[must_use]
-pub fn judge_entry(dossier: &Dossier<'_>, question: &Question, approval: Option<&ApprovalId>) -> Answer {
-    let matter = Matter::new(*dossier, question, Telling::Whole);
-    let draws_on = |case: &&CaseOn| match approval {
+pub fn judge_entry(dossier: &Dossier<'_>, question: &Question, entry: Entry<'_>) -> Answer {
+    let matter = Matter { entry: Some(entry), ..Matter::new(*dossier, question, Telling::Whole) };
+    let draws_on = |case: &&CaseOn| match entry.approval {
         Some(named) => case.approval.id == *named,
         None => gates::counts(&matter, case),
     };
@@ -100,8 +103,8 @@ pub fn glance(dossier: &Dossier<'_>, question: &Question) -> Glance {
 
 /// What is for and against with each exporter that the company may choose.
 struct Rulings<'a> {
-    /// With the one that least speaks against: the fewest reasons that block, then the fewest that leave open, then
-    /// the most room, then the first id.
+    /// With the one that least speaks against: none that only a limit stops is behind one that is barred whatever
+    /// is asked. Then the fewest reasons that block, the fewest that leave open, the most room, the first id.
     best: Ruling<'a>,
     others: Vec<Ruling<'a>>,
 }
@@ -143,7 +146,8 @@ impl<'a> Rulings<'a> {
             return headroom::figures(matter, &self.roomiest(matter, Activity::Order).1);
         }
         let question = Question { activity: Activity::Order, ..matter.question.clone() };
-        let matter = Matter::new(matter.dossier, &question, Telling::Brief);
+        let entry = matter.entry;
+        let matter = Matter { entry, ..Matter::new(matter.dossier, &question, Telling::Brief) };
         Rulings::on(&matter, drawn).figures(&matter, drawn)
     }
 }
@@ -189,10 +193,10 @@ impl<'a> Ruling<'a> {
     }
 
     /// How much speaks against it.
-    fn rank(&self, matter: &Matter<'_>) -> (usize, usize, Reverse<i128>) {
+    fn rank(&self, matter: &Matter<'_>) -> (bool, usize, usize, Reverse<i128>) {
         let count = |effect| self.reasons.iter().filter(|reason| reason.effect == effect).count();
         let room = limits::room(&self.limits(matter, matter.question.activity));
-        (count(Effect::Blocks), count(Effect::LeavesOpen), Reverse(room))
+        (self.is_barred(), count(Effect::Blocks), count(Effect::LeavesOpen), Reverse(room))
     }
 
     /// Whether anything blocks that is no limit.

@@ -25,7 +25,8 @@ pub(super) struct Sharing {
     pub(super) period: Option<Period>,
 }
 
-/// What can be said of a least share, over all chips that the company has movements of, and the one asked.
+/// What can be said of a least share, over all chips that the company has movements of, and the one asked. One of
+/// what is delivered is not met by domestic chips that are ordered or under way.
 pub(super) fn share(
     matter: &Matter<'_>,
     condition: &Condition,
@@ -33,11 +34,21 @@ pub(super) fn share(
     activity: Activity,
 ) -> Measured {
     let held = matter.dossier.records.holdings(&matter.dossier.company.id);
-    let tally =
-        |holding: &Holding| Tally::of(holding.over(sharing.period), holding.all, sharing.counting, activity);
-    let mut tallies: BTreeMap<&ChipId, Tally> = held.map(|(chip, holding)| (chip, tally(holding))).collect();
+    let home = home(matter, condition);
+    // Where domestic chips are asked for, which can only mend a share, those promised already mend it as well.
+    let only_delivered = sharing.counting == Counting::Delivered && matter.dossier.chip.origin != home;
+    let is_domestic = |chip: &ChipId| matter.dossier.records.chip(chip).is_some_and(|it| it.origin == home);
+    let tally = |(chip, holding): (&ChipId, &Holding)| {
+        let within = holding.over(sharing.period);
+        // What is still to come speaks against a company, and not for it.
+        if only_delivered && is_domestic(chip) {
+            return Tally { base: within.delivered.into(), free: 0 };
+        }
+        Tally::of(within, holding.all, sharing.counting, activity)
+    };
+    let mut tallies: BTreeMap<&ChipId, Tally> = held.map(|it| (it.0, tally(it))).collect();
     tallies.entry(&matter.dossier.chip.id).or_default();
-    let mix = match mix(matter, &tallies, home(matter, condition), sharing.basis) {
+    let mix = match mix(matter, &tallies, home, sharing.basis) {
         Ok(mix) => mix,
         Err(why) => return Measured::Open(why),
     };

@@ -16,17 +16,22 @@ impl Tally {
     ///
     /// What is ordered and not shipped will be shipped, and delivered: an order comes on top of what of it was
     /// ordered within the period. A shipment draws on it, whenever it was ordered: only units beyond it are ordered
-    /// anew. What is under way will be delivered. More cancelled or returned than there was is nothing, not less.
+    /// anew, and what was shipped beyond all orders counts as ordered. What came back can be shipped again on the
+    /// same order. What is under way will be delivered; what came back had been delivered before, if anything was.
+    /// More cancelled or returned than there was is nothing, not less.
     pub(super) fn of(within: Totals, all: Totals, counting: Counting, activity: Activity) -> Self {
         let at_least_none = |units: i64| i128::from(units.max(0));
         let (ordered, shipped) = (at_least_none(within.ordered_net()), at_least_none(within.used()));
         let open = |gone: i64| at_least_none(all.ordered_net() - gone);
         let (to_ship, to_deliver) = (open(all.shipped), open(all.shipped.max(all.delivered)));
-        let under_way = at_least_none(all.used() - all.delivered);
+        let back_on_the_way = (all.returned - all.delivered).max(0);
+        let under_way = at_least_none(all.shipped - all.delivered - back_on_the_way);
         let arriving = i128::from(within.delivered) + under_way;
+        let beyond_orders = at_least_none(all.used() - all.ordered_net().max(0));
+        let ordered_or_shipped = ordered + beyond_orders.min((shipped - ordered).max(0));
         let (base, free) = match (counting, activity) {
-            (Counting::Ordered, Activity::Ship) => (ordered, to_ship),
-            (Counting::Ordered, _) => (ordered, 0),
+            (Counting::Ordered, Activity::Ship) => (ordered_or_shipped, open(all.used().max(0))),
+            (Counting::Ordered, _) => (ordered_or_shipped, 0),
             (Counting::Shipped, Activity::Ship) => (shipped, 0),
             (Counting::Shipped, _) => (shipped + to_ship.min(ordered), 0),
             (Counting::Delivered, Activity::Ship) => (arriving, 0),
@@ -47,15 +52,17 @@ mod tests {
 
     #[test]
     fn a_limit_counts_what_is_promised_and_what_is_asked() {
-        // 100 ordered, 20 cancelled, 30 shipped of which 5 came back and 10 arrived: 50 are still to ship.
+        // 100 ordered, 20 cancelled, 30 shipped of which 10 arrived and 5 of these came back: 20 are under way, and 50
+        // still to ship.
         let totals = Totals { ordered: 100, cancelled: 20, shipped: 30, delivered: 10, returned: 5 };
         for (counting, activity, base, free) in [
             (Counting::Ordered, Activity::Order, 80, 0),
             (Counting::Shipped, Activity::Order, 75, 0),
-            (Counting::Delivered, Activity::Order, 75, 0),
-            (Counting::Ordered, Activity::Ship, 80, 50),
+            (Counting::Delivered, Activity::Order, 80, 0),
+            // The 5 that came back can be shipped again.
+            (Counting::Ordered, Activity::Ship, 80, 55),
             (Counting::Shipped, Activity::Ship, 25, 0),
-            (Counting::Delivered, Activity::Ship, 25, 0),
+            (Counting::Delivered, Activity::Ship, 30, 0),
         ] {
             assert_eq!(
                 Tally::of(totals, totals, counting, activity),
@@ -69,7 +76,8 @@ mod tests {
     fn more_shipped_than_ordered_promises_nothing() {
         let totals = Totals { ordered: 10, shipped: 30, delivered: 40, ..Totals::default() };
         for (counting, activity, base) in [
-            (Counting::Ordered, Activity::Ship, 10),
+            (Counting::Ordered, Activity::Ship, 30),
+            (Counting::Ordered, Activity::Order, 30),
             (Counting::Shipped, Activity::Order, 30),
             (Counting::Delivered, Activity::Order, 40),
         ] {
@@ -79,11 +87,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shipped_without_an_order_counts_as_ordered_when_it_is_shipped() {
+        // Before: 100 ordered. Within the period 30 are ordered and 150 shipped: 20 of them nobody ordered.
+        let within = Totals { ordered: 30, shipped: 150, ..Totals::default() };
+        let all = Totals { ordered: 130, ..within };
+        for activity in [Activity::Order, Activity::Ship] {
+            let tally = Tally::of(within, all, Counting::Ordered, activity);
+            assert_eq!(tally, Tally { base: 50, free: 0 }, "{activity}");
+            let earlier = Tally::of(Totals::default(), all, Counting::Ordered, activity);
+            assert_eq!(earlier, Tally::default(), "{activity}");
+        }
+    }
+
+    #[test]
     fn what_was_delivered_without_a_shipment_on_record_is_not_delivered_again() {
         let totals = Totals { ordered: 100, delivered: 100, ..Totals::default() };
         let tally = |activity| Tally::of(totals, totals, Counting::Delivered, activity);
         assert_eq!(tally(Activity::Order), Tally { base: 100, free: 0 });
         assert_eq!(tally(Activity::Ship), Tally { base: 100, free: 0 });
+    }
+
+    #[test]
+    fn what_came_back_had_been_delivered_if_anything_was() {
+        let shipped = Totals { shipped: 150, returned: 50, ..Totals::default() };
+        for (delivered, base) in [(0, 100), (30, 130), (100, 150), (150, 150), (200, 200)] {
+            let totals = Totals { delivered, ..shipped };
+            let tally = Tally::of(totals, totals, Counting::Delivered, Activity::Ship);
+            assert_eq!(tally, Tally { base, free: 0 }, "{delivered}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::domain::chip::Specification;
 use crate::domain::condition::{Class, Condition, ExclusionOf, Metric, Terms};
 use crate::domain::jurisdiction::Jurisdiction;
 use crate::domain::number::{Figure, Fraction};
+use crate::domain::spelling::{bare, mixes_alphabets};
 use crate::domain::text::{Name, Note};
 use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::Activity;
@@ -124,6 +125,14 @@ fn exclusion(matter: &Matter<'_>, of: ExclusionOf, declared: Option<&Name>, clas
             words(format_args!("Name another {of_what}, if there is one.")),
         );
     }
+    // Letters of another alphabet may spell what is ruled out.
+    if !classes.is_empty() && words_of(declared).iter().any(|word| mixes_alphabets(word)) {
+        return Finding::new(
+            Outcome::Unknown,
+            words(format_args!("The {of_what} `{declared}` has letters of several alphabets in one word.")),
+            words(format_args!("Declare the {of_what} in the letters of one alphabet.")),
+        );
+    }
     match classes.iter().find(|class| class.definition.is_none()) {
         Some(class) => Finding::new(
             Outcome::Unknown,
@@ -139,10 +148,10 @@ fn exclusion(matter: &Matter<'_>, of: ExclusionOf, declared: Option<&Name>, clas
     }
 }
 
-/// Whether a declaration falls under a class: all words of either stand in the other, whatever their case and
-/// number and whatever stands between them. Taking in too much only ever refuses.
+/// Whether a declaration falls under a class: all words of either stand in the other, whatever their case, accents
+/// and number and whatever stands between them. Taking in too much only ever refuses.
 fn falls_under(declared: &Name, class: &Name) -> bool {
-    let (declared, class) = (words(declared), words(class));
+    let (declared, class) = (words_of(declared), words_of(class));
     // Scripts without capitals are often written without spaces: there, a word may stand within another.
     let is_in = |word: &String, other: &String| word == other || (is_caseless(word) && other.contains(word));
     let contains =
@@ -150,10 +159,10 @@ fn falls_under(declared: &Name, class: &Name) -> bool {
     contains(&declared, &class) || contains(&class, &declared)
 }
 
-/// The words of a name in small letters, without what the ending of an English plural adds or changes.
-fn words(name: &Name) -> Vec<String> {
-    let lower = name.as_str().to_lowercase();
-    lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(stem).collect()
+/// The words of a name in small, bare letters, without what the ending of an English plural adds or changes.
+fn words_of(name: &Name) -> Vec<String> {
+    let bare = bare(name.as_str());
+    bare.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(stem).collect()
 }
 
 fn stem(word: &str) -> String {
@@ -265,6 +274,10 @@ mod tests {
             ("军事用途", "军事"),
             ("军事", "军事用途"),
             ("大学 研究", "大学研究"),
+            ("ｍｉｌｉｔａｒｙ", "military"),
+            ("mil\u{200b}itary unit", "Military"),
+            ("mílitary", "military"),
+            ("military", "mílitary"),
         ] {
             assert!(falls_under(declared, class), "{declared} {class}");
         }

@@ -79,6 +79,19 @@ fn the_assumption_that_decides_is_told_from_those_that_do_not() {
 }
 
 #[test]
+fn assumptions_each_of_which_is_enough_decide_together() {
+    let assumed = [at("licence", "barred"), at("permit", "barred"), at("permit", "granted")];
+    let supposed = World::new().supposed(&assumed[..2]).unwrap();
+    assert_eq!((supposed.answer.verdict, supposed.decided), (Verdict::No, vec![true, true]));
+    let supposed = World::new().supposed(&[assumed[0].clone(), assumed[2].clone()]).unwrap();
+    assert_eq!((supposed.answer.verdict, supposed.decided), (Verdict::No, vec![true, false]));
+    let mut filed = World::new();
+    filed.cases[0].standing.stage = id("filed");
+    let supposed = filed.supposed(&assumed[..2]).unwrap();
+    assert_eq!((supposed.answer.verdict, supposed.decided), (Verdict::No, vec![false, false]), "it was no");
+}
+
+#[test]
 fn nothing_assumed_is_the_answer_itself() {
     let supposed = world().supposed(&[]).unwrap();
     assert_eq!((supposed.answer, supposed.decided), (world().judged(), vec![]));

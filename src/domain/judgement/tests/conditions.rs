@@ -113,6 +113,11 @@ fn for_research(world: &mut World, _: &mut Condition) {
     world.question.end_use = Some(id("University-Research"));
 }
 
+/// With a Cyrillic letter in it.
+fn for_mixed_letters(world: &mut World, _: &mut Condition) {
+    world.question.end_use = Some(id("m\u{456}litary"));
+}
+
 fn to_china(world: &mut World, _: &mut Condition) {
     world.question.destination = Some(id("CN"));
 }
@@ -178,6 +183,7 @@ fn other_rows() -> Vec<Row> {
         row(Unmet, excluding("state university research", Some("any")), for_research),
         row(Unknown, excluding("military", None), for_research),
         row(Unknown, excluding("military", Some("as listed")), as_it_is),
+        row(Unknown, excluding("military", Some("as listed")), for_mixed_letters),
         row(NotApplicable, excluding("military", None), no_longer),
         row(Met, location(&["CN"], &[]), to_china),
         row(Met, location(&[], &["SG"]), to_china),

@@ -162,6 +162,62 @@ fn an_approval_counts_while_it_is_open() {
 }
 
 #[test]
+fn a_renewal_on_record_ahead_of_time_is_set_aside_while_what_it_renews_is_valid() {
+    let (today, later) = (moment("2026-01-25"), moment("2026-02-01"));
+    let renewed = |w: &mut World| {
+        w.cases[0].approval.valid_until = Some(later);
+        w.cases[0].approval.quantities = vec![authorised(Comparator::UpTo, 100)];
+        let mut renewal = case("renewal", "us-bis", "granted");
+        renewal.approval.valid_from = Some(later);
+        renewal.approval.quantities = vec![authorised(Comparator::UpTo, 10)];
+        w.cases.push(renewal);
+        w.question.units = units(11);
+    };
+    assert_judged("on record", renewed, Yes, &[]);
+    for (name, change) in [
+        ("the other has expired", (|w| w.question.valid_at = moment("2026-02-01")) as fn(&mut World)),
+        ("the other is another exporter's", |w| w.cases[2].approval.exporter = Some(id("amd"))),
+    ] {
+        let change = |w: &mut World| {
+            renewed(w);
+            w.question.units = units(1);
+            change(w);
+        };
+        let answer = World::new().with(change).judged();
+        assert!(answer.gates.iter().any(|gate| gate.approval == Some(id("renewal"))), "{name}");
+    }
+    assert_judged(
+        "the other has ended",
+        |w| {
+            renewed(w);
+            at(w, "over");
+        },
+        No,
+        &["blocks not_yet_valid renewal", "blocks over_limit renewal"],
+    );
+    assert_judged(
+        "the other is superseded",
+        |w| {
+            renewed(w);
+            w.question.units = units(1);
+            w.cases[2].approval.supersedes = Some(id("licence"));
+        },
+        No,
+        &["blocks not_yet_valid renewal"],
+    );
+    assert_judged(
+        "neither has begun",
+        |w| {
+            renewed(w);
+            w.question.units = units(1);
+            w.cases[0].approval.valid_from = Some(today.plus_seconds(1));
+        },
+        No,
+        &["blocks not_yet_valid licence", "blocks not_yet_valid renewal"],
+    );
+}
+
+#[test]
 fn a_stage_on_the_word_of_stale_sources_does_not_permit_by_itself() {
     let stale = |w: &mut World| w.sources[1].last_checked_at = Some(moment("2025-12-26"));
     assert_judged(
@@ -231,6 +287,27 @@ fn of_several_exporters_at_one_authority_one_will_do() {
         &["blocks approval_ended a-licence"],
     );
     assert_judged(
+        "one without an exporter is over, and the only open one is of another",
+        |w| {
+            at(w, "over");
+            w.cases.push(licence("n-licence", "nvidia", "granted"));
+            w.question.exporter = Some(id("amd"));
+        },
+        No,
+        &["blocks approval_ended licence"],
+    );
+    assert_judged(
+        "one without an exporter is over, and another is open",
+        |w| {
+            at(w, "over");
+            w.cases.push(licence("n-licence", "nvidia", "granted"));
+            w.cases.push(case("general", "us-bis", "granted"));
+            w.question.exporter = Some(id("amd"));
+        },
+        Unknown,
+        &["leaves_open no_record amd"],
+    );
+    assert_judged(
         "one without an exporter always counts",
         |w| {
             two("granted", "granted")(w);
@@ -257,6 +334,19 @@ fn an_exporter_is_chosen_with_all_that_its_licence_is_tied_to() {
     assert_eq!((answer.verdict, answer.headroom.units), (Yes, Some(10)), "the other is tied");
     world.question.units = units(11);
     assert_eq!(world.judged().verdict, No);
+}
+
+#[test]
+fn an_exporter_that_only_a_limit_stops_is_chosen_before_one_that_is_barred() {
+    let mut world = World::new();
+    world.cases[0] = licence("a-licence", "amd", "filed");
+    world.cases.push(licence("n-licence", "nvidia", "granted"));
+    world.cases[2].approval.quantities =
+        vec![authorised(Comparator::UpTo, 100), authorised(Comparator::LessThan, 101)];
+    world.question.units = units(101);
+    let answer = world.judged();
+    assert_eq!((answer.verdict, told(&answer)), (No, vec!["blocks over_limit n-licence".to_owned(); 2]));
+    assert_eq!(answer.headroom.units, Some(100));
 }
 
 #[test]

@@ -26,10 +26,10 @@ fn a_cap_leaves_what_is_neither_promised_nor_used() {
     for (counting, activity, headroom) in [
         (Counting::Ordered, Activity::Order, 20),
         (Counting::Shipped, Activity::Order, 25),
-        (Counting::Delivered, Activity::Order, 25),
-        (Counting::Ordered, Activity::Ship, 70),
+        (Counting::Delivered, Activity::Order, 20),
+        (Counting::Ordered, Activity::Ship, 75),
         (Counting::Shipped, Activity::Ship, 75),
-        (Counting::Delivered, Activity::Ship, 75),
+        (Counting::Delivered, Activity::Ship, 70),
     ] {
         let mut world = World::new().holding("h200", busy());
         world.conditions.push(cap(100, counting, &[], None));
@@ -184,6 +184,31 @@ fn chips_are_domestic_to_the_authority_or_else_to_the_company() {
         let world = World::new().with(|w| w.conditions.push(share));
         assert_eq!(world.judged().conditions[0].outcome, outcome, "{authority} {approval}");
     }
+}
+
+#[test]
+fn a_share_of_what_is_delivered_is_not_met_by_domestic_chips_that_are_still_to_come() {
+    let share = || condition("share", share("0.5", ShareBasis::Units, Counting::Delivered));
+    let coming = Totals { ordered: 100, shipped: 60, delivered: 20, ..Totals::default() };
+    for (held, headroom) in [("910c", 20), ("h20", 0)] {
+        let mut world = World::new().holding(held, coming);
+        world.conditions.push(share());
+        assert_eq!(world.judged().headroom.units, Some(headroom), "{held}");
+    }
+    // What is imported counts from the order on, so that at most 20 are to come.
+    let mut world = World::new()
+        .holding("910c", coming)
+        .holding("h200", Totals { ordered: 15, shipped: 5, ..Totals::default() });
+    world.conditions.push(share());
+    assert_eq!(world.judged().headroom.units, Some(5));
+    // Domestic chips can be bought in parts until the share is mended.
+    let imported = Totals { ordered: 100, shipped: 100, delivered: 100, ..Totals::default() };
+    let mut world = World::new().holding("910c", coming).holding("h200", imported);
+    world.conditions.push(share());
+    world.conditions[0].scope.authority = None;
+    world.conditions[0].scope.company = Some(id("alibaba"));
+    world.question.chip = id("910c");
+    assert_eq!(world.judged().verdict, Verdict::Yes);
 }
 
 #[test]
