@@ -50,8 +50,10 @@ fn a_thousand_follow() {
     crowd(1000, Duration::from_secs(5));
 }
 
+/// It takes a while, and ten thousand connections.
 #[test]
-#[ignore = "takes a while, and ten thousand connections"]
 fn ten_thousand_follow() {
-    crowd(10_000, Duration::from_secs(20));
+    if std::env::var_os("GREENLIGHT_TEST_LONG").is_some() {
+        crowd(10_000, Duration::from_secs(20));
+    }
 }
