@@ -197,8 +197,10 @@ fn consistent(kind: ConditionKind, fields: &[Field]) -> Value {
         schema["else"] = all_set(&["unknown"]);
     }
     if kind == ConditionKind::LocationOfUse {
-        let some =
-            |name: &str| json!({"required": [name], "properties": {name: {"type": "array", "minItems": 1}}});
+        let some = |name: &str| {
+            let some = json!({"type": "array", "items": {}, "minItems": 1, "maxItems": MAX_ITEMS});
+            json!({"required": [name], "properties": {name: some}})
+        };
         schema["anyOf"] = json!([some("allowed"), some("barred")]);
     }
     schema
