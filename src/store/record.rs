@@ -1,5 +1,7 @@
 //! The record of changes: how revisions are chained, and how they are read.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 
 use super::column::Stamp;
@@ -137,9 +139,13 @@ impl Narrowing {
                 .push(")");
         }
         for any in &self.touching {
+            let mut of: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
+            for thing in any {
+                of.entry(thing.kind).or_default().push(&thing.id);
+            }
             statement = statement.push(" AND (");
-            for (index, thing) in any.iter().enumerate() {
-                statement = touches(statement.push(if index > 0 { " OR " } else { "" }), thing);
+            for (index, (kind, ids)) in of.iter().enumerate() {
+                statement = touches(statement.push(if index > 0 { " OR " } else { "" }), *kind, ids);
             }
             statement = statement.push(")");
         }
@@ -147,28 +153,25 @@ impl Narrowing {
     }
 }
 
-/// A change touches a thing if it is of the thing, refers to it before or after, or refers to a case of it.
-fn touches(statement: Statement, thing: &ThingRef) -> Statement {
-    let (kind, id) = (thing.kind.as_str(), thing.id.as_str());
-    let statement =
-        statement.push("(c.kind = ").bind(kind).push(" AND c.id = ").bind(id).push(") OR EXISTS (");
-    let statement = statement
-        .push("SELECT 1 FROM reference t WHERE ")
-        .push(REFERENCES_OF_CHANGE)
-        .push(" AND t.to_kind = ")
-        .bind(kind);
-    let statement = statement.push(" AND t.to_id = ").bind(id).push(")");
-    let Some(column) = party(thing.kind) else { return statement };
+/// A change touches some things of a kind if it is of one of them, refers to one before or after, or refers to a case
+/// of one. However many they are, the conditions are as many: a server takes longer to plan many than to find all.
+fn touches(statement: Statement, kind: Kind, ids: &[&str]) -> Statement {
+    let among = |statement: Statement| statement.push(" IN (").bind_all(ids.iter().copied()).push(")");
+    let statement = statement.push("(c.kind = ").bind(kind.as_str()).push(" AND c.id");
+    let statement = among(statement).push(") OR EXISTS (SELECT 1 FROM reference t WHERE ");
+    let statement = statement.push(REFERENCES_OF_CHANGE).push(" AND t.to_kind = ").bind(kind.as_str());
+    let statement = among(statement.push(" AND t.to_id")).push(")");
+    let Some(column) = party(kind) else { return statement };
     let statement = statement
         .push(" OR EXISTS (SELECT 1 FROM reference t CROSS JOIN approval a WHERE ")
         .push(REFERENCES_OF_CHANGE)
         .push(" AND ")
         .push(CASE_OF_REFERENCE);
-    let statement = statement.push(" AND a.").push(column).push(" = ").bind(id);
+    let statement = among(statement.push(" AND a.").push(column));
     let statement = statement
         .push(") OR EXISTS (SELECT 1 FROM transition t CROSS JOIN approval a WHERE ")
         .push(CASE_OF_TRANSITION);
-    statement.push(" AND a.").push(column).push(" = ").bind(id).push(")")
+    among(statement.push(" AND a.").push(column)).push(")")
 }
 
 impl Read {
