@@ -34,6 +34,14 @@ def before_call(ctx, case, kwargs):
     # The quotes of a tag that is the least its schema allows are lost on the way here.
     for name in [name for name in headers if name.lower() == "if-match" and not headers[name].startswith('"')]:
         headers[name] = f'"{headers[name]}"'
+    if any(name.lower() == "if-match" for name in headers):
+        # Either of them names a version, and no schema says so.
+        for name in [name for name in headers if name.lower() == "if-none-match"]:
+            if case.method not in ("GET", "HEAD"):
+                del headers[name]
+    for name in [name for name in headers if name.lower() == "change-reason"]:
+        # The client would send it in another encoding, or not at all.
+        headers[name] = headers[name].encode().decode("latin-1")
     for name in [name for name in headers if name.lower() == "idempotency-key"]:
         headers[name] = f"request-{next(COUNTER)}"
 
@@ -49,6 +57,8 @@ BEYOND_SCHEMA_AT = {
     ("/allowed", "missing"),
     ("/checked_at", "out_of_range"),
     ("/expires_at", "out_of_range"),
+    ("/last_checked_at", "out_of_range"),
+    ("/occurred_on", "out_of_range"),
     ("/stage", "not_in_list"),
     ("/unknown", "missing"),
 }

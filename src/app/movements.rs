@@ -156,7 +156,7 @@ async fn check_undone(write: &mut Write, movement: &Movement, case: Option<&Case
     };
     let detail =
         format!("must be at most {left}, which are {done}: enter what was done before what undoes it");
-    faults.add("/units", FaultCode::OutOfRange, detail);
+    faults.add("/units", FaultCode::Inconsistent, detail);
     Err(faults.into())
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn taken(operation: &Operation) -> Vec<Value> {
     }
     if operation.conditional && operation.method == Method::PUT {
         let about = "`*`: only if nothing is on record under the id. Not together with `If-Match`.";
-        taken.push(header("If-None-Match", about, json!({"type": "string", "pattern": "^\\*$", "maxLength": 1})));
+        taken.push(header("If-None-Match", about, json!({"type": "string", "enum": ["*"], "maxLength": 1})));
     }
     let about = "Why, in the words of who makes the change; kept on the revision.";
     taken.push(header("Change-Reason", about, text(Reason::MAX)));
