@@ -41,8 +41,7 @@ impl Listing for Report {
         Filter::equal("modality", Takes::Words(words::<Modality>), "Reports that put it so."),
         Filter::equal("status", Takes::Words(words::<ReportStatus>), "Reports of this status."),
     ];
-    const SORTS: &'static [SortKey] =
-        &[SortKey::ID, SortKey::text_or_null("on", "on_date"), SortKey::CHANGED];
+    const SORTS: &'static [SortKey] = &[SortKey::ID, SortKey::text("on", "on_date"), SortKey::CHANGED];
 }
 
 impl Write {
