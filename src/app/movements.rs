@@ -5,7 +5,7 @@ use super::{Error, determinations};
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, Case};
 use crate::domain::fault::{FaultCode, Faults};
-use crate::domain::holding::{Holding, Totals};
+use crate::domain::holding::Totals;
 use crate::domain::judgement::{Effect, Entry, Question, Reason, ReasonCode, join, judge_entry, turns};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::records::Dossier;
@@ -13,7 +13,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::thing::Thing as _;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Activity;
-use crate::store::{Needs, Presence, Version, Write};
+use crate::store::{Extent, Needs, Presence, Version, Write};
 
 /// Whether a movement is held against the limits in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub async fn put(
     let warnings = match limits {
         Limits::Hold => {
             movement.faults_on(write.now().date()).or(())?;
-            check_undone(write, &movement, case.as_ref()).await?;
+            check_undone(write, &movement).await?;
             held_against(write, &movement, case.as_ref()).await?
         }
         Limits::HeldBefore => Vec::new(),
@@ -94,7 +94,17 @@ async fn held_against(
         MovementKind::Shipment => Activity::Ship,
         MovementKind::Cancellation | MovementKind::Delivery | MovementKind::Return => return Ok(Vec::new()),
     };
-    let question = |valid_at| question(movement, case, activity, valid_at);
+    let question = |valid_at| Question {
+        company: movement.company.clone(),
+        chip: movement.chip.clone(),
+        activity,
+        units: movement.units,
+        destination: movement.destination,
+        end_use: movement.end_use.clone(),
+        end_user: movement.end_user.clone(),
+        exporter: case.and_then(|case| case.approval.exporter.clone()),
+        valid_at,
+    };
     let (now, on) = (write.now(), movement.occurred_on);
     let another_day = (on != now.date()).then(|| Moment::last_of(on));
     // What the command has done so far is judged as well.
@@ -118,42 +128,26 @@ async fn held_against(
     Ok(against)
 }
 
-/// What a movement asks for, as a question.
-fn question(movement: &Movement, case: Option<&Case>, activity: Activity, valid_at: Moment) -> Question {
-    Question {
-        company: movement.company.clone(),
-        chip: movement.chip.clone(),
-        activity,
-        units: movement.units,
-        destination: movement.destination,
-        end_use: movement.end_use.clone(),
-        end_user: movement.end_user.clone(),
-        exporter: case.and_then(|case| case.approval.exporter.clone()),
-        valid_at,
-    }
-}
-
 /// Refuses to undo more than was done: what was never ordered or shipped would make room beyond a limit once it is.
-async fn check_undone(write: &mut Write, movement: &Movement, case: Option<&Case>) -> Result<(), Error> {
-    if !matches!(movement.kind, MovementKind::Cancellation | MovementKind::Return) {
-        return Ok(());
-    }
-    let asked = question(movement, case, Activity::Order, write.now());
+async fn check_undone(write: &mut Write, movement: &Movement) -> Result<(), Error> {
+    let done = match movement.kind {
+        MovementKind::Cancellation => "ordered and not cancelled",
+        MovementKind::Return => "shipped and not returned",
+        MovementKind::Order | MovementKind::Shipment | MovementKind::Delivery => return Ok(()),
+    };
+    let (company, chip) = (&movement.company, &movement.chip);
+    let (companies, chips) = (vec![company.clone()], vec![chip.clone()]);
+    let extent = Extent { companies, chips, valid_at: write.now(), present: true };
     // What the command has done so far counts as well.
     write.flush().await?;
-    let records = determinations::records(write.reading().await?, &asked, true).await?;
-    let holding = determinations::dossier(&records, &asked)?.holding().cloned();
-    let holding = holding.unwrap_or_else(|| Holding::none(asked.company, asked.chip));
-    let left = holding.undoable(movement.kind, movement.approval.as_ref()).unwrap_or_default();
+    let records = write.reading().await?.records(&extent).await?;
+    let holding = records.dossier(company, chip).and_then(|dossier| dossier.holding());
+    let left = holding.and_then(|holding| holding.undoable(movement.kind, movement.approval.as_ref()));
+    let left = left.unwrap_or_default();
     if movement.units.get() <= left {
         return Ok(());
     }
     let mut faults = Faults::default();
-    let done = if movement.kind == MovementKind::Return {
-        "shipped and not returned"
-    } else {
-        "ordered and not cancelled"
-    };
     let detail =
         format!("must be at most {left}, which are {done}: enter what was done before what undoes it");
     faults.add("/units", FaultCode::Inconsistent, detail);
