@@ -1,7 +1,7 @@
 //! `greenlight export`: the register as NDJSON.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::backup::{beside, settle};
-use super::verify::MARK;
+use super::verify::{MARK, beginning};
 use super::{Error, PRIVATE, open_to_read, output, with};
 use crate::app::{Register, Wanted, exports, fresh_id};
 use crate::config::Config;
@@ -69,9 +69,7 @@ impl Export {
 
 /// Whether a file is one of SQLite's, or the log of one: what is on record must not give way to an export of it.
 fn begins_like_a_register(file: &Path) -> bool {
-    let mut mark = [0; MARK.len()];
-    let begins = File::open(file).and_then(|mut opened| opened.read_exact(&mut mark));
-    begins.is_ok() && (mark == MARK || mark.starts_with(&LOG_MARK))
+    beginning(file).is_ok_and(|mark| mark == MARK || mark.starts_with(&LOG_MARK))
 }
 
 /// The file that a name stands for, whether it is there or not.

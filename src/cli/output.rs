@@ -8,9 +8,12 @@ use crate::config::redacted;
 
 /// Writes a line of the result.
 pub(super) fn result(line: impl Display) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
-    let written = writeln!(out, "{line}").and_then(|()| out.flush());
-    written.map_err(|cause| Error::of("standard output", cause))
+    written(std::io::stdout().lock(), line, "standard output")
+}
+
+fn written(mut out: impl std::io::Write, text: impl Display, name: &str) -> Result<(), Error> {
+    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    written.map_err(|cause| Error::of(name, cause))
 }
 
 /// Tells the person at the terminal something, in one line. If nobody listens, nobody is told.
@@ -18,16 +21,14 @@ pub(super) fn tell(line: impl Display) {
     drop(writeln!(std::io::stderr().lock(), "{}", harmless(&redacted(&line.to_string()))));
 }
 
-/// The same for what is told nowhere else, in lines of our own.
-pub(super) fn shown(text: impl Display) -> Result<(), Error> {
-    let mut out = std::io::stderr().lock();
-    let written = writeln!(out, "{text}").and_then(|()| out.flush());
-    written.map_err(|cause| Error::of("standard error", cause))
-}
-
 /// The same in lines of our own.
 pub(super) fn tell_lines(text: impl Display) {
     text.to_string().split('\n').for_each(tell);
+}
+
+/// Shows the person what is shown nowhere else, as it is.
+pub(super) fn shown(text: impl Display) -> Result<(), Error> {
+    written(std::io::stderr().lock(), text, "standard error")
 }
 
 /// A text that a terminal shows and does not heed: part of it may be somebody else's.

@@ -34,11 +34,16 @@ impl Verify {
     }
 }
 
+/// As much of the beginning of a file as tells whether it is one of SQLite's.
+pub(super) fn beginning(file: &Path) -> std::io::Result<[u8; MARK.len()]> {
+    let mut mark = [0; MARK.len()];
+    File::open(file)?.read_exact(&mut mark)?;
+    Ok(mark)
+}
+
 /// Opens a file that is a register already: a file that is missing, empty or something else is not made one.
 pub(super) async fn open_file(file: &Path) -> Result<Register, Error> {
-    let mut mark = [0; MARK.len()];
-    let begins = File::open(file).and_then(|mut opened| opened.read_exact(&mut mark));
-    begins.map_err(|cause| Error::of(file.display(), cause))?;
+    let mark = beginning(file).map_err(|cause| Error::of(file.display(), cause))?;
     // What has the mark may be somebody else's, and would be altered by opening it as a register.
     if mark != MARK || !holds_register(file).await? {
         return Err(Error::of(file.display(), "this is no register"));
