@@ -1,19 +1,16 @@
 //! Hearing of what other nodes have written, as soon as they have.
 
 use std::future::pending;
-use std::time::Duration;
 
 use sqlx::postgres::PgListener;
 
-use super::engine::Address;
+use super::engine::{Address, GREETING};
 use super::error::{Error, within};
 use super::statement::Statement;
 use super::writer::{BoxFuture, Writer};
 
 /// The channel on which a server tells of each revision.
 const CHANNEL: &str = "greenlight_revision";
-/// How long a server may take to let somebody listen.
-const GREETING: Duration = Duration::from_secs(5);
 
 /// Lets a change of the head on PostgreSQL tell every node of the revision once it is committed.
 pub(super) fn telling(head: Statement) -> Statement {

@@ -23,7 +23,7 @@ const READERS: u32 = 8;
 /// How long a read waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a server may take to let somebody in, or to do what takes it no time.
-const GREETING: Duration = Duration::from_secs(5);
+pub(super) const GREETING: Duration = Duration::from_secs(5);
 /// How many statements a connection keeps prepared: every one there is, and lists in their variety.
 const PREPARED: usize = 512;
 /// How much of the file the writer keeps at hand, in KiB with a minus before it: `cache_size`. A batch touches

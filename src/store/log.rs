@@ -32,6 +32,13 @@ const TOO_LONG: u64 = 48 << 20;
 /// How long every read can take.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// Where the log of a register in a file is, if there is one.
+pub(super) fn beside(register: &Path) -> PathBuf {
+    let mut file = register.as_os_str().to_owned();
+    file.push("-wal");
+    file.into()
+}
+
 /// The log of one register, and the reads that may have to make way for it.
 #[derive(Clone, Debug)]
 pub(super) struct Log {
@@ -44,9 +51,7 @@ pub(super) struct Log {
 impl Log {
     /// The log of the register in a file.
     pub(super) fn of(register: &Path) -> Self {
-        let mut file = register.as_os_str().to_owned();
-        file.push("-wal");
-        Self { file: file.into(), next: Arc::new(AtomicU64::new(LONG)), ended: watch::Sender::default() }
+        Self { file: beside(register), next: Arc::new(AtomicU64::new(LONG)), ended: watch::Sender::default() }
     }
 
     /// What a read that begins at this moment is lent its connection for.

@@ -111,9 +111,8 @@ impl Memory {
 
     /// Takes note of those reports.
     pub(super) fn remember_reports(&mut self, parties: Parties, reports: Vec<Filed>) {
-        let length = |reports: &Vec<Filed>| reports.iter().map(|report| report.document.len()).sum::<usize>();
-        self.length += length(&reports);
-        self.length -= self.reports.insert(parties, reports).as_ref().map_or(0, length);
+        self.length += lengths(&reports);
+        self.length -= self.reports.insert(parties, reports).as_deref().map_or(0, lengths);
     }
 
     /// Takes over a change that a revision has made, at its place there. `false` if queries over sets are
@@ -122,8 +121,7 @@ impl Memory {
         let learnt = match pending.thing.kind {
             Kind::Transition => self.learn_transition(&pending, acceptance)?,
             Kind::Report => {
-                let forgotten = self.reports.drain().flat_map(|(_, reports)| reports);
-                self.length -= forgotten.map(|report| report.document.len()).sum::<usize>();
+                self.length -= self.reports.drain().map(|(_, reports)| lengths(&reports)).sum::<usize>();
                 false
             }
             _ => true,
@@ -153,4 +151,8 @@ fn length(presence: &Presence<Known>) -> usize {
         Presence::Present(known) => known.filed.document.len(),
         Presence::Absent | Presence::Retired => 0,
     }
+}
+
+fn lengths(filed: &[Filed]) -> usize {
+    filed.iter().map(|filed| filed.document.len()).sum()
 }

@@ -109,10 +109,10 @@ fn after_string(text: &[u8]) -> &[u8] {
 }
 
 fn is_kept(number: &str) -> bool {
-    let (digits, _) = number.split_once(['e', 'E']).unwrap_or((number, ""));
     if !number.contains(['.', 'e', 'E']) {
         return true;
     }
+    let (digits, _) = number.split_once(['e', 'E']).unwrap_or((number, ""));
     let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
     let significant = digits.trim_matches('0').len();
     let nothing = number.parse::<f64>().is_ok_and(|value| value == 0.0);
