@@ -10,6 +10,7 @@ use axum::response::Response;
 use hyper::body::Body as _;
 use tower_http::compression::CompressionLayer;
 
+use super::weights::weighed;
 use super::{exports, stream};
 
 /// Answers smaller than this are not worth compressing, in bytes.
@@ -41,19 +42,11 @@ pub(crate) fn liked(headers: &HeaderMap) -> Option<Coding> {
 
 /// Whether a client takes a body that is compressed with gzip: it names it, or else any coding, and excludes neither.
 pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
-    let mut any = false;
-    for coding in lines.flat_map(|line| line.split(',')) {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let weight = weight.split_once('=').map(|(_, weight)| weight.trim().parse::<f32>());
-        let taken = weight.is_none_or(|weight| weight.is_ok_and(|weight| weight > 0.0));
-        match name.trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => return taken,
-            "*" => any = taken,
-            _ => {}
-        }
-    }
-    any
+    let codings: Vec<(&str, Option<u16>)> = weighed(headers, &header::ACCEPT_ENCODING).collect();
+    let is = |coding: &str, names: &[&str]| names.iter().any(|name| coding.eq_ignore_ascii_case(name));
+    let named = codings.iter().find(|(coding, _)| is(coding, &["gzip", "x-gzip"]));
+    let any = || codings.iter().rfind(|(coding, _)| is(coding, &["*"]));
+    named.or_else(any).and_then(|(_, weight)| *weight).is_some_and(|weight| weight > 0)
 }
 
 /// Whether an answer of a size is sent compressed to whoever likes that.

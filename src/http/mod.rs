@@ -54,6 +54,7 @@ mod standing;
 mod stopping;
 mod stream;
 mod transitions;
+mod weights;
 mod workflows;
 mod write;
 

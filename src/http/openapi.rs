@@ -199,19 +199,7 @@ fn schemas() -> Value {
     let mut add = |name: &str, schema: Value| {
         schemas.insert(name.to_owned(), schema);
     };
-    for (name, schema) in [
-        of::<Company>(),
-        of::<Chip>(),
-        of::<Authority>(),
-        of::<Workflow>(),
-        of::<Source>(),
-        of::<Approval>(),
-        of::<Report>(),
-        of::<Condition>(),
-        conditions::kind_schemas(),
-    ]
-    .concat()
-    {
+    for (name, schema) in kinds() {
         add(&name, schema);
     }
     add("ConditionPatch", conditions::patch_schema());
@@ -255,6 +243,21 @@ fn schemas() -> Value {
     add("Problem", catalogue::schema());
     add("Fault", catalogue::fault_schema());
     Value::Object(schemas)
+}
+
+fn kinds() -> Vec<(String, Value)> {
+    let schemas = [
+        of::<Company>(),
+        of::<Chip>(),
+        of::<Authority>(),
+        of::<Workflow>(),
+        of::<Source>(),
+        of::<Approval>(),
+        of::<Report>(),
+        of::<Condition>(),
+        conditions::kind_schemas(),
+    ];
+    schemas.concat()
 }
 
 fn of<T: Exposed>() -> Vec<(String, Value)> {

@@ -24,8 +24,16 @@ pub(crate) struct Params {
 struct Given {
     name: String,
     value: String,
-    /// The value in the pieces that its commas make of it; one that is percent-encoded is part of a piece.
-    pieces: Vec<String>,
+    /// The value as it was sent.
+    sent: String,
+}
+
+impl Given {
+    /// The pieces that commas make of the value; one that is percent-encoded is part of a piece.
+    fn pieces(&self) -> impl Iterator<Item = String> {
+        // What can be decoded whole can be in pieces: no comma stands within a character.
+        self.sent.split(',').map(|piece| decoded(piece).unwrap_or_default())
+    }
 }
 
 impl Params {
@@ -36,8 +44,8 @@ impl Params {
         for piece in query.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             let (raw, name) = (name, decoded(name));
-            let pieces: Option<Vec<String>> = value.split(',').map(decoded).collect();
-            let (Some(name), Some(value), Some(pieces)) = (&name, decoded(value), pieces) else {
+            let sent = value.to_owned();
+            let (Some(name), Some(value)) = (&name, decoded(value)) else {
                 let name = name.as_deref().unwrap_or(raw);
                 wrong.push(Wrong::parameter(name, FaultCode::Malformed, "must be UTF-8, percent-encoded"));
                 continue;
@@ -51,7 +59,7 @@ impl Params {
                 ));
                 continue;
             }
-            given.push(Given { name, value, pieces });
+            given.push(Given { name, value, sent });
         }
         let known: Vec<&str> = operation.params.iter().map(|param| param.name).collect();
         for strange in given.iter().filter(|given| !known.contains(&given.name.as_str())) {
@@ -156,14 +164,14 @@ impl Params {
     /// The values of a parameter, separated by commas.
     pub(crate) fn values(&self, name: &str, takes: Takes) -> Result<Option<Vec<String>>, Problem> {
         let Some(given) = self.given(name) else { return Ok(None) };
-        let values: Vec<&str> = match takes {
+        let values: Vec<String> = match takes {
             // Text may have commas in it; nothing else can.
-            Takes::Text => given.pieces.iter().map(String::as_str).collect(),
-            _ => given.value.split(',').collect(),
+            Takes::Text => given.pieces().collect(),
+            _ => given.value.split(',').map(str::to_owned).collect(),
         };
-        let checked = few(&values).and_then(|()| values.iter().try_for_each(|value| fits(takes, value)));
+        let checked = few(values.len()).and_then(|()| values.iter().try_for_each(|value| fits(takes, value)));
         checked.map_err(|fault| Problem::parameter(name, fault))?;
-        Ok(Some(values.into_iter().map(str::to_owned).collect()))
+        Ok(Some(values))
     }
 
     /// The parameters that decide which items a list has, in one text: what a cursor must fit.
@@ -178,8 +186,8 @@ impl Params {
 
     fn all_but(&self, names: &[&str]) -> String {
         let others = self.given.iter().filter(|given| !names.contains(&given.name.as_str()));
-        let plain = |piece: &String| piece.replace('%', "%25").replace(',', "%2C");
-        let pieces = |given: &Given| given.pieces.iter().map(plain).collect::<Vec<_>>().join(",");
+        let plain = |piece: String| piece.replace('%', "%25").replace(',', "%2C");
+        let pieces = |given: &Given| given.pieces().map(plain).collect::<Vec<_>>().join(",");
         let mut others: Vec<String> =
             others.map(|given| format!("{}={}", given.name, pieces(given))).collect();
         others.sort();
@@ -253,11 +261,11 @@ pub(crate) fn unknown(name: &str, known: &[&str]) -> Wrong {
 /// The values that commas separate.
 pub(crate) fn separated(text: &str) -> Result<Vec<&str>, Fault> {
     let values: Vec<&str> = text.split(',').collect();
-    few(&values).map(|()| values)
+    few(values.len()).map(|()| values)
 }
 
-fn few(values: &[&str]) -> Result<(), Fault> {
-    if values.len() > MOST_VALUES {
+fn few(values: usize) -> Result<(), Fault> {
+    if values > MOST_VALUES {
         return Err(Fault::new(FaultCode::TooLong, format!("must have at most {MOST_VALUES} values")));
     }
     Ok(())

@@ -12,6 +12,7 @@ use super::resources::{Exposed, JSON};
 use super::schema::{
     Field, id, list, names, optional, read_only, required, set, stage_id, text, word, written,
 };
+use super::weights::weighed;
 use crate::domain::id::WorkflowId;
 use crate::domain::text::Name;
 use crate::domain::thing::{Kind, ThingRef};
@@ -99,8 +100,9 @@ pub(crate) fn may_differ(path: &str, headers: &HeaderMap) -> bool {
 
 /// The form in which a client would rather have a workflow; `None` if it accepts neither.
 pub(crate) fn liked(headers: &HeaderMap) -> Option<Form> {
-    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-    let ranges: Vec<(&str, u16)> = lines.flat_map(|line| line.split(',')).filter_map(range).collect();
+    // A range that is malformed is passed over.
+    let ranges = weighed(headers, &header::ACCEPT).filter(|(range, _)| range.contains('/'));
+    let ranges: Vec<(&str, u16)> = ranges.filter_map(|(range, weight)| Some((range, weight?))).collect();
     let (json, diagram) = (liking(&ranges, JSON), liking(&ranges, MERMAID));
     match (json, diagram) {
         _ if ranges.is_empty() => Some(Form::Json),
@@ -108,22 +110,6 @@ pub(crate) fn liked(headers: &HeaderMap) -> Option<Form> {
         _ if diagram > json => Some(Form::Diagram),
         _ => Some(Form::Json),
     }
-}
-
-/// A media range with its weight in thousandths (RFC 9110, sections 12.4.2 and 12.5.1). One that is malformed is
-/// passed over.
-fn range(text: &str) -> Option<(&str, u16)> {
-    let mut parts = text.split(';').map(str::trim);
-    let range = parts.next().filter(|range| range.contains('/'))?;
-    let weight =
-        parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("q")));
-    let Some((_, weight)) = weight else { return Some((range, 1000)) };
-    let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let thousandths = format!("{whole}{fraction:0<3}").parse().ok()?;
-    let fits =
-        whole.len() == 1 && fraction.len() <= 3 && digits(whole) && digits(fraction) && thousandths <= 1000;
-    fits.then_some((range, thousandths))
 }
 
 /// How much a media type is liked: as much as the closest range that it is in says, and how close that is.
