@@ -2,6 +2,7 @@
 
 mod assumptions;
 mod conditions;
+mod exporters;
 mod gates;
 mod limits;
 mod properties;
