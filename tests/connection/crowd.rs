@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use crate::following::Stream;
 use crate::program;
 use crate::service::on_sqlite;
+use crate::stream::Stream;
 use crate::support::things::{company, found, newest, put};
 use greenlight::clock::Clock;
 

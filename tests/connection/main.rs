@@ -25,3 +25,4 @@ mod service;
 mod sizes;
 mod stalled;
 mod stopping;
+mod stream;
