@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteConnection, SqlitePool};
 
-use super::crossing::CROSSINGS;
+use super::coalesce::MOST_AT_ONCE;
 use super::error::{Error, within};
 use super::file::{RegisterFile, leave_foreign};
 use super::head::{self, HeadRow};
@@ -94,7 +94,7 @@ impl Engine {
         leave_foreign(path).await?;
         prepare_sqlite(&writer, clock).await?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(READERS + CROSSINGS)
+            .max_connections(READERS + MOST_AT_ONCE)
             .acquire_timeout(PATIENCE)
             // A file of our own does not hang up.
             .test_before_acquire(false)
@@ -124,7 +124,7 @@ impl Engine {
         head::begin(&mut first, now).await?;
         labels::refold(&mut first).await?;
         let readers = PgPoolOptions::new()
-            .max_connections(READERS + CROSSINGS)
+            .max_connections(READERS + MOST_AT_ONCE)
             .acquire_timeout(GREETING)
             // A request that is cancelled while it begins leaves its connection inside a transaction.
             .after_release(|connection, _| {

@@ -109,7 +109,7 @@ impl Store {
 
     /// The head with what else a statement finds.
     async fn glanced(&self, statement: Statement, at: At) -> Result<(Head, Option<String>), Error> {
-        let (head, shown) = self.crossings.ask(statement).await?;
+        let (head, shown) = self.coalescer.fetch(statement).await?;
         self.writer.noticed(Newest::of(&head));
         if !at.newest && at.revision > head.revision {
             return Err(Error::Future { newest: head.revision });

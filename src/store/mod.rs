@@ -11,11 +11,11 @@ mod backup;
 mod batches;
 mod bundle;
 mod chips;
+mod coalesce;
 mod column;
 mod companies;
 mod conditions;
 mod courses;
-mod crossing;
 mod determinations;
 mod due;
 mod ear;
@@ -83,7 +83,7 @@ pub use write::{Maker, Write};
 pub use writer::{BoxFuture, Tick};
 
 use crate::clock::Clock;
-use crossing::Crossings;
+use coalesce::Coalescer;
 use engine::Engine;
 use writer::Writer;
 
@@ -91,7 +91,7 @@ use writer::Writer;
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<Engine>,
-    crossings: Arc<Crossings>,
+    coalescer: Arc<Coalescer>,
     writer: Writer,
     clock: Clock,
     address: Address,
@@ -112,8 +112,8 @@ impl Store {
         let seal = read.seal().await?;
         let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, Newest::of(read.head()));
         drop(read);
-        let crossings = Arc::new(Crossings::new(Arc::clone(&engine)));
-        Ok(Self { engine, crossings, writer, clock, address, seal })
+        let coalescer = Arc::new(Coalescer::new(Arc::clone(&engine)));
+        Ok(Self { engine, coalescer, writer, clock, address, seal })
     }
 
     /// Reads one state of the register.
@@ -234,14 +234,14 @@ impl Store {
 
     /// How many statements glances have taken since the register was opened.
     #[must_use]
-    pub fn crossings(&self) -> u64 {
-        self.crossings.count()
+    pub fn coalesced_statements(&self) -> u64 {
+        self.coalescer.count()
     }
 
     /// Finishes the commands in the queue and lets go of every connection.
     pub async fn close(&self) {
         self.writer.stop().await;
-        self.crossings.let_go();
+        self.coalescer.close();
         self.engine.close().await;
     }
 }

@@ -8,7 +8,7 @@ mod support;
 mod answers;
 mod batches;
 mod board;
-mod crossings;
+mod coalescing;
 mod histories;
 mod holdings;
 mod limits;

@@ -1,4 +1,4 @@
-//! Crossings: ways to the engine and back, which those who ask at the same time share.
+//! Coalescer: ways to the engine and back, which those who ask at the same time share.
 //!
 //! A way there and back takes longer than most of what is asked for. So whoever asks while a statement of the
 //! same form is under way waits with the others who do, and the next one asks for all of them. It begins after
@@ -17,43 +17,43 @@ use super::head::{FROM_HEAD, HEAD_COLUMNS, HEAD_WIDTH, Head, HeadRow};
 use super::statement::{Connection, Statement};
 
 /// How many crossings there are at once at most.
-pub(super) const CROSSINGS: u32 = 4;
+pub(super) const MOST_AT_ONCE: u32 = 4;
 /// How much one statement asks for at most. Where so many wait, they wait for none that is under way.
-const MOST: usize = 8;
+const MOST_TOGETHER: usize = 8;
 
 /// The newest revision, and what was asked for.
-type Shown = (Head, Option<String>);
+type HeadAndText = (Head, Option<String>);
 /// Whom to tell.
-type Asker = oneshot::Sender<Result<Shown, Error>>;
+type Waiter = oneshot::Sender<Result<HeadAndText, Error>>;
 
 /// Those who wait, by the form of what they ask for, and the connections kept at hand for them: a pool tests
 /// each as it is given out and as it is taken back, and either takes longer than most statements.
-pub(super) struct Crossings {
+pub(super) struct Coalescer {
     engine: Arc<Engine>,
     queues: Mutex<HashMap<String, Queue>>,
     connections: Mutex<Vec<Connection>>,
-    places: Semaphore,
+    permits: Semaphore,
     count: AtomicU64,
 }
 
 /// Those who ask for something of one form, and how many carriers see to them.
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Asked>,
-    carriers: u32,
+    waiting: VecDeque<QueuedRead>,
+    workers: u32,
 }
 
 /// What is asked for, and by whom.
-struct Asked {
+struct QueuedRead {
     statement: Statement,
-    by: Vec<Asker>,
+    by: Vec<Waiter>,
 }
 
-impl Crossings {
+impl Coalescer {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        let places = Semaphore::new(CROSSINGS as usize);
+        let permits = Semaphore::new(MOST_AT_ONCE as usize);
         let (queues, connections, count) = Default::default();
-        Self { engine, queues, connections, places, count }
+        Self { engine, queues, connections, permits, count }
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
@@ -66,11 +66,11 @@ impl Crossings {
     }
 
     /// The head, and the one text that a statement comes to, at a moment that comes after the call.
-    pub(super) async fn ask(self: &Arc<Self>, statement: Statement) -> Result<Shown, Error> {
-        let (asker, told) = oneshot::channel();
-        if let Some(carrier) = self.line_up(statement, asker) {
+    pub(super) async fn fetch(self: &Arc<Self>, statement: Statement) -> Result<HeadAndText, Error> {
+        let (waiter, told) = oneshot::channel();
+        if let Some(worker) = self.enqueue(statement, waiter) {
             // Whoever asks may go away, and leaves behind those who have joined.
-            tokio::spawn(carrier.carry());
+            tokio::spawn(worker.run());
         }
         told.await.map_err(|_gone| Error::Closed)?
     }
@@ -81,41 +81,41 @@ impl Crossings {
     }
 
     /// Lets somebody wait with the others, and tells who is to see to them, if nobody does yet.
-    fn line_up(self: &Arc<Self>, statement: Statement, asker: Asker) -> Option<Carrier> {
+    fn enqueue(self: &Arc<Self>, statement: Statement, waiter: Waiter) -> Option<Worker> {
         let form = statement.text();
         let mut queues = self.queues();
         if !queues.contains_key(form) {
             queues.insert(form.to_owned(), Queue::default());
         }
         let queue = queues.get_mut(form)?;
-        if let Some(same) = queue.waiting.iter_mut().find(|asked| asked.statement == statement) {
-            same.by.push(asker);
+        if let Some(same) = queue.waiting.iter_mut().find(|queued| queued.statement == statement) {
+            same.by.push(waiter);
             return None;
         }
-        let full = (queue.waiting.len() + 1).is_multiple_of(MOST);
-        let wanted = queue.carriers == 0 || (full && queue.carriers < CROSSINGS);
-        let carrier = wanted.then(|| {
-            queue.carriers += 1;
-            Carrier { crossings: Arc::clone(self), form: form.to_owned(), done: false }
+        let full = (queue.waiting.len() + 1).is_multiple_of(MOST_TOGETHER);
+        let wanted = queue.workers == 0 || (full && queue.workers < MOST_AT_ONCE);
+        let worker = wanted.then(|| {
+            queue.workers += 1;
+            Worker { coalescer: Arc::clone(self), form: form.to_owned(), done: false }
         });
-        queue.waiting.push_back(Asked { statement, by: vec![asker] });
-        carrier
+        queue.waiting.push_back(QueuedRead { statement, by: vec![waiter] });
+        worker
     }
 
     /// What is found by one statement for all that is asked. A connection on which it failed goes back to the
     /// pool, which looks whether it is still good.
-    async fn fetch(&self, asked: Vec<Statement>) -> Result<(Head, Vec<Option<String>>), Error> {
+    async fn fetch_batch(&self, queued: Vec<Statement>) -> Result<(Head, Vec<Option<String>>), Error> {
         let kept = self.connections().pop();
         let mut connection = match kept {
             Some(connection) => connection,
             None => self.engine.lent().await?,
         };
         let statement =
-            Statement::new("SELECT ").push(HEAD_COLUMNS).push(", ").columns(asked).push(FROM_HEAD);
+            Statement::new("SELECT ").push(HEAD_COLUMNS).push(", ").columns(queued).push(FROM_HEAD);
         self.count.fetch_add(1, Ordering::Relaxed);
-        let Brought { head, shown: Texts(shown) } = connection.fetch_one(statement).await?;
+        let CoalescedRow { head, shown: Texts(shown) } = connection.fetch_one(statement).await?;
         let mut connections = self.connections();
-        if !self.places.is_closed() {
+        if !self.permits.is_closed() {
             connections.push(connection);
         }
         drop(connections);
@@ -123,46 +123,46 @@ impl Crossings {
     }
 
     /// Gives every connection back to its pool, for good.
-    pub(super) fn let_go(&self) {
-        self.places.close();
+    pub(super) fn close(&self) {
+        self.permits.close();
         self.connections().clear();
     }
 }
 
 /// Sees to those who ask for something of one form, until nobody waits.
-struct Carrier {
-    crossings: Arc<Crossings>,
+struct Worker {
+    coalescer: Arc<Coalescer>,
     form: String,
     done: bool,
 }
 
-impl Carrier {
-    async fn carry(mut self) {
-        let crossings = Arc::clone(&self.crossings);
+impl Worker {
+    async fn run(mut self) {
+        let coalescer = Arc::clone(&self.coalescer);
         loop {
             // Whoever asks before there is a place comes along.
-            let place = crossings.places.acquire().await;
-            let Some(asked) = self.next() else { return };
-            let (statements, askers): (Vec<_>, Vec<_>) =
-                asked.into_iter().map(|asked| (asked.statement, asked.by)).unzip();
-            let found = crossings.fetch(statements).await;
-            drop(place);
-            tell(askers, found);
+            let permit = coalescer.permits.acquire().await;
+            let Some(queued) = self.next() else { return };
+            let (statements, waiters): (Vec<_>, Vec<_>) =
+                queued.into_iter().map(|queued| (queued.statement, queued.by)).unzip();
+            let found = coalescer.fetch_batch(statements).await;
+            drop(permit);
+            tell(waiters, found);
         }
     }
 
     /// What is asked for next. How much that is is a power of two, so that few texts are prepared.
-    fn next(&mut self) -> Option<Vec<Asked>> {
-        let mut queues = self.crossings.queues();
+    fn next(&mut self) -> Option<Vec<QueuedRead>> {
+        let mut queues = self.coalescer.queues();
         let Some(queue) = queues.get_mut(&self.form) else {
             self.done = true;
             return None;
         };
-        if let Some(size) = queue.waiting.len().min(MOST).checked_ilog2() {
+        if let Some(size) = queue.waiting.len().min(MOST_TOGETHER).checked_ilog2() {
             return Some(queue.waiting.drain(..1 << size).collect());
         }
-        queue.carriers = queue.carriers.saturating_sub(1);
-        if queue.carriers == 0 {
+        queue.workers = queue.workers.saturating_sub(1);
+        if queue.workers == 0 {
             queues.remove(&self.form);
         }
         self.done = true;
@@ -170,29 +170,29 @@ impl Carrier {
     }
 }
 
-impl Drop for Carrier {
+impl Drop for Worker {
     /// Whoever waits for one that broke off learns of it, and the next one begins anew.
     fn drop(&mut self) {
         if !self.done {
-            self.crossings.queues().remove(&self.form);
+            self.coalescer.queues().remove(&self.form);
         }
     }
 }
 
 /// Tells those who asked what was found for each. Some may have gone away.
-fn tell(askers: Vec<Vec<Asker>>, found: Result<(Head, Vec<Option<String>>), Error>) {
+fn tell(waiters: Vec<Vec<Waiter>>, found: Result<(Head, Vec<Option<String>>), Error>) {
     match found {
         Ok((head, shown)) => {
-            for (askers, shown) in askers.into_iter().zip(shown) {
-                for asker in askers {
-                    drop(asker.send(Ok((head.clone(), shown.clone()))));
+            for (waiters, shown) in waiters.into_iter().zip(shown) {
+                for waiter in waiters {
+                    drop(waiter.send(Ok((head.clone(), shown.clone()))));
                 }
             }
         }
         Err(error) => {
             let failed = error.to_string();
-            for asker in askers.into_iter().flatten() {
-                drop(asker.send(Err(Error::Shared(failed.clone()))));
+            for waiter in waiters.into_iter().flatten() {
+                drop(waiter.send(Err(Error::Shared(failed.clone()))));
             }
         }
     }
@@ -200,7 +200,7 @@ fn tell(askers: Vec<Vec<Asker>>, found: Result<(Head, Vec<Option<String>>), Erro
 
 /// The head, and a text for each who asked.
 #[derive(sqlx::FromRow)]
-struct Brought {
+struct CoalescedRow {
     #[sqlx(flatten)]
     head: HeadRow,
     #[sqlx(flatten)]

@@ -49,12 +49,12 @@ async fn page(register: &Register, after: usize) -> Vec<String> {
 
 async fn glances_at_the_same_time_share_statements_and_each_gets_its_own_answer(database: Database) {
     let register = opened(&database).await;
-    let before = register.store().crossings();
+    let before = register.store().coalesced_statements();
     for index in 0..3 {
         version(&register, &format!("c{index}")).await;
     }
-    assert_eq!(register.store().crossings() - before, 3, "who asks alone shares with nobody");
-    let before = register.store().crossings();
+    assert_eq!(register.store().coalesced_statements() - before, 3, "who asks alone shares with nobody");
+    let before = register.store().coalesced_statements();
     let one = |index: usize| {
         let register = &register;
         async move { version(register, &format!("c{index}")).await }
@@ -64,8 +64,8 @@ async fn glances_at_the_same_time_share_statements_and_each_gets_its_own_answer(
         let expected = i64::try_from(index).unwrap() + 1;
         assert_eq!(version, (index != 7 && index < MANY).then_some(expected), "c{index}");
     }
-    let crossings = register.store().crossings() - before;
-    assert!(crossings < 20, "{crossings} crossings for {MANY} glances");
+    let coalesced_statements = register.store().coalesced_statements() - before;
+    assert!(coalesced_statements < 20, "{coalesced_statements} coalesced_statements for {MANY} glances");
     let mut ids: Vec<String> =
         (0..MANY).filter(|index| *index != 7).map(|index| format!("c{index}")).collect();
     ids.sort();
