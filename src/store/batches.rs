@@ -202,10 +202,10 @@ impl Batches {
             job.run(&mut write).await?;
             write.undo().await?;
             if done % PIECE == 0 && done < count {
-                write.send_off();
+                write.start_writing();
             }
         }
-        let mut last = write.unsettled();
+        let mut last = write.take_buffered();
         let (mut connection, head, memory) = write.into_parts();
         if (head.revision, head.due_at) != (before, due_before) {
             last.push(self.engine.telling(stored(&head)));

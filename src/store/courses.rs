@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
-use super::outbox::SPANS;
 use super::read::Read;
+use super::row_buffer::SPANS;
 use super::sides::{Held, Ids, Rebuilt, row, within};
 use super::spans::cells;
 use super::statement::Statement;

@@ -40,7 +40,7 @@ impl Write {
 
     /// Keeps an answer.
     pub fn keep_reply(&mut self, actor: &str, key: &str, reply: Reply) {
-        self.outbox.reply(vec![
+        self.buffer.reply(vec![
             actor.into(),
             key.into(),
             reply.request_digest.clone().into(),

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::buffering::reference;
 use super::bundle::{FIELD, items_of};
 use super::error::Error;
-use super::outbox::{SPANS, Versioned};
 use super::pending::referred;
 use super::read::Read;
-use super::sending::reference;
+use super::row_buffer::{SPANS, Versioned};
 use super::statement::{Cell, Statement};
 use super::table::{PartTable, Stored};
 use super::verify::{ENOUGH, Findings};

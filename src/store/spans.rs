@@ -1,7 +1,7 @@
 //! The stages of cases as spans of time, so that the stage at any pair of times is one look-up.
 
 use super::error::Error;
-use super::outbox::{Outbox, SPANS};
+use super::row_buffer::{RowBuffer, SPANS};
 use super::statement::{Cell, Statement};
 use super::write::Write;
 use crate::domain::id::ApprovalId;
@@ -44,17 +44,17 @@ impl Write {
     }
 
     /// Sends the spans that are still to be written on their way.
-    pub(super) async fn send_spans(&mut self, outbox: &mut Outbox) -> Result<(), Error> {
+    pub(super) async fn buffer_spans(&mut self, buffer: &mut RowBuffer) -> Result<(), Error> {
         let revision = self.next_revision();
         for (approval, mut spans) in std::mem::take(&mut self.spans) {
             if std::mem::take(&mut spans.dirty) {
                 let current = self.spans_of(&approval).await?;
                 for old in current.iter().filter(|old| !spans.rows.contains(old)) {
                     let key = vec![approval.as_str().into(), old.0.as_str().into()];
-                    outbox.close_side(&SPANS, key, revision);
+                    buffer.close_side(&SPANS, key, revision);
                 }
                 for new in spans.rows.iter().filter(|new| !current.contains(new)) {
-                    outbox.open_side(&SPANS, row(&approval, new), revision);
+                    buffer.open_side(&SPANS, row(&approval, new), revision);
                 }
                 spans.written = true;
             }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::bundle::{Items, damaged, items_of};
 use super::error::Error;
-use super::outbox::{follow_all, insert_all};
 use super::read::Read;
+use super::row_buffer::{follow_all, insert_all};
 use super::statement::{Cell, Statement};
 use super::verify::Findings;
 use super::write::{MOST_CELLS, Write};

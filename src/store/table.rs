@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::error::Error;
-use super::outbox::Versioned;
+use super::row_buffer::Versioned;
 use super::statement::{Cell, Statement};
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::thing::{Kind, Thing};

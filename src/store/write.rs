@@ -2,8 +2,8 @@
 //!
 //! A change is pending first, where whatever is read by id finds it. If a query over sets must see it before the
 //! command ends, [`Write::flush`] begins a savepoint and writes its row. [`Write::record`] makes what is pending a
-//! revision, whose rows wait in the outbox until [`Write::settle`] writes them, as queries need, or
-//! [`Write::send_off`] does while further commands run. So what is asked of the database sees of the batch: by
+//! revision, whose rows wait in the row buffer until [`Write::write_buffered`] writes them, as queries need, or
+//! [`Write::start_writing`] does while further commands run. So what is asked of the database sees of the batch: by
 //! [`Write::connection`] and [`Write::untouched`] what has been written so far, which is enough for what the batch is
 //! known not to have touched; by [`Write::queried`] and [`Write::reading`] every revision made, since these settle
 //! first; and of the revision being made, by any of them, what has been flushed.
@@ -11,14 +11,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 
+use super::buffering::buffer_revision;
 use super::error::Error;
 use super::head::Head;
 use super::memory::{Known, Memory};
-use super::outbox::Outbox;
 use super::pending::{Pending, Side};
 use super::read::Read;
 use super::record::digest;
-use super::sending::send_record;
+use super::row_buffer::RowBuffer;
 use super::spans::NewSpans;
 use super::statement::{Connection, Statement};
 use super::sums::Ledger;
@@ -57,7 +57,7 @@ pub struct Write {
     /// What is known of the register as the last revision left it.
     pub(super) memory: Memory,
     /// Rows of revisions made that are still to be written.
-    pub(super) outbox: Outbox,
+    pub(super) buffer: RowBuffer,
     /// The spans that the revision being made gives to cases.
     pub(super) spans: BTreeMap<String, NewSpans>,
     in_savepoint: bool,
@@ -85,7 +85,7 @@ impl Write {
             index: HashMap::new(),
             ledger: Ledger::default(),
             memory,
-            outbox: Outbox::default(),
+            buffer: RowBuffer::default(),
             spans: BTreeMap::new(),
             in_savepoint: false,
             due_at,
@@ -110,7 +110,7 @@ impl Write {
 
     /// The connection, once the rows of the revisions made are written.
     pub(super) async fn queried(&mut self) -> Result<&mut Connection, Error> {
-        self.settle().await?;
+        self.write_buffered().await?;
         Ok(self.connection())
     }
 
@@ -120,25 +120,25 @@ impl Write {
     ///
     /// [`Error::Database`].
     pub async fn reading(&mut self) -> Result<&mut Read, Error> {
-        self.settle().await?;
+        self.write_buffered().await?;
         Ok(&mut self.read)
     }
 
     /// Writes the rows of the revisions made so far.
-    pub(super) async fn settle(&mut self) -> Result<(), Error> {
-        let statements = self.unsettled();
+    pub(super) async fn write_buffered(&mut self) -> Result<(), Error> {
+        let statements = self.take_buffered();
         self.connection().execute_all(statements).await
     }
 
     /// Begins to write the rows of the revisions made so far, while further commands run.
-    pub(super) fn send_off(&mut self) {
-        let statements = self.unsettled();
+    pub(super) fn start_writing(&mut self) {
+        let statements = self.take_buffered();
         self.connection().send_all(statements);
     }
 
     /// What writes the rows of the revisions made so far.
-    pub(super) fn unsettled(&mut self) -> Vec<Statement> {
-        std::mem::take(&mut self.outbox).statements()
+    pub(super) fn take_buffered(&mut self) -> Vec<Statement> {
+        std::mem::take(&mut self.buffer).statements()
     }
 
     pub(super) fn ledger(&self) -> &Ledger {
@@ -227,10 +227,10 @@ impl Write {
         }
         self.savepoint().await?;
         self.take_back_spans().await?;
-        let mut outbox = Outbox::default();
-        self.send_versions(&mut outbox);
-        self.send_spans(&mut outbox).await?;
-        self.connection().execute_all(outbox.statements()).await?;
+        let mut buffer = RowBuffer::default();
+        self.buffer_versions(&mut buffer);
+        self.buffer_spans(&mut buffer).await?;
+        self.connection().execute_all(buffer.statements()).await?;
         self.flush_sums().await
     }
 
@@ -269,13 +269,13 @@ impl Write {
         if self.in_savepoint {
             self.connection().execute(Statement::new("RELEASE SAVEPOINT command")).await?;
         }
-        let mut outbox = std::mem::take(&mut self.outbox);
-        self.send_versions(&mut outbox);
-        self.send_spans(&mut outbox).await?;
-        send_record(&mut outbox, &revision, changes);
-        self.send_parts(&mut outbox);
-        outbox.add(sums);
-        self.outbox = outbox;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.buffer_versions(&mut buffer);
+        self.buffer_spans(&mut buffer).await?;
+        buffer_revision(&mut buffer, &revision, changes);
+        self.buffer_side_rows(&mut buffer);
+        buffer.add(sums);
+        self.buffer = buffer;
         let head = &mut self.read.head;
         (head.revision, head.digest, head.recorded_at, head.due_at) =
             (revision.number, revision.digest, revision.recorded_at, self.due_at);
@@ -283,7 +283,7 @@ impl Write {
         // The revision is made: what goes wrong from here on is no matter of its command alone.
         let learnt = self.learn().map_err(|error| Error::Interrupted(error.to_string()))?;
         if !learnt {
-            self.settle().await?;
+            self.write_buffered().await?;
         }
         self.forget();
         Ok(Some(revision))

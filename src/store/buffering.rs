@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::outbox::Outbox;
 use super::pending::{Pending, Side};
+use super::row_buffer::RowBuffer;
 use super::statement::Cell;
 use super::table::{Part, PartTable, table};
 use super::write::Write;
@@ -27,7 +27,7 @@ impl Write {
     }
 
     /// Sends the rows of things that are still to be written on their way.
-    pub(super) fn send_versions(&mut self, outbox: &mut Outbox) {
+    pub(super) fn buffer_versions(&mut self, buffer: &mut RowBuffer) {
         let revision = self.next_revision();
         for (ordinal, pending) in (1..).zip(&mut self.pending).filter(|(_, pending)| pending.dirty) {
             let ThingRef { kind, id } = &pending.thing;
@@ -35,13 +35,13 @@ impl Write {
                 (Some(before), Some(after)) => {
                     let before = Some(before).filter(|_| !pending.rewritten);
                     let differing = after.differing(before, table(*kind).columns);
-                    outbox.follow(*kind, after.row(ordinal), differing, revision);
+                    buffer.follow(*kind, after.row(ordinal), differing, revision);
                 }
-                (Some(_), None) => outbox.close(*kind, id, revision),
+                (Some(_), None) => buffer.close(*kind, id, revision),
                 (None, after) => {
-                    outbox.identify(*kind, id, revision);
+                    buffer.identify(*kind, id, revision);
                     if let Some(after) = after {
-                        outbox.open(*kind, after.row(ordinal), revision);
+                        buffer.open(*kind, after.row(ordinal), revision);
                     }
                 }
             }
@@ -50,24 +50,24 @@ impl Write {
     }
 
     /// Sends the rows of side tables that have begun and ended on their way.
-    pub(super) fn send_parts(&self, outbox: &mut Outbox) {
+    pub(super) fn buffer_side_rows(&self, buffer: &mut RowBuffer) {
         let revision = self.next_revision();
         let references = PartTable::Reference.versioned();
         for Pending { thing, before, after, .. } in &self.pending {
             let (referred, parts) = beside(before.as_ref());
             let (refers, follow) = beside(after.as_ref());
             for to in referred.difference(refers) {
-                outbox.close_side(&references, reference(thing, to), revision);
+                buffer.close_side(&references, reference(thing, to), revision);
             }
             for to in refers.difference(referred) {
-                outbox.open_side(&references, reference(thing, to), revision);
+                buffer.open_side(&references, reference(thing, to), revision);
             }
             for part in parts.iter().filter(|part| !follow.contains(part)) {
                 let key = part.cells.iter().take(part.of.key().len()).cloned().collect();
-                outbox.close_side(&part.of.versioned(), key, revision);
+                buffer.close_side(&part.of.versioned(), key, revision);
             }
             for part in follow.iter().filter(|part| !parts.contains(part)) {
-                outbox.open_side(&part.of.versioned(), part.cells.clone(), revision);
+                buffer.open_side(&part.of.versioned(), part.cells.clone(), revision);
             }
         }
     }
@@ -85,7 +85,7 @@ pub(super) fn reference(from: &ThingRef, to: &ThingRef) -> Vec<Cell> {
 }
 
 /// Sends a revision and its changes on their way.
-pub(super) fn send_record(outbox: &mut Outbox, revision: &Revision, changes: Vec<Change>) {
+pub(super) fn buffer_revision(buffer: &mut RowBuffer, revision: &Revision, changes: Vec<Change>) {
     let row = vec![
         revision.number.into(),
         revision.recorded_at.into(),
@@ -105,5 +105,5 @@ pub(super) fn send_record(outbox: &mut Outbox, revision: &Revision, changes: Vec
             change.after.into(),
         ]
     });
-    outbox.record(row, changes);
+    buffer.record(row, changes);
 }

@@ -35,7 +35,7 @@ fn versions(kind: Kind) -> (Versioned, &'static [&'static str]) {
 /// The values of a row, or of its key.
 pub(super) type Row = Vec<Cell>;
 /// Updates that touch each key at most once, by the columns they set: keys, values, and from when on.
-type Wave = BTreeMap<Vec<&'static str>, Vec<Row>>;
+type UpdateRound = BTreeMap<Vec<&'static str>, Vec<Row>>;
 
 /// Rows of one versioned table.
 #[derive(Default)]
@@ -44,9 +44,9 @@ struct Rows {
     /// Those of them that still hold, by key.
     current: HashMap<Row, usize>,
     /// What becomes of rows in the database: a key's second update is in the second wave, and so on.
-    waves: Vec<Wave>,
+    rounds: Vec<UpdateRound>,
     /// In how many waves a key is.
-    followed: HashMap<Row, usize>,
+    rounds_of_key: HashMap<Row, usize>,
     /// The keys of rows in the database that no longer hold, and from when.
     closed: Vec<Row>,
 }
@@ -86,12 +86,12 @@ impl Rows {
         let differs = more.iter().zip(cells).filter(|(column, _)| differing.contains(column));
         changed.extend(differs.map(|(_, cell)| cell));
         changed.push(revision.into());
-        let before = self.followed.entry(key).or_default();
-        if self.waves.len() == *before {
-            self.waves.push(Wave::new());
+        let before = self.rounds_of_key.entry(key).or_default();
+        if self.rounds.len() == *before {
+            self.rounds.push(UpdateRound::new());
         }
-        if let Some(wave) = self.waves.get_mut(*before) {
-            wave.entry(differing).or_default().push(changed);
+        if let Some(round) = self.rounds.get_mut(*before) {
+            round.entry(differing).or_default().push(changed);
         }
         *before += 1;
     }
@@ -99,7 +99,7 @@ impl Rows {
 
 /// Rows on their way to the database.
 #[derive(Default)]
-pub(super) struct Outbox {
+pub(super) struct RowBuffer {
     identities: HashMap<Kind, Vec<Row>>,
     versions: HashMap<Kind, Rows>,
     /// Rows of the other versioned tables, by the table's name.
@@ -111,7 +111,7 @@ pub(super) struct Outbox {
     more: Vec<Statement>,
 }
 
-impl Outbox {
+impl RowBuffer {
     /// Notes that an id is used.
     pub(super) fn identify(&mut self, kind: Kind, id: &str, revision: i64) {
         self.identities.entry(kind).or_default().push(vec![id.into(), revision.into()]);
@@ -199,7 +199,7 @@ impl Outbox {
 
 fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'static str], rows: Rows) {
     let [key, others] = table.columns;
-    for (differing, rows) in rows.waves.into_iter().flatten() {
+    for (differing, rows) in rows.rounds.into_iter().flatten() {
         let columns = [others, differing.as_slice(), &["since"]].concat();
         all.extend(follow_all(table.name, key, &columns, rows));
     }
