@@ -23,18 +23,18 @@ use crate::clock::Clock;
 /// The most commands in one commit.
 const BATCH: usize = 256;
 /// The rows of so many commands are on their way while further ones run.
-const PIECE: usize = 16;
+const WRITE_EVERY: usize = 16;
 /// From so many who ask at once on, a batch waits for those who have just been answered, for this part of the time
 /// that the last batch took, and no longer than that. A page is written once for all commands that touch it.
-const CROWD: usize = 16;
-const COURTESY: u32 = 4;
-const PATIENCE: Duration = Duration::from_millis(10);
+const GATHER_FROM: usize = 16;
+const GATHER_PART: u32 = 4;
+const MOST_GATHERING: Duration = Duration::from_millis(10);
 /// How long a batch tries to get its turn among other processes.
-const TURN: Duration = Duration::from_secs(30);
+const LOCK_WAIT: Duration = Duration::from_secs(30);
 /// After so long without a pause the writer makes one, so that another process gets its turn.
-const STRETCH: Duration = Duration::from_millis(200);
+const BUSY_LIMIT: Duration = Duration::from_millis(200);
 /// How long a pause is at least: longer than the time between two tries of the other process.
-const GAP: Duration = Duration::from_millis(5);
+const LOCK_GAP: Duration = Duration::from_millis(5);
 
 /// The task that owns the writing connection.
 pub(super) struct Batches {
@@ -81,14 +81,14 @@ impl Batches {
                     continue;
                 }
             }
-            Self::gather(self.crowd, &mut jobs, &mut queue).await;
-            self.breathe().await;
-            let (count, begun) = (jobs.len(), Instant::now());
+            Self::wait_for_more(self.crowd, &mut jobs, &mut queue).await;
+            self.leave_gap().await;
+            let (count, started) = (jobs.len(), Instant::now());
             if AssertUnwindSafe(self.batch(&mut jobs, &mut queue)).catch_unwind().await.is_err() {
-                self.begin_anew(&mut jobs);
+                self.abandon(&mut jobs);
             }
-            self.crowd = (count + queue.len(), begun.elapsed());
-            self.tend().await;
+            self.crowd = (count + queue.len(), started.elapsed());
+            self.shorten_log().await;
             self.free_since = Instant::now();
         }
         self.finish().await;
@@ -97,7 +97,7 @@ impl Batches {
 
     /// Forgets what a batch knew that came to no end, and tells those who wait for it. What it did is undone with its
     /// connection.
-    fn begin_anew(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
+    fn abandon(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
         tracing::error!(commands = jobs.len(), "a batch of writes came to no end");
         (self.connection, self.memory) = (None, None);
         self.told.failing.store(true, Ordering::Relaxed);
@@ -107,13 +107,13 @@ impl Batches {
     }
 
     /// Lets those join a batch who have just been answered, and ask again, if they are many.
-    async fn gather(
+    async fn wait_for_more(
         (crowd, took): (usize, Duration),
         jobs: &mut Vec<Box<dyn Job>>,
         queue: &mut mpsc::Receiver<Box<dyn Job>>,
     ) {
-        let until = tokio::time::Instant::now() + (took / COURTESY).min(PATIENCE);
-        while crowd >= CROWD && jobs.len() < crowd.min(BATCH) {
+        let until = tokio::time::Instant::now() + (took / GATHER_PART).min(MOST_GATHERING);
+        while crowd >= GATHER_FROM && jobs.len() < crowd.min(BATCH) {
             let more = queue.recv_many(jobs, BATCH - jobs.len());
             if timeout_at(until, more).await.unwrap_or_default() == 0 {
                 return;
@@ -122,9 +122,9 @@ impl Batches {
     }
 
     /// Looks after what writes leave behind; what they wrote is safe already.
-    async fn tend(&mut self) {
+    async fn shorten_log(&mut self) {
         let Some(connection) = &mut self.connection else { return };
-        if let Err(error) = self.engine.tend(connection).await {
+        if let Err(error) = self.engine.shorten_log(connection).await {
             tracing::warn!(%error, "the log of the register could not be begun again");
         }
     }
@@ -139,18 +139,18 @@ impl Batches {
 
     /// Leaves a gap now and then for other processes, whose commands wait for the same lock, unless there has just
     /// been one.
-    async fn breathe(&mut self) {
-        if self.free_since.elapsed() < GAP {
-            if self.busy_since.elapsed() < STRETCH {
+    async fn leave_gap(&mut self) {
+        if self.free_since.elapsed() < LOCK_GAP {
+            if self.busy_since.elapsed() < BUSY_LIMIT {
                 return;
             }
-            self.clock.pause(GAP).await;
+            self.clock.pause(LOCK_GAP).await;
         }
         self.busy_since = Instant::now();
     }
 
     async fn batch(&mut self, jobs: &mut Vec<Box<dyn Job>>, queue: &mut mpsc::Receiver<Box<dyn Job>>) {
-        let outcome = match self.begun().await {
+        let outcome = match self.begin().await {
             Ok((connection, head)) => self.commit(connection, head, jobs).await,
             Err(error) => {
                 // What came in the meantime would only wait as long again, for the same.
@@ -201,7 +201,7 @@ impl Batches {
         for (done, job) in (1..).zip(jobs) {
             job.run(&mut write).await?;
             write.undo().await?;
-            if done % PIECE == 0 && done < count {
+            if done % WRITE_EVERY == 0 && done < count {
                 write.start_writing();
             }
         }
@@ -219,11 +219,11 @@ impl Batches {
     }
 
     /// The connection, inside a transaction that has the register to itself, and the head.
-    async fn begun(&mut self) -> Result<(Connection, Head), Error> {
+    async fn begin(&mut self) -> Result<(Connection, Head), Error> {
         self.engine.check_place()?;
         let started = Instant::now();
         if let Some(kept) = self.connection.take() {
-            match self.begun_on(kept, started).await {
+            match self.begin_on_connection(kept, started).await {
                 Err(error) if !matches!(error, Error::Busy) => {
                     // The server may have been restarted since; nothing has been done on it yet.
                     tracing::warn!(%error, "the writer's connection was lost");
@@ -233,13 +233,13 @@ impl Batches {
         }
         loop {
             match self.engine.writer().await {
-                Ok(connection) => return self.begun_on(connection, started).await,
-                Err(error) => error.await_turn(&self.clock, started, TURN).await?,
+                Ok(connection) => return self.begin_on_connection(connection, started).await,
+                Err(error) => error.await_turn(&self.clock, started, LOCK_WAIT).await?,
             }
         }
     }
 
-    async fn begun_on(
+    async fn begin_on_connection(
         &mut self,
         mut connection: Connection,
         started: Instant,
@@ -247,7 +247,7 @@ impl Batches {
         loop {
             match self.engine.begin_on(&mut connection).await {
                 Ok(head) => return Ok((connection, Head::try_from(head)?)),
-                Err(error) => error.await_turn(&self.clock, started, TURN).await?,
+                Err(error) => error.await_turn(&self.clock, started, LOCK_WAIT).await?,
             }
         }
     }

@@ -208,9 +208,9 @@ impl Engine {
     }
 
     /// Looks after what a write leaves behind.
-    pub(super) async fn tend(&self, connection: &mut Connection) -> Result<(), Error> {
+    pub(super) async fn shorten_log(&self, connection: &mut Connection) -> Result<(), Error> {
         match self {
-            Self::Sqlite { log, .. } => log.tend(connection).await,
+            Self::Sqlite { log, .. } => log.shorten_log(connection).await,
             Self::Postgres { .. } => Ok(()),
         }
     }

@@ -61,7 +61,7 @@ impl Log {
 
     /// Begins the log again if it has become long, once the reads under way are done. If it has become too
     /// long, those that have had their time are ended. A reader in another process cannot be.
-    pub(super) async fn tend(&self, connection: &mut Connection) -> Result<(), Error> {
+    pub(super) async fn shorten_log(&self, connection: &mut Connection) -> Result<(), Error> {
         // Without a log there is nothing to do.
         let size = std::fs::metadata(&self.file).map_or(0, |file| file.len());
         if size < LONG {
