@@ -88,7 +88,7 @@ impl Batches {
                 self.abandon(&mut jobs);
             }
             self.crowd = (count + queue.len(), started.elapsed());
-            self.shorten_log().await;
+            self.shorten_wal().await;
             self.free_since = Instant::now();
         }
         self.finish().await;
@@ -122,9 +122,9 @@ impl Batches {
     }
 
     /// Looks after what writes leave behind; what they wrote is safe already.
-    async fn shorten_log(&mut self) {
+    async fn shorten_wal(&mut self) {
         let Some(connection) = &mut self.connection else { return };
-        if let Err(error) = self.engine.shorten_log(connection).await {
+        if let Err(error) = self.engine.shorten_wal(connection).await {
             tracing::warn!(%error, "the log of the register could not be begun again");
         }
     }

@@ -13,8 +13,8 @@ use super::error::{Error, within};
 use super::file::{RegisterFile, leave_foreign};
 use super::head::{self, HeadRow};
 use super::labels;
-use super::log::{BEGIN_LOG, COPY_LOG, KEPT, Log};
 use super::statement::{Connection, Statement};
+use super::wal::{CHECKPOINT_WAL, KEPT_SIZE, TRUNCATE_WAL, Wal};
 use crate::clock::Clock;
 use crate::domain::time::Moment;
 
@@ -65,7 +65,7 @@ impl FromStr for Address {
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
     /// SQLite.
-    Sqlite { readers: SqlitePool, writer: SqliteConnectOptions, log: Log, file: RegisterFile },
+    Sqlite { readers: SqlitePool, writer: SqliteConnectOptions, wal: Wal, file: RegisterFile },
     /// PostgreSQL.
     Postgres { readers: PgPool, writer: PgConnectOptions },
 }
@@ -90,7 +90,7 @@ impl Engine {
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .statement_cache_capacity(PREPARED)
-            .pragma("journal_size_limit", KEPT);
+            .pragma("journal_size_limit", KEPT_SIZE);
         leave_foreign(path).await?;
         prepare_sqlite(&writer, clock).await?;
         let readers = SqlitePoolOptions::new()
@@ -103,7 +103,7 @@ impl Engine {
         let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false);
         // A statement with many rows keeps aside what it changes: else in a file, once that is more than a little.
         let writer = writer.pragma("cache_size", CACHED).pragma("temp_store", "MEMORY");
-        Ok(Self::Sqlite { readers, writer, log: Log::of(path), file: RegisterFile::of(path)? })
+        Ok(Self::Sqlite { readers, writer, wal: Wal::of(path), file: RegisterFile::of(path)? })
     }
 
     async fn open_postgres(url: &str, now: Moment) -> Result<Self, Error> {
@@ -161,10 +161,10 @@ impl Engine {
     /// have to: it has its place only while it is needed.
     pub(super) async fn reader(&self) -> Result<Connection, Error> {
         Ok(match self {
-            Self::Sqlite { readers, log, .. } => {
+            Self::Sqlite { readers, wal, .. } => {
                 // Whoever waits for a connection does not read yet.
                 let connection = Connection::sqlite(Box::pin(readers.begin()).await?);
-                connection.lent(log.lease())
+                connection.lent(wal.lease())
             }
             Self::Postgres { readers, .. } => {
                 let begin = Box::pin(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
@@ -208,9 +208,9 @@ impl Engine {
     }
 
     /// Looks after what a write leaves behind.
-    pub(super) async fn shorten_log(&self, connection: &mut Connection) -> Result<(), Error> {
+    pub(super) async fn shorten_wal(&self, connection: &mut Connection) -> Result<(), Error> {
         match self {
-            Self::Sqlite { log, .. } => log.shorten_log(connection).await,
+            Self::Sqlite { wal, .. } => wal.shorten_wal(connection).await,
             Self::Postgres { .. } => Ok(()),
         }
     }
@@ -219,7 +219,7 @@ impl Engine {
     /// but not when that one can only read, nor while the process ends.
     pub(super) async fn finish(&self, connection: &mut Connection) -> Result<(), Error> {
         match self {
-            Self::Sqlite { .. } => connection.execute(Statement::new(BEGIN_LOG)).await.map(drop),
+            Self::Sqlite { .. } => connection.execute(Statement::new(TRUNCATE_WAL)).await.map(drop),
             Self::Postgres { .. } => Ok(()),
         }
     }
@@ -258,7 +258,7 @@ async fn begin_sqlite(options: &SqliteConnectOptions, now: Moment) -> Result<(),
     check_sqlite(&mut first).await?;
     migrate_sqlite(&mut first).await?;
     // A process that was killed leaves its work in the log. It is safe there, too.
-    let _ = first.execute(COPY_LOG).await;
+    let _ = first.execute(CHECKPOINT_WAL).await;
     let mut first = Connection::sqlite(Box::new(first));
     head::begin(&mut first, now).await?;
     labels::refold(&mut first).await

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::error::Error;
-use super::log;
+use super::wal;
 
 /// Tables that every register has had from the first one on.
 const OURS: i64 = 4;
@@ -40,7 +40,7 @@ pub(super) async fn leave_foreign(file: &Path) -> Result<(), Error> {
 /// How many tables a file has, and how many of those that a register has.
 async fn tables(file: &Path) -> Result<(i64, i64), Error> {
     // Where there is a log it must be read, too: all of a register may still be there.
-    let whole = !log::beside(file).exists();
+    let whole = !wal::beside(file).exists();
     let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(whole);
     let mut connection = options.connect().await?;
     let counted = sqlx::query_as(

@@ -2,7 +2,7 @@
 //!
 //! Every statement is written once, in the dialect both engines share. Which one it runs on is known where they
 //! differ: `engine` opens and locks, `column` maps moments, and `statement` binds and runs. What only one of them
-//! has stands by itself: the file of SQLite is copied by `backup`, its log kept short by `log`, and it is checked by
+//! has stands by itself: the file of SQLite is copied by `backup`, its log kept short by `wal`, and it is checked by
 //! `verify`; PostgreSQL is listened to by `ear`.
 
 mod approvals;
@@ -30,7 +30,6 @@ mod keys;
 mod known;
 mod labels;
 mod list;
-mod log;
 mod memory;
 mod movements;
 mod needs;
@@ -51,6 +50,7 @@ mod table;
 mod touched;
 mod transitions;
 mod verify;
+mod wal;
 mod workflows;
 mod write;
 mod writer;

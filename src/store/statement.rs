@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::column::Stamp;
 use super::error::{Error, within};
-use super::log::Lease;
+use super::wal::Lease;
 use crate::domain::time::Moment;
 
 /// How long a server may be silent: longer than it is told to work on a statement or to wait for a lock.

@@ -16,11 +16,11 @@ mod disks;
 mod durability;
 mod kills;
 mod ledger;
-mod logs;
 mod servers;
 mod service;
 mod tampering;
 mod upgrades;
+mod wal;
 
 use std::io::Write as _;
 

@@ -15,22 +15,22 @@ use super::error::Error;
 use super::statement::{Connection, Statement};
 
 /// Copies what is in the log to the file, as far as nobody reads what was there before, and waits for nobody.
-pub(super) const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+pub(super) const CHECKPOINT_WAL: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// The same, and begins it again if nobody reads from it: as long as a connection waits for that.
-pub(super) const BEGIN_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+pub(super) const TRUNCATE_WAL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 /// To this size SQLite cuts a log that it begins again by itself, in bytes: `journal_size_limit`. Writing over
 /// what is there takes a flush less time than making the file longer.
-pub(super) const KEPT: &str = "16777216";
+pub(super) const KEPT_SIZE: &str = "16777216";
 /// From this size on the log is to begin again, in bytes.
-const LONG: u64 = 16 << 20;
+const TRUNCATE_FROM: u64 = 16 << 20;
 /// After so many bytes more that is tried again: whoever writes has to wait for it.
-const STEP: u64 = 8 << 20;
+const RETRY_AFTER: u64 = 8 << 20;
 /// How long to wait for reads under way, in milliseconds; those that begin meanwhile read the file alone.
 const PATIENCE: [&str; 2] = ["PRAGMA busy_timeout = 100", "PRAGMA busy_timeout = 0"];
 /// From this size on the reads that keep it from that are ended, in bytes.
-const TOO_LONG: u64 = 48 << 20;
+const END_READS_FROM: u64 = 48 << 20;
 /// How long every read can take.
-const GRACE: Duration = Duration::from_secs(1);
+const LEAST_READ_TIME: Duration = Duration::from_secs(1);
 
 /// Where the log of a register in a file is, if there is one.
 pub(super) fn beside(register: &Path) -> PathBuf {
@@ -41,17 +41,21 @@ pub(super) fn beside(register: &Path) -> PathBuf {
 
 /// The log of one register, and the reads that may have to make way for it.
 #[derive(Clone, Debug)]
-pub(super) struct Log {
+pub(super) struct Wal {
     file: PathBuf,
     /// The size from which on it is to begin again.
     next: Arc<AtomicU64>,
     ended: watch::Sender<Option<Instant>>,
 }
 
-impl Log {
+impl Wal {
     /// The log of the register in a file.
     pub(super) fn of(register: &Path) -> Self {
-        Self { file: beside(register), next: Arc::new(AtomicU64::new(LONG)), ended: watch::Sender::default() }
+        Self {
+            file: beside(register),
+            next: Arc::new(AtomicU64::new(TRUNCATE_FROM)),
+            ended: watch::Sender::default(),
+        }
     }
 
     /// What a read that begins at this moment is lent its connection for.
@@ -61,23 +65,23 @@ impl Log {
 
     /// Begins the log again if it has become long, once the reads under way are done. If it has become too
     /// long, those that have had their time are ended. A reader in another process cannot be.
-    pub(super) async fn shorten_log(&self, connection: &mut Connection) -> Result<(), Error> {
+    pub(super) async fn shorten_wal(&self, connection: &mut Connection) -> Result<(), Error> {
         // Without a log there is nothing to do.
         let size = std::fs::metadata(&self.file).map_or(0, |file| file.len());
-        if size < LONG {
-            self.next.store(LONG, Ordering::Relaxed);
+        if size < TRUNCATE_FROM {
+            self.next.store(TRUNCATE_FROM, Ordering::Relaxed);
         }
         if size < self.next.load(Ordering::Relaxed) {
             return Ok(());
         }
         let [patient, otherwise] = PATIENCE;
         connection.execute(Statement::new(patient)).await?;
-        let (busy, ..) = connection.fetch_one::<(i64, i64, i64)>(Statement::new(BEGIN_LOG)).await?;
+        let (busy, ..) = connection.fetch_one::<(i64, i64, i64)>(Statement::new(TRUNCATE_WAL)).await?;
         connection.execute(Statement::new(otherwise)).await?;
-        self.next.store(if busy == 0 { LONG } else { size + STEP }, Ordering::Relaxed);
-        if busy != 0 && size >= TOO_LONG {
+        self.next.store(if busy == 0 { TRUNCATE_FROM } else { size + RETRY_AFTER }, Ordering::Relaxed);
+        if busy != 0 && size >= END_READS_FROM {
             tracing::debug!(size, "reads are ended for the log to begin again");
-            self.ended.send_replace(Instant::now().checked_sub(GRACE));
+            self.ended.send_replace(Instant::now().checked_sub(LEAST_READ_TIME));
         }
         Ok(())
     }
