@@ -106,16 +106,16 @@ impl Register {
 
     /// Keeps looking until it is dropped.
     pub async fn keep_time(&self) {
-        let (clock, mut ear) = (self.store.clock(), self.store.ear());
+        let (clock, mut listener) = (self.store.clock(), self.store.listener());
         loop {
             if let Err(error) = self.look().await {
                 tracing::warn!(%error, "could not look at the clock's work");
             }
-            let heard = tokio::select! {
-                heard = ear.heard() => heard,
+            let notified = tokio::select! {
+                notified = listener.notified() => notified,
                 () = clock.pause(LOOK) => Ok(()),
             };
-            if let Err(error) = heard {
+            if let Err(error) = notified {
                 tracing::warn!(%error, "could not listen to what other nodes write");
                 clock.pause(LOOK).await;
             }

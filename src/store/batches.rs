@@ -13,11 +13,11 @@ use tokio::time::timeout_at;
 use super::engine::Engine;
 use super::error::Error;
 use super::head::{Head, Newest};
-use super::memory::Memory;
 use super::needs::Needs;
 use super::statement::{Connection, Statement};
 use super::write::Write;
 use super::writer::{Job, State, Tick, Told};
+use super::writer_cache::WriterCache;
 use crate::clock::Clock;
 
 /// The most commands in one commit.
@@ -44,7 +44,7 @@ pub(super) struct Batches {
     told: Told,
     connection: Option<Connection>,
     /// What is known of the register at the revision with this digest.
-    memory: Option<([u8; 32], Memory)>,
+    cache: Option<([u8; 32], WriterCache)>,
     /// Since when nobody else is known to have had time for a turn, and since when the lock is free.
     busy_since: Instant,
     free_since: Instant,
@@ -61,7 +61,7 @@ impl Batches {
             tick,
             told,
             connection: None,
-            memory: None,
+            cache: None,
             busy_since: now,
             free_since: now,
             crowd: (0, Duration::ZERO),
@@ -99,7 +99,7 @@ impl Batches {
     /// connection.
     fn abandon(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
         tracing::error!(commands = jobs.len(), "a batch of writes came to no end");
-        (self.connection, self.memory) = (None, None);
+        (self.connection, self.cache) = (None, None);
         self.told.failing.store(true, Ordering::Relaxed);
         for job in jobs.drain(..) {
             job.answer(Some(&Error::Lost));
@@ -185,17 +185,17 @@ impl Batches {
     ) -> Result<Newest, Error> {
         let (before, due_before) = (head.revision, head.due_at);
         // A chain of digests that ends in the same one is the same: nobody else has written since.
-        let known = self.memory.take().filter(|(digest, _)| *digest == head.digest);
-        let memory = known.map_or_else(Memory::default, |(_, memory)| memory.kept());
-        let mut write = Write::new(connection, head, self.clock.now(), memory);
+        let known = self.cache.take().filter(|(digest, _)| *digest == head.digest);
+        let cache = known.map_or_else(WriterCache::default, |(_, cache)| cache.kept());
+        let mut write = Write::new(connection, head, self.clock.now(), cache);
         if write.head().due_at.is_some_and(|due| due <= write.now()) {
             (self.tick)(&mut write).await?;
         }
         let needs: Vec<&Needs> = jobs.iter().map(|job| job.needs()).collect();
-        match write.foresee(&needs).await {
+        match write.preload(&needs).await {
             // Whoever needs what is damaged will meet it again, and nobody else.
-            Err(error) if error.is_own() => write.memory = Memory::default(),
-            foreseen => foreseen?,
+            Err(error) if error.is_own() => write.cache = WriterCache::default(),
+            preloaded => preloaded?,
         }
         let count = jobs.len();
         for (done, job) in (1..).zip(jobs) {
@@ -206,15 +206,15 @@ impl Batches {
             }
         }
         let mut last = write.take_buffered();
-        let (mut connection, head, memory) = write.into_parts();
+        let (mut connection, head, cache) = write.into_parts();
         if (head.revision, head.due_at) != (before, due_before) {
-            last.push(self.engine.telling(stored(&head)));
+            last.push(self.engine.with_notify(stored(&head)));
         }
         last.push(Statement::new("COMMIT"));
         connection.execute_all(last).await?;
         self.told.statements.fetch_add(connection.take_statements(), Ordering::Relaxed);
         self.connection = Some(connection);
-        self.memory = Some((head.digest, memory));
+        self.cache = Some((head.digest, cache));
         Ok(Newest::of(&head))
     }
 

@@ -200,10 +200,10 @@ impl Engine {
     }
 
     /// Lets a change of the head tell other nodes of the revision, if they can be told.
-    pub(super) fn telling(&self, head: Statement) -> Statement {
+    pub(super) fn with_notify(&self, head: Statement) -> Statement {
         match self {
             Self::Sqlite { .. } => head,
-            Self::Postgres { .. } => super::ear::telling(head),
+            Self::Postgres { .. } => super::listener::with_notify(head),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Every statement is written once, in the dialect both engines share. Which one it runs on is known where they
 //! differ: `engine` opens and locks, `column` maps moments, and `statement` binds and runs. What only one of them
 //! has stands by itself: the file of SQLite is copied by `backup`, its log kept short by `wal`, and it is checked by
-//! `verify`; PostgreSQL is listened to by `ear`.
+//! `verify`; PostgreSQL is listened to by `listener`.
 
 mod approvals;
 mod authorities;
@@ -17,9 +17,9 @@ mod column;
 mod companies;
 mod conditions;
 mod courses;
+mod current;
 mod determinations;
 mod due;
-mod ear;
 mod engine;
 mod error;
 mod file;
@@ -27,10 +27,9 @@ mod glance;
 mod head;
 mod holdings;
 mod keys;
-mod known;
 mod labels;
 mod list;
-mod memory;
+mod listener;
 mod movements;
 mod needs;
 mod pending;
@@ -54,13 +53,13 @@ mod wal;
 mod workflows;
 mod write;
 mod writer;
+mod writer_cache;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use companies::BOARD;
 pub use determinations::{RECEIPT_FILTERS, Receipt};
-pub use ear::Ear;
 pub use engine::Address;
 pub use error::Error;
 pub use file::holds_register;
@@ -70,6 +69,7 @@ pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
 pub use keys::SecretDigest;
 pub use labels::{Found, FoundPage};
 pub use list::{Filter, Listed, Listing, Page, Position, Query, Sort, SortKey, Takes};
+pub use listener::RevisionListener;
 pub use needs::Needs;
 pub use read::{Read, Wanted};
 pub use record::{Narrowing, digest};
@@ -171,8 +171,8 @@ impl Store {
 
     /// What hears of revisions that other nodes have made.
     #[must_use]
-    pub fn ear(&self) -> Ear {
-        Ear::new(self.address.clone(), self.writer.clone())
+    pub fn listener(&self) -> RevisionListener {
+        RevisionListener::new(self.address.clone(), self.writer.clone())
     }
 
     /// The clock of the register.

@@ -5,11 +5,11 @@ use std::hash::Hash;
 
 use super::bundle::{Items, damaged, filed, items_of};
 use super::error::Error;
-use super::memory::Parties;
 use super::statement::{Cell, Statement};
 use super::table::{Filed, Presence, Table, table};
 use super::transitions::{ACCEPTED, STEP, StepOf};
 use super::write::Write;
+use super::writer_cache::Parties;
 use crate::domain::id::ApprovalId;
 use crate::domain::thing::{Kind, ThingRef};
 
@@ -39,9 +39,9 @@ struct Unknown<'n> {
 
 impl Write {
     /// Reads what commands need and nothing is known of.
-    pub(super) async fn foresee(&mut self, needs: &[&Needs]) -> Result<(), Error> {
+    pub(super) async fn preload(&mut self, needs: &[&Needs]) -> Result<(), Error> {
         for thing in needs.iter().flat_map(|needs| &needs.minted) {
-            self.memory.remember(thing.clone(), Presence::Absent);
+            self.cache.remember(thing.clone(), Presence::Absent);
         }
         loop {
             let unknown = self.unknown(needs);
@@ -51,15 +51,15 @@ impl Write {
             let mut lists = self.connection().bundled(unknown.queries()).await?;
             let mut next = || lists.next().ok_or_else(damaged);
             for (kind, ids) in &unknown.things {
-                self.know_things(*kind, ids, &next()?)?;
+                self.load_things(*kind, ids, &next()?)?;
             }
             if !unknown.cases.is_empty() {
-                self.know_timelines(&unknown.cases, &next()?)?;
-                self.know_spans(&unknown.cases, &next()?)?;
-                self.know_reports(&next()?, &next()?)?;
+                self.load_timelines(&unknown.cases, &next()?)?;
+                self.load_spans(&unknown.cases, &next()?)?;
+                self.load_reports(&next()?, &next()?)?;
             }
             if !unknown.replies.is_empty() {
-                self.know_replies(&unknown.replies, &next()?).await?;
+                self.load_replies(&unknown.replies, &next()?).await?;
             }
         }
     }
@@ -67,22 +67,22 @@ impl Write {
     fn unknown<'n>(&self, needs: &[&'n Needs]) -> Unknown<'n> {
         let mut things: BTreeMap<Kind, HashSet<&str>> = BTreeMap::new();
         for thing in needs.iter().flat_map(|needs| &needs.things) {
-            if self.memory.thing(thing).is_none() {
+            if self.cache.thing(thing).is_none() {
                 things.entry(thing.kind).or_default().insert(&thing.id);
             }
         }
         let cases = needs.iter().flat_map(|needs| &needs.cases).map(ApprovalId::as_str);
         let replies = needs.iter().filter_map(|needs| needs.reply.as_ref());
         Unknown {
-            things: things.into_iter().map(|(kind, ids)| (kind, some(ids))).collect(),
-            cases: some(cases.filter(|case| !self.memory.timelines.contains_key(*case))),
-            replies: some(replies.filter(|key| !self.memory.replies.contains_key(*key))),
+            things: things.into_iter().map(|(kind, ids)| (kind, distinct(ids))).collect(),
+            cases: distinct(cases.filter(|case| !self.cache.timelines.contains_key(*case))),
+            replies: distinct(replies.filter(|key| !self.cache.replies.contains_key(*key))),
         }
     }
 
-    fn know_things(&mut self, kind: Kind, ids: &[&str], list: &Items) -> Result<(), Error> {
+    fn load_things(&mut self, kind: Kind, ids: &[&str], list: &Items) -> Result<(), Error> {
         for id in ids {
-            self.memory.remember(ThingRef::new(kind, *id), Presence::Absent);
+            self.cache.remember(ThingRef::new(kind, *id), Presence::Absent);
         }
         for item in list.fields() {
             let [id, since, document] = item?;
@@ -90,35 +90,35 @@ impl Write {
                 "" => Presence::Retired,
                 since => Presence::Present(filed([id, since, document])?.into()),
             };
-            self.memory.remember(ThingRef::new(kind, id), presence);
+            self.cache.remember(ThingRef::new(kind, id), presence);
         }
         Ok(())
     }
 
-    fn know_timelines(&mut self, cases: &[&str], list: &Items) -> Result<(), Error> {
+    fn load_timelines(&mut self, cases: &[&str], list: &Items) -> Result<(), Error> {
         for case in cases {
-            self.memory.timelines.insert((*case).to_owned(), Vec::new());
+            self.cache.timelines.insert((*case).to_owned(), Vec::new());
         }
         for item in list.fields() {
             let StepOf { case, step } = StepOf::read(item?)?;
-            self.memory.timelines.entry(case).or_default().push(step);
+            self.cache.timelines.entry(case).or_default().push(step);
         }
         Ok(())
     }
 
-    fn know_spans(&mut self, cases: &[&str], list: &Items) -> Result<(), Error> {
+    fn load_spans(&mut self, cases: &[&str], list: &Items) -> Result<(), Error> {
         for case in cases {
-            self.memory.spans.insert((*case).to_owned(), Vec::new());
+            self.cache.spans.insert((*case).to_owned(), Vec::new());
         }
         for item in list.fields() {
             let [case, from, stage] = item?;
-            let spans = self.memory.spans.entry(case.to_owned()).or_default();
+            let spans = self.cache.spans.entry(case.to_owned()).or_default();
             spans.push((from.to_owned(), stage.to_owned()));
         }
         Ok(())
     }
 
-    fn know_reports(&mut self, parties: &Items, reports: &Items) -> Result<(), Error> {
+    fn load_reports(&mut self, parties: &Items, reports: &Items) -> Result<(), Error> {
         let mut of: HashMap<Parties, Vec<Filed>> = HashMap::new();
         for item in parties.fields() {
             of.insert(owned(item?), Vec::new());
@@ -135,19 +135,19 @@ impl Write {
             of.entry(parties).or_default().push(report);
         }
         for (parties, reports) in of {
-            self.memory.remember_reports(parties, reports);
+            self.cache.remember_reports(parties, reports);
         }
         Ok(())
     }
 
     /// Takes note of the keys that no reply is kept for; those few that come again are looked up one by one.
-    async fn know_replies(&mut self, keys: &[&(String, String)], list: &Items) -> Result<(), Error> {
+    async fn load_replies(&mut self, keys: &[&(String, String)], list: &Items) -> Result<(), Error> {
         let used = list.fields().collect::<Result<HashSet<[&str; 2]>, Error>>()?;
         for (actor, key) in keys {
             if used.contains(&[actor.as_str(), key.as_str()]) {
                 self.kept_reply(actor, key).await?;
             } else {
-                self.memory.replies.insert((actor.clone(), key.clone()), None);
+                self.cache.replies.insert((actor.clone(), key.clone()), None);
             }
         }
         Ok(())
@@ -211,7 +211,7 @@ impl Unknown<'_> {
 }
 
 /// As many different keys as a statement takes.
-fn some<K: Eq + Hash>(keys: impl IntoIterator<Item = K>) -> Vec<K> {
+fn distinct<K: Eq + Hash>(keys: impl IntoIterator<Item = K>) -> Vec<K> {
     let different: HashSet<K> = keys.into_iter().collect();
     different.into_iter().take(MOST_KEYS).collect()
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::memory::Known;
 use super::statement::Cell;
 use super::table::{Filed, Part, Stored};
+use super::writer_cache::CachedVersion;
 use crate::domain::record::Action;
 use crate::domain::thing::{Kind, ThingRef};
 
@@ -22,7 +22,7 @@ pub(super) struct Pending {
 
 /// One side of a change: everything the store keeps of a thing.
 pub(super) struct Side {
-    pub(super) known: Known,
+    pub(super) known: CachedVersion,
     cells: Vec<Cell>,
     /// What it refers to.
     pub(super) referred: BTreeSet<ThingRef>,
@@ -32,7 +32,7 @@ pub(super) struct Side {
 
 impl Side {
     /// What a version is, or is to be.
-    pub(super) fn new<T: Stored>(thing: &T, known: Known) -> Self {
+    pub(super) fn new<T: Stored>(thing: &T, known: CachedVersion) -> Self {
         Self { known, cells: thing.cells().0, referred: referred(thing), parts: thing.parts() }
     }
 

@@ -26,7 +26,7 @@ impl Write {
     /// [`Error::Database`].
     pub async fn kept_reply(&mut self, actor: &str, key: &str) -> Result<Option<Reply>, Error> {
         let of = (actor.to_owned(), key.to_owned());
-        if let Some(known) = self.memory.replies.get(&of) {
+        if let Some(known) = self.cache.replies.get(&of) {
             return Ok(known.clone());
         }
         let statement = Statement::new(
@@ -34,7 +34,7 @@ impl Write {
         );
         let statement = statement.with(actor).with(key);
         let reply: Option<Reply> = self.queried().await?.fetch_optional(statement).await?;
-        self.memory.replies.insert(of, reply.clone());
+        self.cache.replies.insert(of, reply.clone());
         Ok(reply)
     }
 
@@ -49,7 +49,7 @@ impl Write {
             reply.body.clone().into(),
             self.now().into(),
         ]);
-        self.memory.replies.insert((actor.to_owned(), key.to_owned()), Some(reply));
+        self.cache.replies.insert((actor.to_owned(), key.to_owned()), Some(reply));
     }
 
     /// Forgets the oldest answers kept before a moment, about `most` of them, and tells how many.

@@ -58,7 +58,7 @@ impl Write {
         }
         let Approval { company, chip, authority, .. } = approval;
         let parties = (company.to_string(), chip.to_string(), authority.to_string());
-        if let Some(known) = self.memory.reports(&parties).filter(|_| !changed) {
+        if let Some(known) = self.cache.reports(&parties).filter(|_| !changed) {
             return known.iter().map(|row| Ok(row.version::<Report>()?.value)).collect();
         }
         let statement = Statement::new(
@@ -69,7 +69,7 @@ impl Write {
         let rows: Vec<Filed> = self.connection().fetch_all(statement).await?;
         let reports = rows.iter().map(|row| Ok(row.version::<Report>()?.value)).collect();
         if !changed {
-            self.memory.remember_reports(parties, rows);
+            self.cache.remember_reports(parties, rows);
         }
         reports
     }

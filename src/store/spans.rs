@@ -65,13 +65,13 @@ impl Write {
 
     /// The spans of a case as the last revision left them.
     async fn spans_of(&mut self, approval: &str) -> Result<Vec<SpanRow>, Error> {
-        if let Some(spans) = self.memory.spans.get(approval) {
+        if let Some(spans) = self.cache.spans.get(approval) {
             return Ok(spans.clone());
         }
         let statement =
             Statement::new("SELECT valid_from, stage FROM stage_span WHERE until IS NULL AND approval = $1");
         let spans: Vec<SpanRow> = self.connection().fetch_all(statement.with(approval)).await?;
-        self.memory.spans.insert(approval.to_owned(), spans.clone());
+        self.cache.spans.insert(approval.to_owned(), spans.clone());
         Ok(spans)
     }
 

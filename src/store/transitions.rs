@@ -128,7 +128,7 @@ impl Write {
     /// The steps of a case as the last revision left them.
     async fn recorded_steps(&mut self, approval: &ApprovalId) -> Result<&[Step], Error> {
         let case = approval.as_str();
-        if !self.memory.timelines.contains_key(case) {
+        if !self.cache.timelines.contains_key(case) {
             // What this command has flushed is no part of the last revision, and what it has closed still is.
             let at = At { revision: self.head.revision, newest: false };
             let from = Statement::new(ACCEPTED).push("t.approval = ").bind(case).push(" AND ");
@@ -136,9 +136,9 @@ impl Write {
             let lists = self.connection().bundled(vec![query]).await?;
             let rows = lists.as_slice().iter().flat_map(Items::fields);
             let steps = rows.map(|item| Ok(StepOf::read(item?)?.step)).collect::<Result<_, Error>>()?;
-            self.memory.timelines.insert(case.to_owned(), steps);
+            self.cache.timelines.insert(case.to_owned(), steps);
         }
-        Ok(self.memory.timelines.get(case).map_or(&[], Vec::as_slice))
+        Ok(self.cache.timelines.get(case).map_or(&[], Vec::as_slice))
     }
 
     /// Which of these stages of an authority's workflow are used: cases there have been at them, or reports

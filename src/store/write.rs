@@ -14,7 +14,6 @@ use std::ops::Deref;
 use super::buffering::buffer_revision;
 use super::error::Error;
 use super::head::Head;
-use super::memory::{Known, Memory};
 use super::pending::{Pending, Side};
 use super::read::Read;
 use super::record::digest;
@@ -23,6 +22,7 @@ use super::spans::NewSpans;
 use super::statement::{Connection, Statement};
 use super::sums::Ledger;
 use super::table::{At, Stored, Version};
+use super::writer_cache::{CachedVersion, WriterCache};
 use crate::domain::record::{Action, Revision};
 use crate::domain::text::{Name, Reason};
 use crate::domain::thing::{Kind, ThingRef};
@@ -55,7 +55,7 @@ pub struct Write {
     index: HashMap<ThingRef, usize>,
     ledger: Ledger,
     /// What is known of the register as the last revision left it.
-    pub(super) memory: Memory,
+    pub(super) cache: WriterCache,
     /// Rows of revisions made that are still to be written.
     pub(super) buffer: RowBuffer,
     /// The spans that the revision being made gives to cases.
@@ -73,7 +73,7 @@ impl Deref for Write {
 }
 
 impl Write {
-    pub(super) fn new(connection: Connection, head: Head, now: Moment, memory: Memory) -> Self {
+    pub(super) fn new(connection: Connection, head: Head, now: Moment, cache: WriterCache) -> Self {
         let now = head.present(now);
         let due_at = head.due_at;
         let at = At { revision: head.revision, newest: true };
@@ -84,7 +84,7 @@ impl Write {
             pending: Vec::new(),
             index: HashMap::new(),
             ledger: Ledger::default(),
-            memory,
+            cache,
             buffer: RowBuffer::default(),
             spans: BTreeMap::new(),
             in_savepoint: false,
@@ -93,8 +93,8 @@ impl Write {
     }
 
     /// The connection, the head as the commands have left it, and what is known of the register.
-    pub(super) fn into_parts(self) -> (Connection, Head, Memory) {
-        (self.read.connection, self.read.head, self.memory)
+    pub(super) fn into_parts(self) -> (Connection, Head, WriterCache) {
+        (self.read.connection, self.read.head, self.cache)
     }
 
     /// The connection. What is read by it is either known to be untouched by the batch, or comes through
@@ -184,7 +184,7 @@ impl Write {
     /// Puts a thing on record, or in the place of its version `before`.
     pub fn put<T: Stored>(&mut self, before: Option<&Version<T>>, after: &T, action: Action) {
         let before = before.map(|version| self.side(version));
-        let side = Side::new(after, Known::new(after, self.next_revision()));
+        let side = Side::new(after, CachedVersion::new(after, self.next_revision()));
         self.enter(Pending::new(after.thing_ref(), before, Some(side), action));
     }
 
@@ -294,10 +294,10 @@ impl Write {
         let revision = self.read.head.revision;
         let mut learnt = true;
         for (ordinal, pending) in (1..).zip(self.pending.drain(..)) {
-            learnt &= self.memory.learn(pending, Acceptance { revision, ordinal })?;
+            learnt &= self.cache.apply(pending, Acceptance { revision, ordinal })?;
         }
         let spans = std::mem::take(&mut self.spans).into_iter();
-        self.memory.spans.extend(spans.map(|(case, spans)| (case, spans.rows)));
+        self.cache.spans.extend(spans.map(|(case, spans)| (case, spans.rows)));
         Ok(learnt)
     }
 

@@ -310,10 +310,10 @@ async fn what_another_node_writes_is_heard_of(database: Database) {
             put(&elsewhere, company(&format!("c{number}"))).await.unwrap();
         }
     };
-    let mut ear = register.store().ear();
-    let heard = tokio::time::timeout(Duration::from_mins(1), ear.heard());
+    let mut listener = register.store().listener();
+    let notified = tokio::time::timeout(Duration::from_mins(1), listener.notified());
     tokio::select! {
-        heard = heard => heard.unwrap().unwrap(),
+        notified = notified => notified.unwrap().unwrap(),
         () = writing => unreachable!("writes go on for ever"),
     }
     register.look().await.unwrap();

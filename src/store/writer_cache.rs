@@ -18,18 +18,18 @@ pub(super) type Parties = (String, String, String);
 
 /// A version as it is stored, which is read once however often it is asked for.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct CachedVersion {
     pub(super) filed: Filed,
     value: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
-impl From<Filed> for Known {
+impl From<Filed> for CachedVersion {
     fn from(filed: Filed) -> Self {
         Self { filed, value: OnceLock::new() }
     }
 }
 
-impl Known {
+impl CachedVersion {
     /// A version of a thing, and its document.
     pub(super) fn new<T: Stored>(thing: &T, since: i64) -> Self {
         let filed = Filed { id: thing.id().to_owned(), since, document: thing.write().to_string() };
@@ -57,10 +57,10 @@ impl Known {
 /// The register as the last revision left it, as far as a command of the batch has asked. Whatever a revision
 /// changes is known from then on, so that what is not here has not been changed by the batch.
 #[derive(Default)]
-pub(super) struct Memory {
-    things: HashMap<ThingRef, Presence<Known>>,
+pub(super) struct WriterCache {
+    things: HashMap<ThingRef, Presence<CachedVersion>>,
     /// Those of them that are seldom asked for again.
-    passing: Vec<ThingRef>,
+    short_lived: Vec<ThingRef>,
     /// How long the documents of all of them are, in bytes.
     length: usize,
     /// The steps of cases, in no order.
@@ -78,12 +78,12 @@ pub(super) struct Memory {
 const MOST: usize = 8192;
 const MOST_LENGTH: usize = 16 << 20;
 
-impl Memory {
+impl WriterCache {
     /// What is still known to the next batch if nobody has written in between. Kept replies are no register
     /// data: they can come without a revision.
     pub(super) fn kept(mut self) -> Self {
         self.replies.clear();
-        for thing in self.passing.drain(..) {
+        for thing in self.short_lived.drain(..) {
             self.length -= self.things.remove(&thing).as_ref().map_or(0, length);
         }
         let known = self.things.len() + self.timelines.len() + self.spans.len() + self.reports.len();
@@ -91,14 +91,14 @@ impl Memory {
     }
 
     /// What is known of a thing.
-    pub(super) fn thing(&self, thing: &ThingRef) -> Option<&Presence<Known>> {
+    pub(super) fn thing(&self, thing: &ThingRef) -> Option<&Presence<CachedVersion>> {
         self.things.get(thing)
     }
 
     /// Takes note of a thing.
-    pub(super) fn remember(&mut self, thing: ThingRef, presence: Presence<Known>) {
+    pub(super) fn remember(&mut self, thing: ThingRef, presence: Presence<CachedVersion>) {
         if matches!(thing.kind, Kind::Transition | Kind::Movement) {
-            self.passing.push(thing.clone());
+            self.short_lived.push(thing.clone());
         }
         self.length += length(&presence);
         self.length -= self.things.insert(thing, presence).as_ref().map_or(0, length);
@@ -117,7 +117,7 @@ impl Memory {
 
     /// Takes over a change that a revision has made, at its place there. `false` if queries over sets are
     /// answered from what the database has, which therefore has to have it.
-    pub(super) fn learn(&mut self, pending: Pending, acceptance: Acceptance) -> Result<bool, Error> {
+    pub(super) fn apply(&mut self, pending: Pending, acceptance: Acceptance) -> Result<bool, Error> {
         let learnt = match pending.thing.kind {
             Kind::Transition => self.learn_transition(&pending, acceptance)?,
             Kind::Report => {
@@ -146,7 +146,7 @@ impl Memory {
     }
 }
 
-fn length(presence: &Presence<Known>) -> usize {
+fn length(presence: &Presence<CachedVersion>) -> usize {
     match presence {
         Presence::Present(known) => known.filed.document.len(),
         Presence::Absent | Presence::Retired => 0,

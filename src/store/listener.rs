@@ -13,27 +13,27 @@ use super::writer::{BoxFuture, Writer};
 const CHANNEL: &str = "greenlight_revision";
 
 /// Lets a change of the head on PostgreSQL tell every node of the revision once it is committed.
-pub(super) fn telling(head: Statement) -> Statement {
+pub(super) fn with_notify(head: Statement) -> Statement {
     head.push(" RETURNING pg_notify('").push(CHANNEL).push("', revision::TEXT)")
 }
 
 /// Hears of revisions that other nodes have made. What it has missed is found by looking now and then.
-pub struct Ear {
+pub struct RevisionListener {
     address: Address,
     writer: Writer,
-    listens: Listens,
+    listens: Listening,
 }
 
 /// How far it has come. Whoever waits for what it hears may stop at any time, and goes on from there.
-enum Listens {
-    NotYet,
-    Soon(BoxFuture<'static, Result<PgListener, Error>>),
-    Now(PgListener),
+enum Listening {
+    Idle,
+    Connecting(BoxFuture<'static, Result<PgListener, Error>>),
+    Ready(PgListener),
 }
 
-impl Ear {
+impl RevisionListener {
     pub(super) fn new(address: Address, writer: Writer) -> Self {
-        Self { address, writer, listens: Listens::NotYet }
+        Self { address, writer, listens: Listening::Idle }
     }
 
     /// Waits until a server tells of a revision that this process does not know; of a file nobody tells.
@@ -41,19 +41,19 @@ impl Ear {
     /// # Errors
     ///
     /// [`Error::Database`] if it cannot be listened to.
-    pub async fn heard(&mut self) -> Result<(), Error> {
+    pub async fn notified(&mut self) -> Result<(), Error> {
         let Address::Postgres(url) = &self.address else { return pending().await };
         loop {
             match &mut self.listens {
-                Listens::NotYet => {
-                    self.listens = Listens::Soon(Box::pin(within(GREETING, listening(url.clone()))));
+                Listening::Idle => {
+                    self.listens = Listening::Connecting(Box::pin(within(GREETING, listening(url.clone()))));
                 }
-                Listens::Soon(listener) => {
+                Listening::Connecting(listener) => {
                     let listener = listener.await;
-                    self.listens = Listens::NotYet;
-                    self.listens = Listens::Now(listener?);
+                    self.listens = Listening::Idle;
+                    self.listens = Listening::Ready(listener?);
                 }
-                Listens::Now(listener) => {
+                Listening::Ready(listener) => {
                     let told = listener.recv().await?;
                     let known = self.writer.newest().revision;
                     if told.payload().parse::<i64>().is_ok_and(|revision| revision > known) {

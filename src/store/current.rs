@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::Error;
-use super::memory::Known;
 use super::pending::Side;
 use super::table::{Presence, Stored, Version};
 use super::write::Write;
+use super::writer_cache::CachedVersion;
 use crate::domain::thing::{Kind, ThingRef};
 
 impl Write {
@@ -17,7 +17,7 @@ impl Write {
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if its document is.
     pub async fn current<T: Stored>(&mut self, id: &str) -> Result<Presence<Version<T>>, Error> {
-        self.standing::<T>(id).await?.try_map(Known::version)
+        self.standing::<T>(id).await?.try_map(CachedVersion::version)
     }
 
     /// The same of a thing that is only looked at.
@@ -26,15 +26,15 @@ impl Write {
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if its document is.
     pub async fn seen<T: Stored>(&mut self, id: &str) -> Result<Presence<Arc<T>>, Error> {
-        self.standing::<T>(id).await?.try_map(Known::thing)
+        self.standing::<T>(id).await?.try_map(CachedVersion::thing)
     }
 
     /// What is known of a thing with the changes made so far, or else what the last revision left.
-    async fn standing<T: Stored>(&mut self, id: &str) -> Result<Presence<&Known>, Error> {
+    async fn standing<T: Stored>(&mut self, id: &str) -> Result<Presence<&CachedVersion>, Error> {
         let thing = ThingRef::new(T::KIND, id);
-        if self.pending(&thing).is_none() && self.memory.thing(&thing).is_none() {
-            let presence = self.untouched().filed::<T>(id).await?.map(Known::from);
-            self.memory.remember(thing.clone(), presence);
+        if self.pending(&thing).is_none() && self.cache.thing(&thing).is_none() {
+            let presence = self.untouched().filed::<T>(id).await?.map(CachedVersion::from);
+            self.cache.remember(thing.clone(), presence);
         }
         if let Some(pending) = self.pending(&thing) {
             return Ok(pending
@@ -42,7 +42,7 @@ impl Write {
                 .as_ref()
                 .map_or(Presence::Retired, |after| Presence::Present(&after.known)));
         }
-        Ok(self.memory.thing(&thing).map_or(Presence::Absent, Presence::as_ref))
+        Ok(self.cache.thing(&thing).map_or(Presence::Absent, Presence::as_ref))
     }
 
     /// Which of these things are not on record, with the changes made so far.
@@ -57,7 +57,7 @@ impl Write {
             match self.pending(thing) {
                 Some(pending) if pending.after.is_none() => missing.push(thing.clone()),
                 Some(_) => {}
-                None => match self.memory.thing(thing) {
+                None => match self.cache.thing(thing) {
                     Some(Presence::Present(_)) => {}
                     Some(_) => missing.push(thing.clone()),
                     None => open.entry(thing.kind).or_default().push(&thing.id),
@@ -74,9 +74,9 @@ impl Write {
 
     /// A version on record as one side of a change, with its document as it is stored.
     pub(super) fn side<T: Stored>(&self, version: &Version<T>) -> Side {
-        let known = self.memory.thing(&version.value.thing_ref()).map(Presence::as_ref);
+        let known = self.cache.thing(&version.value.thing_ref()).map(Presence::as_ref);
         let known = known.and_then(Presence::present).filter(|known| known.filed.since == version.since);
-        let known = known.cloned().unwrap_or_else(|| Known::new(&version.value, version.since));
+        let known = known.cloned().unwrap_or_else(|| CachedVersion::new(&version.value, version.since));
         Side::new(&version.value, known)
     }
 }
