@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::pending::{Pending, Side};
+use super::pending::{ChangeSide, Pending};
 use super::row_buffer::RowBuffer;
 use super::statement::Cell;
-use super::table::{Part, PartTable, table};
+use super::table::{SideRow, SideTable, table};
 use super::write::Write;
 use crate::domain::record::{Change, Revision};
 use crate::domain::thing::ThingRef;
@@ -52,7 +52,7 @@ impl Write {
     /// Sends the rows of side tables that have begun and ended on their way.
     pub(super) fn buffer_side_rows(&self, buffer: &mut RowBuffer) {
         let revision = self.next_revision();
-        let references = PartTable::Reference.versioned();
+        let references = SideTable::Reference.versioned();
         for Pending { thing, before, after, .. } in &self.pending {
             let (referred, parts) = beside(before.as_ref());
             let (refers, follow) = beside(after.as_ref());
@@ -74,7 +74,7 @@ impl Write {
 }
 
 /// What follows from one side of a change in side tables.
-fn beside(side: Option<&Side>) -> (&BTreeSet<ThingRef>, &[Part]) {
+fn beside(side: Option<&ChangeSide>) -> (&BTreeSet<ThingRef>, &[SideRow]) {
     static NOTHING: BTreeSet<ThingRef> = BTreeSet::new();
     side.map_or((&NOTHING, &[]), |side| (&side.referred, &side.parts))
 }

@@ -2,7 +2,7 @@
 
 use super::labels::labels;
 use super::list::{Filter, Listing, SortKey, Takes};
-use super::table::{Cells, Part, Stored, Table};
+use super::table::{Cells, SideRow, Stored, Table};
 use crate::domain::chip::Chip;
 use crate::domain::text::Name;
 
@@ -22,7 +22,7 @@ impl Stored for Chip {
         ])
     }
 
-    fn parts(&self) -> Vec<Part> {
+    fn parts(&self) -> Vec<SideRow> {
         let names = std::iter::once(&self.name).chain(&self.aliases).map(Name::as_str);
         labels(Self::TABLE.name, self.id.as_str(), names)
     }

@@ -108,7 +108,7 @@ impl Coalescer {
         let kept = self.connections().pop();
         let mut connection = match kept {
             Some(connection) => connection,
-            None => self.engine.lent().await?,
+            None => self.engine.autocommit_reader().await?,
         };
         let statement =
             Statement::new("SELECT ").push(HEAD_COLUMNS).push(", ").columns(queued).push(FROM_HEAD);

@@ -2,7 +2,7 @@
 
 use super::labels::labels;
 use super::list::{Filter, Listing, SortKey, Takes, words};
-use super::table::{Cells, Part, Stored, Table};
+use super::table::{Cells, SideRow, Stored, Table};
 use crate::domain::company::{Company, CompanyRole};
 use crate::domain::text::Name;
 use crate::domain::vocabulary::Vocabulary as _;
@@ -25,7 +25,7 @@ impl Stored for Company {
         ])
     }
 
-    fn parts(&self) -> Vec<Part> {
+    fn parts(&self) -> Vec<SideRow> {
         let names =
             std::iter::once(&self.name).chain(self.names.values()).chain(&self.aliases).map(Name::as_str);
         let identifiers = self.identifiers.iter().map(|identifier| identifier.value().as_str());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::Error;
-use super::pending::Side;
+use super::pending::ChangeSide;
 use super::table::{Presence, Stored, Version};
 use super::write::Write;
 use super::writer_cache::CachedVersion;
@@ -73,10 +73,10 @@ impl Write {
     }
 
     /// A version on record as one side of a change, with its document as it is stored.
-    pub(super) fn side<T: Stored>(&self, version: &Version<T>) -> Side {
+    pub(super) fn side<T: Stored>(&self, version: &Version<T>) -> ChangeSide {
         let known = self.cache.thing(&version.value.thing_ref()).map(Presence::as_ref);
         let known = known.and_then(Presence::present).filter(|known| known.filed.since == version.since);
         let known = known.cloned().unwrap_or_else(|| CachedVersion::new(&version.value, version.since));
-        Side::new(&version.value, known)
+        ChangeSide::new(&version.value, known)
     }
 }

@@ -21,9 +21,9 @@ use crate::domain::time::Moment;
 /// How many reads can go on at once, beside crossings.
 const READERS: u32 = 8;
 /// How long a read waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server may take to let somebody in, or to do what takes it no time.
-pub(super) const GREETING: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many statements a connection keeps prepared: every one there is, and lists in their variety.
 const PREPARED: usize = 512;
 /// How much of the file the writer keeps at hand, in KiB with a minus before it: `cache_size`. A batch touches
@@ -88,14 +88,14 @@ impl Engine {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(PATIENCE)
+            .busy_timeout(BUSY_TIMEOUT)
             .statement_cache_capacity(PREPARED)
             .pragma("journal_size_limit", KEPT_SIZE);
         leave_foreign(path).await?;
         prepare_sqlite(&writer, clock).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS + MOST_AT_ONCE)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(BUSY_TIMEOUT)
             // A file of our own does not hang up.
             .test_before_acquire(false)
             .connect_lazy_with(writer.clone().read_only(true).create_if_missing(false));
@@ -115,7 +115,7 @@ impl Engine {
                 ("lock_timeout", "30s"),
                 ("statement_timeout", "60s"),
             ]);
-        let mut first = within(GREETING, writer.connect()).await?;
+        let mut first = within(CONNECT_TIMEOUT, writer.connect()).await?;
         check_postgres(&mut first).await?;
         // A migration of a large register takes its time, and so does waiting for the node that is at it.
         first.execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
@@ -125,11 +125,11 @@ impl Engine {
         labels::refold(&mut first).await?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS + MOST_AT_ONCE)
-            .acquire_timeout(GREETING)
+            .acquire_timeout(CONNECT_TIMEOUT)
             // A request that is cancelled while it begins leaves its connection inside a transaction.
             .after_release(|connection, _| {
                 Box::pin(async move {
-                    let ended = within(GREETING, connection.execute("ROLLBACK")).await;
+                    let ended = within(CONNECT_TIMEOUT, connection.execute("ROLLBACK")).await;
                     Ok(ended.is_ok())
                 })
             })
@@ -150,7 +150,7 @@ impl Engine {
         Ok(match self {
             Self::Sqlite { writer, .. } => Connection::sqlite(Box::new(writer.connect().await?)),
             Self::Postgres { writer, .. } => {
-                Connection::postgres(Box::new(within(GREETING, writer.connect()).await?))
+                Connection::postgres(Box::new(within(CONNECT_TIMEOUT, writer.connect()).await?))
             }
         })
     }
@@ -164,21 +164,21 @@ impl Engine {
             Self::Sqlite { readers, wal, .. } => {
                 // Whoever waits for a connection does not read yet.
                 let connection = Connection::sqlite(Box::pin(readers.begin()).await?);
-                connection.lent(wal.lease())
+                connection.with_lease(wal.lease())
             }
             Self::Postgres { readers, .. } => {
                 let begin = Box::pin(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-                Connection::postgres(within(GREETING * 2, begin).await?)
+                Connection::postgres(within(CONNECT_TIMEOUT * 2, begin).await?)
             }
         })
     }
 
     /// A connection for statements each of which sees one state of the register by itself.
-    pub(super) async fn lent(&self) -> Result<Connection, Error> {
+    pub(super) async fn autocommit_reader(&self) -> Result<Connection, Error> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Connection::sqlite(Box::pin(readers.acquire()).await?),
             Self::Postgres { readers, .. } => {
-                Connection::postgres(within(GREETING, Box::pin(readers.acquire())).await?)
+                Connection::postgres(within(CONNECT_TIMEOUT, Box::pin(readers.acquire())).await?)
             }
         })
     }
@@ -192,7 +192,7 @@ impl Engine {
                 connection.fetch_one(Statement::new("BEGIN IMMEDIATE; ").append(head::find())).await
             }
             Self::Postgres { .. } => {
-                within(GREETING, connection.execute(Statement::new("BEGIN"))).await?;
+                within(CONNECT_TIMEOUT, connection.execute(Statement::new("BEGIN"))).await?;
                 let head = connection.fetch_one(head::find().push(" FOR UPDATE")).await;
                 head.map_err(Error::or_busy)
             }
@@ -248,7 +248,7 @@ async fn prepare_sqlite(options: &SqliteConnectOptions, clock: &Clock) -> Result
     loop {
         match begin_sqlite(options, clock.now()).await {
             Ok(()) => return Ok(()),
-            Err(error) => error.await_turn(clock, started, PATIENCE).await?,
+            Err(error) => error.await_turn(clock, started, BUSY_TIMEOUT).await?,
         }
     }
 }

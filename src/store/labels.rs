@@ -4,20 +4,24 @@ use super::error::Error;
 use super::list::Position;
 use super::read::Read;
 use super::statement::{Connection, Statement};
-use super::table::{Part, PartTable, holds};
+use super::table::{SideRow, SideTable, holds};
 use crate::domain::spelling::folded;
 use crate::domain::thing::Kind;
 
 /// The rows by which a thing is found: each text once.
-pub(super) fn labels<'t>(kind: &'static str, id: &'t str, texts: impl Iterator<Item = &'t str>) -> Vec<Part> {
+pub(super) fn labels<'t>(
+    kind: &'static str,
+    id: &'t str,
+    texts: impl Iterator<Item = &'t str>,
+) -> Vec<SideRow> {
     let mut seen: Vec<&str> = Vec::new();
     for text in texts.chain(std::iter::once(id)) {
         if !seen.contains(&text) {
             seen.push(text);
         }
     }
-    let part = |text: &str| Part {
-        of: PartTable::Label,
+    let part = |text: &str| SideRow {
+        of: SideTable::Label,
         cells: vec![kind.into(), id.into(), text.into(), folded(text).into()],
     };
     seen.into_iter().map(part).collect()

@@ -4,7 +4,7 @@ use std::future::pending;
 
 use sqlx::postgres::PgListener;
 
-use super::engine::{Address, GREETING};
+use super::engine::{Address, CONNECT_TIMEOUT};
 use super::error::{Error, within};
 use super::statement::Statement;
 use super::writer::{BoxFuture, Writer};
@@ -46,7 +46,8 @@ impl RevisionListener {
         loop {
             match &mut self.listens {
                 Listening::Idle => {
-                    self.listens = Listening::Connecting(Box::pin(within(GREETING, listening(url.clone()))));
+                    self.listens =
+                        Listening::Connecting(Box::pin(within(CONNECT_TIMEOUT, listening(url.clone()))));
                 }
                 Listening::Connecting(listener) => {
                     let listener = listener.await;

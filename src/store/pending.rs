@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::statement::Cell;
-use super::table::{Filed, Part, Stored};
+use super::table::{Filed, SideRow, Stored};
 use super::writer_cache::CachedVersion;
 use crate::domain::record::Action;
 use crate::domain::thing::{Kind, ThingRef};
@@ -12,8 +12,8 @@ use crate::domain::thing::{Kind, ThingRef};
 pub(super) struct Pending {
     pub(super) thing: ThingRef,
     pub(super) action: Action,
-    pub(super) before: Option<Side>,
-    pub(super) after: Option<Side>,
+    pub(super) before: Option<ChangeSide>,
+    pub(super) after: Option<ChangeSide>,
     /// Whether its row still has to be written.
     pub(super) dirty: bool,
     /// Whether this revision has written another one.
@@ -21,16 +21,16 @@ pub(super) struct Pending {
 }
 
 /// One side of a change: everything the store keeps of a thing.
-pub(super) struct Side {
+pub(super) struct ChangeSide {
     pub(super) known: CachedVersion,
     cells: Vec<Cell>,
     /// What it refers to.
     pub(super) referred: BTreeSet<ThingRef>,
     /// The rows of other side tables that follow from it.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<SideRow>,
 }
 
-impl Side {
+impl ChangeSide {
     /// What a version is, or is to be.
     pub(super) fn new<T: Stored>(thing: &T, known: CachedVersion) -> Self {
         Self { known, cells: thing.cells().0, referred: referred(thing), parts: thing.parts() }
@@ -72,7 +72,12 @@ pub(super) fn referred<T: Stored>(thing: &T) -> BTreeSet<ThingRef> {
 }
 
 impl Pending {
-    pub(super) fn new(thing: ThingRef, before: Option<Side>, after: Option<Side>, action: Action) -> Self {
+    pub(super) fn new(
+        thing: ThingRef,
+        before: Option<ChangeSide>,
+        after: Option<ChangeSide>,
+        action: Action,
+    ) -> Self {
         Self { thing, action, before, after, dirty: true, rewritten: false }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::statement::{Cell, Statement};
-use super::table::{PartTable, table};
+use super::table::{SideTable, table};
 use crate::domain::thing::Kind;
 use crate::domain::vocabulary::Vocabulary as _;
 
@@ -173,7 +173,7 @@ impl RowBuffer {
             let (table, more) = versions(*kind);
             write_rows(&mut all, &table, more, rows);
         }
-        let parts = PartTable::ALL.iter().map(|part| part.versioned());
+        let parts = SideTable::ALL.iter().map(|part| part.versioned());
         for table in std::iter::once(SPANS).chain(parts) {
             let Some(rows) = self.sides.remove(table.name) else { continue };
             write_rows(&mut all, &table, &[], rows);

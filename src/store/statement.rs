@@ -16,12 +16,12 @@ use super::wal::Lease;
 use crate::domain::time::Moment;
 
 /// How long a server may be silent: longer than it is told to work on a statement or to wait for a lock.
-const SILENCE: Duration = Duration::from_secs(65);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(65);
 
 /// The most parameters of statements that are run as one text.
-const TOGETHER: usize = 256;
+const MOST_CELLS_TOGETHER: usize = 256;
 /// How much longer most statements become than they begin, in bytes.
-const ROOM: usize = 192;
+const EXTRA_CAPACITY: usize = 192;
 
 /// A connection to either engine, owned or lent by a pool.
 pub(super) struct Connection {
@@ -36,7 +36,7 @@ enum To {
     Sqlite(Box<dyn DerefMut<Target = SqliteConnection> + Send>),
     Postgres(Box<dyn DerefMut<Target = PgConnection> + Send>),
     /// It is at work on statements that nobody waits for yet, unless that has failed.
-    Away(Option<JoinHandle<(Connection, Result<(), Error>)>>),
+    Background(Option<JoinHandle<(Connection, Result<(), Error>)>>),
 }
 
 /// A row that can be read from either engine.
@@ -111,7 +111,7 @@ impl Statement {
     /// The text, with room for what most are continued with.
     fn text_mut(&mut self) -> &mut String {
         if let Cow::Borrowed(begun) = self.text {
-            let mut text = String::with_capacity(begun.len() + ROOM);
+            let mut text = String::with_capacity(begun.len() + EXTRA_CAPACITY);
             text.push_str(begun);
             self.text = Cow::Owned(text);
         }
@@ -239,7 +239,7 @@ macro_rules! bound {
 macro_rules! on_each {
     ($connection:expr, $statement:expr, |$query:ident, $on:ident| $run:expr, $make:ident $(, $row:ty)?) => {{
         $connection.statements += 1;
-        $connection.back().await?;
+        $connection.join_background().await?;
         match &mut $connection.to {
             To::Sqlite($on) => {
                 let text = $statement.unnumbered().unwrap_or_else(|| $statement.text.into_owned());
@@ -256,9 +256,9 @@ macro_rules! on_each {
                 let text = AssertSqlSafe($statement.text.into_owned());
                 let $on: &mut PgConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Postgres $(, $row)?>(text), $statement.cells);
-                within(SILENCE, $run).await?
+                within(ANSWER_TIMEOUT, $run).await?
             }
-            To::Away(_) => return Err(Error::Lost),
+            To::Background(_) => return Err(Error::Lost),
         }
     }};
 }
@@ -275,7 +275,7 @@ impl Connection {
     }
 
     /// The same, lent for a limited time.
-    pub(super) fn lent(self, lease: Lease) -> Self {
+    pub(super) fn with_lease(self, lease: Lease) -> Self {
         Self { lease: Some(lease), ..self }
     }
 
@@ -297,9 +297,9 @@ impl Connection {
     /// Runs statements one after another. On SQLite few of them go as one text: each way to its thread and back
     /// takes longer than most of them. Many would be texts that are seldom the same, and prepared in vain.
     pub(super) async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<(), Error> {
-        self.back().await?;
+        self.join_background().await?;
         let cells: usize = statements.iter().map(|statement| statement.cells.len()).sum();
-        if matches!(self.to, To::Sqlite(_)) && cells <= TOGETHER {
+        if matches!(self.to, To::Sqlite(_)) && cells <= MOST_CELLS_TOGETHER {
             let further = u64::try_from(statements.len()).unwrap_or_default().saturating_sub(1);
             if let Some(all) = statements.into_iter().reduce(Statement::then) {
                 self.execute(all).await?;
@@ -315,24 +315,24 @@ impl Connection {
 
     /// Begins to run statements without waiting for them: whatever is asked of the connection next does, and
     /// fails if they do.
-    pub(super) fn send_all(&mut self, statements: Vec<Statement>) {
-        let to = std::mem::replace(&mut self.to, To::Away(None));
-        let mut away = Self { to, lease: None, statements: 0 };
-        self.to = To::Away(Some(tokio::spawn(async move {
-            let outcome = away.execute_all(statements).await;
-            (away, outcome)
+    pub(super) fn execute_in_background(&mut self, statements: Vec<Statement>) {
+        let to = std::mem::replace(&mut self.to, To::Background(None));
+        let mut background = Self { to, lease: None, statements: 0 };
+        self.to = To::Background(Some(tokio::spawn(async move {
+            let outcome = background.execute_all(statements).await;
+            (background, outcome)
         })));
     }
 
     /// Waits for what the connection is at work on.
-    async fn back(&mut self) -> Result<(), Error> {
-        let To::Away(work) = &mut self.to else { return Ok(()) };
-        let (away, outcome) = work.take().ok_or(Error::Lost)?.await.map_err(|cause| {
+    async fn join_background(&mut self) -> Result<(), Error> {
+        let To::Background(work) = &mut self.to else { return Ok(()) };
+        let (background, outcome) = work.take().ok_or(Error::Lost)?.await.map_err(|cause| {
             tracing::error!(%cause, "statements came to no end");
             Error::Lost
         })?;
-        self.to = away.to;
-        self.statements += away.statements;
+        self.to = background.to;
+        self.statements += background.statements;
         outcome
     }
 

@@ -32,7 +32,7 @@ pub trait Stored: Thing + Document {
 
     /// The rows of side tables that follow from the thing, beside those of what it refers to.
     #[doc(hidden)]
-    fn parts(&self) -> Vec<Part> {
+    fn parts(&self) -> Vec<SideRow> {
         Vec::new()
     }
 }
@@ -40,15 +40,15 @@ pub trait Stored: Thing + Document {
 /// A row of a side table.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
-    pub(super) of: PartTable,
+pub struct SideRow {
+    pub(super) of: SideTable,
     pub(super) cells: Vec<Cell>,
 }
 
 /// The side tables whose rows follow from things.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PartTable {
+pub(super) enum SideTable {
     /// What refers to what.
     Reference,
     /// Names, aliases and identifiers, for searching.
@@ -57,7 +57,7 @@ pub(super) enum PartTable {
     WorkflowStage,
 }
 
-impl PartTable {
+impl SideTable {
     pub(super) const ALL: &'static [Self] = &[Self::Reference, Self::Label, Self::WorkflowStage];
 
     /// The table as one of rows that hold between two revisions.

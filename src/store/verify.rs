@@ -1,10 +1,10 @@
 //! Checking that nothing on record was altered: the chain of revisions, and rows against documents.
 
 use super::Store;
+use super::check_side_tables::{ExpectedRows, rows_of};
 use super::error::Error;
 use super::read::{Read, Wanted};
 use super::record::{Narrowing, digest};
-use super::sides::{Rebuilt, rows_of};
 use super::statement::Statement;
 use super::table::{Filed, Stored, Version, table};
 use crate::domain::approval::Case;
@@ -238,7 +238,7 @@ impl Read {
 
     /// Checks the versions of things of a kind, and the rows of side tables that follow from them.
     async fn check_things<T: Stored>(&mut self, findings: &mut Findings) -> Result<(), Error> {
-        let mut rebuilt = Rebuilt::default();
+        let mut expected = ExpectedRows::default();
         let mut after = (String::new(), 0);
         // The things before this one have been compared.
         let mut from = String::new();
@@ -249,18 +249,18 @@ impl Read {
                 match filed.version::<T>() {
                     Ok(version) => {
                         self.check_version(filed, &version, findings).await?;
-                        rebuilt.add(&filed.id, (filed.since, *until), rows_of(&version.value));
+                        expected.add(&filed.id, (filed.since, *until), rows_of(&version.value));
                     }
                     Err(damage) => findings.add(damage.to_string()),
                 }
             }
             let Some(Kept { filed: last, .. }) = rows.last() else {
-                rebuilt.finish();
-                return self.compare_sides(T::KIND, (&from, None), &mut rebuilt, findings).await;
+                expected.finish();
+                return self.compare_sides(T::KIND, (&from, None), &mut expected, findings).await;
             };
             after = (last.id.clone(), last.since);
             // More versions of the last one may come.
-            self.compare_sides(T::KIND, (&from, Some(&last.id)), &mut rebuilt, findings).await?;
+            self.compare_sides(T::KIND, (&from, Some(&last.id)), &mut expected, findings).await?;
             from.clone_from(&last.id);
         }
     }

@@ -26,7 +26,7 @@ const TRUNCATE_FROM: u64 = 16 << 20;
 /// After so many bytes more that is tried again: whoever writes has to wait for it.
 const RETRY_AFTER: u64 = 8 << 20;
 /// How long to wait for reads under way, in milliseconds; those that begin meanwhile read the file alone.
-const PATIENCE: [&str; 2] = ["PRAGMA busy_timeout = 100", "PRAGMA busy_timeout = 0"];
+const WAIT_FOR_READERS: [&str; 2] = ["PRAGMA busy_timeout = 100", "PRAGMA busy_timeout = 0"];
 /// From this size on the reads that keep it from that are ended, in bytes.
 const END_READS_FROM: u64 = 48 << 20;
 /// How long every read can take.
@@ -74,7 +74,7 @@ impl Wal {
         if size < self.next.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let [patient, otherwise] = PATIENCE;
+        let [patient, otherwise] = WAIT_FOR_READERS;
         connection.execute(Statement::new(patient)).await?;
         let (busy, ..) = connection.fetch_one::<(i64, i64, i64)>(Statement::new(TRUNCATE_WAL)).await?;
         connection.execute(Statement::new(otherwise)).await?;

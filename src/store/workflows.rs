@@ -1,7 +1,7 @@
 //! Workflows in their table.
 
 use super::list::{Filter, Listing, SortKey, Takes};
-use super::table::{Cells, Part, PartTable, Stored, Table};
+use super::table::{Cells, SideRow, SideTable, Stored, Table};
 use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::Workflow;
 
@@ -12,9 +12,9 @@ impl Stored for Workflow {
         Cells(vec![self.name.as_str().into()])
     }
 
-    fn parts(&self) -> Vec<Part> {
-        let part = |stage: &crate::domain::workflow::Stage| Part {
-            of: PartTable::WorkflowStage,
+    fn parts(&self) -> Vec<SideRow> {
+        let part = |stage: &crate::domain::workflow::Stage| SideRow {
+            of: SideTable::WorkflowStage,
             cells: vec![self.id.as_str().into(), stage.id.as_str().into(), stage.phase.as_str().into()],
         };
         self.stages.iter().map(part).collect()

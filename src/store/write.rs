@@ -14,7 +14,7 @@ use std::ops::Deref;
 use super::buffering::buffer_revision;
 use super::error::Error;
 use super::head::Head;
-use super::pending::{Pending, Side};
+use super::pending::{ChangeSide, Pending};
 use super::read::Read;
 use super::record::digest;
 use super::row_buffer::RowBuffer;
@@ -133,7 +133,7 @@ impl Write {
     /// Begins to write the rows of the revisions made so far, while further commands run.
     pub(super) fn start_writing(&mut self) {
         let statements = self.take_buffered();
-        self.connection().send_all(statements);
+        self.connection().execute_in_background(statements);
     }
 
     /// What writes the rows of the revisions made so far.
@@ -184,7 +184,7 @@ impl Write {
     /// Puts a thing on record, or in the place of its version `before`.
     pub fn put<T: Stored>(&mut self, before: Option<&Version<T>>, after: &T, action: Action) {
         let before = before.map(|version| self.side(version));
-        let side = Side::new(after, CachedVersion::new(after, self.next_revision()));
+        let side = ChangeSide::new(after, CachedVersion::new(after, self.next_revision()));
         self.enter(Pending::new(after.thing_ref(), before, Some(side), action));
     }
 

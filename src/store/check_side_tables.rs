@@ -9,31 +9,31 @@ use super::pending::referred;
 use super::read::Read;
 use super::row_buffer::{SPANS, Versioned};
 use super::statement::{Cell, Statement};
-use super::table::{PartTable, Stored};
+use super::table::{SideTable, Stored};
 use super::verify::{ENOUGH, Findings};
 use crate::domain::thing::Kind;
 use crate::domain::vocabulary::Vocabulary as _;
 
 /// The revisions from which on and until which something holds.
-pub(super) type Held = (i64, Option<i64>);
+pub(super) type Revisions = (i64, Option<i64>);
 /// Ids from one on and up to another, which is not one of them; to the end if there is no other.
 pub(super) type Ids<'i> = (&'i str, Option<&'i str>);
 /// The name of a table, and the fields of a row.
 type Line = (&'static str, String);
 
 /// The side tables that have rows of a kind of things.
-pub(super) fn side_tables(kind: Kind) -> &'static [PartTable] {
+pub(super) fn side_tables(kind: Kind) -> &'static [SideTable] {
     match kind {
-        Kind::Workflow => &[PartTable::Reference, PartTable::WorkflowStage],
-        Kind::Company | Kind::Chip => &[PartTable::Reference, PartTable::Label],
-        _ => &[PartTable::Reference],
+        Kind::Workflow => &[SideTable::Reference, SideTable::WorkflowStage],
+        Kind::Company | Kind::Chip => &[SideTable::Reference, SideTable::Label],
+        _ => &[SideTable::Reference],
     }
 }
 
 /// The rows that follow from a thing.
 pub(super) fn rows_of<T: Stored>(thing: &T) -> Vec<Line> {
     let (from, to) = (thing.thing_ref(), referred(thing));
-    let table = PartTable::Reference.versioned();
+    let table = SideTable::Reference.versioned();
     let references = to.iter().map(|to| row(&table, reference(&from, to)));
     references.chain(thing.parts().into_iter().map(|part| row(&part.of.versioned(), part.cells))).collect()
 }
@@ -53,7 +53,7 @@ pub(super) fn row(table: &Versioned, cells: impl IntoIterator<Item = Cell>) -> L
 /// Rows worked out from one version after another, in order of ids and revisions. What holds in several versions
 /// that follow each other is one row.
 #[derive(Default)]
-pub(super) struct Rebuilt {
+pub(super) struct ExpectedRows {
     /// The thing whose versions come.
     id: String,
     /// Until when its last version holds.
@@ -65,9 +65,9 @@ pub(super) struct Rebuilt {
     whole: BTreeSet<Line>,
 }
 
-impl Rebuilt {
+impl ExpectedRows {
     /// Takes note that certain rows of a thing, and no others, hold between two revisions.
-    pub(super) fn add(&mut self, id: &str, (since, until): Held, rows: impl IntoIterator<Item = Line>) {
+    pub(super) fn add(&mut self, id: &str, (since, until): Revisions, rows: impl IntoIterator<Item = Line>) {
         if self.id != id {
             self.finish();
             id.clone_into(&mut self.id);
@@ -85,7 +85,7 @@ impl Rebuilt {
         self.until = until;
     }
 
-    fn enter(&mut self, (table, mut fields): Line, (since, until): Held) {
+    fn enter(&mut self, (table, mut fields): Line, (since, until): Revisions) {
         fields.push_str(&since.to_string());
         fields.push(FIELD);
         fields.push_str(&until.map(|until| until.to_string()).unwrap_or_default());
@@ -111,7 +111,7 @@ impl Rebuilt {
     }
 }
 
-/// The rows of a table, as [`Rebuilt`] has them.
+/// The rows of a table, as [`ExpectedRows`] has them.
 fn found(table: &Versioned) -> Statement {
     let [key, others] = table.columns;
     let columns = [key, others, &["since", "COALESCE(CAST(until AS TEXT), '')"]].concat();
@@ -142,7 +142,7 @@ impl Read {
         &mut self,
         kind: Kind,
         ids: Ids<'_>,
-        rebuilt: &mut Rebuilt,
+        expected: &mut ExpectedRows,
         findings: &mut Findings,
     ) -> Result<(), Error> {
         for part in side_tables(kind) {
@@ -151,7 +151,7 @@ impl Read {
                 Some(column) => found(&table).push(column).push(" = ").bind(kind.as_str()).push(" AND "),
                 None => found(&table),
             };
-            self.compare(&table, within(statement, part.id_column(), ids), rebuilt, findings).await?;
+            self.compare(&table, within(statement, part.id_column(), ids), expected, findings).await?;
         }
         Ok(())
     }
@@ -160,22 +160,22 @@ impl Read {
     pub(super) async fn compare_spans(
         &mut self,
         ids: Ids<'_>,
-        rebuilt: &mut Rebuilt,
+        expected: &mut ExpectedRows,
         findings: &mut Findings,
     ) -> Result<(), Error> {
-        self.compare(&SPANS, within(found(&SPANS), "approval", ids), rebuilt, findings).await
+        self.compare(&SPANS, within(found(&SPANS), "approval", ids), expected, findings).await
     }
 
     async fn compare(
         &mut self,
         table: &Versioned,
         statement: Statement,
-        rebuilt: &mut Rebuilt,
+        expected: &mut ExpectedRows,
         findings: &mut Findings,
     ) -> Result<(), Error> {
         let [found] = self.bundled([statement]).await?;
         let found: BTreeSet<&str> = found.iter().collect();
-        let expected = rebuilt.taken(table);
+        let expected = expected.taken(table);
         let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
         for (what, fields) in [
             ("a row is missing", expected.difference(&found)),
@@ -190,13 +190,13 @@ impl Read {
 
     /// Finds rows of things of which there are none, of whatever kind.
     pub(super) async fn check_strangers(&mut self, findings: &mut Findings) -> Result<(), Error> {
-        for part in PartTable::ALL {
+        for part in SideTable::ALL {
             let Some(column) = part.kind_column() else { continue };
             let kinds = Kind::ALL.iter().filter(|kind| side_tables(**kind).contains(part));
             let table = part.versioned();
             let strange = found(&table).push(column).push(" NOT IN (");
             let strange = strange.bind_all(kinds.map(|kind| kind.as_str())).push(")").limit(ENOUGH);
-            self.compare(&table, strange, &mut Rebuilt::default(), findings).await?;
+            self.compare(&table, strange, &mut ExpectedRows::default(), findings).await?;
         }
         Ok(())
     }
@@ -206,37 +206,37 @@ impl Read {
 mod tests {
     use super::*;
 
-    fn rebuilt(versions: &[(&str, Held, &[&str])]) -> Vec<String> {
-        let mut rebuilt = Rebuilt::default();
+    fn expected(versions: &[(&str, Revisions, &[&str])]) -> Vec<String> {
+        let mut expected = ExpectedRows::default();
         for (id, held, rows) in versions {
             let rows = rows.iter().map(|text| row(&SPANS, [Cell::from(*text)]));
-            rebuilt.add(id, *held, rows);
+            expected.add(id, *held, rows);
         }
-        rebuilt.finish();
-        let rows = rebuilt.taken(&SPANS);
+        expected.finish();
+        let rows = expected.taken(&SPANS);
         rows.iter().map(|row| row.replace(FIELD, " ")).collect()
     }
 
     #[test]
     fn what_versions_that_follow_each_other_have_in_common_is_one_row() {
-        let rows = rebuilt(&[("a", (1, Some(4)), &["x", "y"]), ("a", (4, None), &["x", "z"])]);
+        let rows = expected(&[("a", (1, Some(4)), &["x", "y"]), ("a", (4, None), &["x", "z"])]);
         assert_eq!(rows, ["x 1 ", "y 1 4", "z 4 "]);
     }
 
     #[test]
     fn what_comes_again_is_another_row() {
-        let versions: [(&str, Held, &[&str]); 4] = [
+        let versions: [(&str, Revisions, &[&str]); 4] = [
             ("a", (1, Some(2)), &["x"]),
             ("a", (2, Some(3)), &[]),
             ("a", (3, Some(5)), &["x"]),
             ("a", (7, None), &["x"]),
         ];
-        assert_eq!(rebuilt(&versions), ["x 1 2", "x 3 5", "x 7 "]);
+        assert_eq!(expected(&versions), ["x 1 2", "x 3 5", "x 7 "]);
     }
 
     #[test]
     fn things_that_follow_each_other_have_rows_of_their_own() {
-        let rows = rebuilt(&[("a", (1, Some(2)), &["x"]), ("b", (2, None), &["x"])]);
+        let rows = expected(&[("a", (1, Some(2)), &["x"]), ("b", (2, None), &["x"])]);
         assert_eq!(rows, ["x 1 2", "x 2 "]);
     }
 }

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::check_side_tables::{ExpectedRows, Ids, Revisions, row, within};
 use super::error::Error;
 use super::read::Read;
 use super::row_buffer::SPANS;
-use super::sides::{Held, Ids, Rebuilt, row, within};
 use super::spans::cells;
 use super::statement::Statement;
 use super::verify::Findings;
@@ -20,13 +20,13 @@ use crate::domain::workflow::Workflow;
 const CASES: i64 = 200;
 
 /// Something that holds between two revisions.
-type Known<V> = (Held, V);
+type Known<V> = (Revisions, V);
 /// The workflow of each authority. Of workflows only the stage that cases begin in matters to spans.
 type Workflows = BTreeMap<String, Vec<Known<Workflow>>>;
 
 /// All that was ever known of a case.
 #[derive(Default)]
-struct Course {
+struct CaseHistory {
     authorities: Vec<Known<String>>,
     steps: Vec<Known<Step>>,
 }
@@ -71,23 +71,23 @@ fn turns<V>(known: &[Known<V>]) -> impl Iterator<Item = i64> {
 }
 
 /// The revisions at which both hold.
-fn overlap(one: Held, other: Held) -> Option<Held> {
+fn overlap(one: Revisions, other: Revisions) -> Option<Revisions> {
     let since = one.0.max(other.0);
     let until = [one.1, other.1].into_iter().flatten().min();
     Some((since, until)).filter(|_| until.is_none_or(|until| since < until))
 }
 
 /// Adds what is known to what was known before, as one if it is the same.
-fn extend(before: &mut Vec<Known<Workflow>>, (since, until): Held, workflow: &Workflow) {
+fn extend(before: &mut Vec<Known<Workflow>>, (since, until): Revisions, workflow: &Workflow) {
     match before.last_mut() {
         Some(((_, end), last)) if *end == Some(since) && last.initial == workflow.initial => *end = until,
         _ => before.push(((since, until), workflow.clone())),
     }
 }
 
-impl Course {
+impl CaseHistory {
     /// Works out the spans of the case at every revision.
-    fn rebuild(&self, case: &str, workflows: &Workflows, rebuilt: &mut Rebuilt) {
+    fn rebuild(&self, case: &str, workflows: &Workflows, expected: &mut ExpectedRows) {
         let under = |authority: &String| workflows.get(authority).map_or(&[][..], Vec::as_slice);
         let mut turning: BTreeSet<i64> = turns(&self.authorities).chain(turns(&self.steps)).collect();
         turning.extend(self.authorities.iter().flat_map(|(_, authority)| turns(under(authority))));
@@ -98,7 +98,7 @@ impl Course {
             let Some(workflow) = workflow.next() else { continue };
             let spans = Timeline::new(at(&self.steps, revision).cloned().collect()).spans(workflow);
             let rows = spans.iter().map(|span| row(&SPANS, cells(case, span)));
-            rebuilt.add(case, (revision, end), rows);
+            expected.add(case, (revision, end), rows);
         }
     }
 }
@@ -114,12 +114,12 @@ impl Read {
             let next: Option<(String,)> = self.connection.fetch_optional(statement).await?;
             from = next.map(|(id,)| id);
             let ids = (first.as_str(), from.as_deref());
-            let mut rebuilt = Rebuilt::default();
+            let mut expected = ExpectedRows::default();
             for (case, course) in self.courses(ids, findings).await? {
-                course.rebuild(&case, &workflows, &mut rebuilt);
+                course.rebuild(&case, &workflows, &mut expected);
             }
-            rebuilt.finish();
-            self.compare_spans(ids, &mut rebuilt, findings).await?;
+            expected.finish();
+            self.compare_spans(ids, &mut expected, findings).await?;
         }
         Ok(())
     }
@@ -158,8 +158,8 @@ impl Read {
         &mut self,
         ids: Ids<'_>,
         findings: &mut Findings,
-    ) -> Result<BTreeMap<String, Course>, Error> {
-        let mut courses: BTreeMap<String, Course> = BTreeMap::new();
+    ) -> Result<BTreeMap<String, CaseHistory>, Error> {
+        let mut courses: BTreeMap<String, CaseHistory> = BTreeMap::new();
         let statement = Statement::new("SELECT id, since, until, authority FROM approval WHERE ");
         let rows: Vec<(String, i64, Option<i64>, String)> =
             self.connection.fetch_all(within(statement, "id", ids)).await?;
