@@ -23,105 +23,105 @@ use super::workflows::may_differ;
 use crate::domain::time::Moment;
 
 /// How many answers are made at once at most, those for the same request one after the other.
-const TURNS: usize = 256;
+const LOCKS: usize = 256;
 /// What keeping an answer costs beside its bytes, more or less.
 const OVERHEAD: usize = 1024;
 /// An answer is kept if this many of its size fit.
 const FITTING: usize = 8;
 /// The parameters that name a state of the register, or wait for one to come.
-const PASSING: [&str; 3] = ["revision", "known_at", "wait"];
+const UNCACHED_PARAMS: [&str; 3] = ["revision", "known_at", "wait"];
 
 /// The answers kept, by path and query.
-pub(crate) struct Answers {
+pub(crate) struct AnswerCache {
     capacity: usize,
-    shelves: Mutex<Shelves>,
-    turns: Vec<tokio::sync::Mutex<()>>,
+    generations: Mutex<Generations>,
+    locks: Vec<tokio::sync::Mutex<()>>,
     hasher: RandomState,
 }
 
 /// The answers used lately, and those used before. What is used moves to the young; when these fill half
 /// of the room, the old are let go and the young become the old.
 #[derive(Default)]
-struct Shelves {
-    young: Shelf,
-    old: Shelf,
+struct Generations {
+    young: Generation,
+    old: Generation,
 }
 
 #[derive(Default)]
-struct Shelf {
-    answers: HashMap<Box<str>, Arc<Kept>>,
+struct Generation {
+    answers: HashMap<Box<str>, Arc<CachedAnswer>>,
     bytes: usize,
 }
 
-impl Shelf {
-    fn put(&mut self, target: Box<str>, kept: Arc<Kept>) {
+impl Generation {
+    fn put(&mut self, target: Box<str>, kept: Arc<CachedAnswer>) {
         self.take(&target);
         self.bytes += kept.cost(&target);
         self.answers.insert(target, kept);
     }
 
-    fn take(&mut self, target: &str) -> Option<(Box<str>, Arc<Kept>)> {
+    fn take(&mut self, target: &str) -> Option<(Box<str>, Arc<CachedAnswer>)> {
         let (target, kept) = self.answers.remove_entry(target)?;
         self.bytes -= kept.cost(&target);
         Some((target, kept))
     }
 }
 
-impl Answers {
+impl AnswerCache {
     /// Room for so many bytes; none turns the cache off.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
-            shelves: Mutex::default(),
-            turns: std::iter::repeat_with(tokio::sync::Mutex::default).take(TURNS).collect(),
+            generations: Mutex::default(),
+            locks: std::iter::repeat_with(tokio::sync::Mutex::default).take(LOCKS).collect(),
             hasher: RandomState::new(),
         }
     }
 
-    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+    fn generations(&self) -> MutexGuard<'_, Generations> {
         // Nothing here can panic half way.
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer to a request for a target, if it is right at a revision.
-    pub(crate) fn find(&self, target: &str, revision: i64) -> Option<Arc<Kept>> {
-        let mut shelves = self.shelves();
-        if let Some(kept) = shelves.young.answers.get(target) {
+    pub(crate) fn find(&self, target: &str, revision: i64) -> Option<Arc<CachedAnswer>> {
+        let mut generations = self.generations();
+        if let Some(kept) = generations.young.answers.get(target) {
             return (kept.revision >= revision).then(|| Arc::clone(kept));
         }
-        let (target, kept) = shelves.old.take(target)?;
+        let (target, kept) = generations.old.take(target)?;
         let right = (kept.revision >= revision).then(|| Arc::clone(&kept))?;
-        self.shelve(&mut shelves, target, kept);
+        self.insert_young(&mut generations, target, kept);
         Some(right)
     }
 
-    fn put(&self, target: &str, kept: Arc<Kept>) {
-        let mut shelves = self.shelves();
-        shelves.old.take(target);
-        self.shelve(&mut shelves, target.into(), kept);
+    fn put(&self, target: &str, kept: Arc<CachedAnswer>) {
+        let mut generations = self.generations();
+        generations.old.take(target);
+        self.insert_young(&mut generations, target.into(), kept);
     }
 
-    fn shelve(&self, shelves: &mut Shelves, target: Box<str>, kept: Arc<Kept>) {
-        if shelves.young.bytes + kept.cost(&target) > self.capacity / 2 {
-            shelves.old = std::mem::take(&mut shelves.young);
+    fn insert_young(&self, generations: &mut Generations, target: Box<str>, kept: Arc<CachedAnswer>) {
+        if generations.young.bytes + kept.cost(&target) > self.capacity / 2 {
+            generations.old = std::mem::take(&mut generations.young);
         }
-        shelves.young.put(target, kept);
+        generations.young.put(target, kept);
     }
 
     /// The lock that those who make the answer to the same request take one after the other.
-    fn turn(&self, target: &str) -> Option<&tokio::sync::Mutex<()>> {
-        let turns = u64::try_from(TURNS).ok()?;
-        self.turns.get(usize::try_from(self.hasher.hash_one(target) % turns).ok()?)
+    fn lock_for(&self, target: &str) -> Option<&tokio::sync::Mutex<()>> {
+        let locks = u64::try_from(LOCKS).ok()?;
+        self.locks.get(usize::try_from(self.hasher.hash_one(target) % locks).ok()?)
     }
 }
 
 /// An answer ready to send.
-pub(crate) struct Kept {
+pub(crate) struct CachedAnswer {
     revision: i64,
     etag: HeaderValue,
     fields: HeaderMap,
     /// What it says at the door, where no layer is left to add anything, and how it is counted there.
-    at_door: HeaderMap,
+    fast_path_headers: HeaderMap,
     tally: Tally,
     body: Bytes,
     gzip: OnceCell<Bytes>,
@@ -129,7 +129,7 @@ pub(crate) struct Kept {
 }
 
 /// What of an answer is sent.
-pub(crate) enum Form {
+pub(crate) enum Representation {
     /// Nothing: the client has it.
     Nothing,
     /// The answer as it is.
@@ -138,7 +138,7 @@ pub(crate) enum Form {
     Coded(&'static str, Bytes),
 }
 
-impl Kept {
+impl CachedAnswer {
     /// What a handler has answered, if it can be kept in so much room, else the answer itself.
     async fn of(response: Response, room: usize, tally: Tally) -> Result<Self, Response> {
         let number = |value: &HeaderValue| value.to_str().ok()?.parse::<i64>().ok();
@@ -154,16 +154,16 @@ impl Kept {
             tracing::error!(%cause, "an answer broke off");
             Problem::new(Code::Internal, "the service failed on this request").into_response()
         })?;
-        let mut at_door = parts.headers.clone();
-        if worth_compressing(&at_door, body.len()) {
-            say_depends(&mut at_door);
+        let mut fast_path_headers = parts.headers.clone();
+        if worth_compressing(&fast_path_headers, body.len()) {
+            say_depends(&mut fast_path_headers);
         }
-        last_touch(&mut at_door);
+        last_touch(&mut fast_path_headers);
         Ok(Self {
             revision,
             etag,
             fields: parts.headers,
-            at_door,
+            fast_path_headers,
             tally,
             body,
             gzip: OnceCell::new(),
@@ -177,14 +177,14 @@ impl Kept {
     }
 
     /// Whether the client has the answer already.
-    pub(crate) fn is_had(&self, headers: &HeaderMap) -> bool {
-        let Some(given) = headers.get(header::IF_NONE_MATCH) else { return false };
-        *given == self.etag || self.etag.to_str().is_ok_and(|etag| has(headers, etag))
+    pub(crate) fn client_has(&self, headers: &HeaderMap) -> bool {
+        let Some(tags) = headers.get(header::IF_NONE_MATCH) else { return false };
+        *tags == self.etag || self.etag.to_str().is_ok_and(|etag| has(headers, etag))
     }
 
     /// An empty 304, if the client has the answer already.
     fn not_modified(&self, headers: &HeaderMap) -> Option<Response> {
-        if !self.is_had(headers) {
+        if !self.client_has(headers) {
             return None;
         }
         let mut response = Response::new(Body::empty());
@@ -195,27 +195,27 @@ impl Kept {
     }
 
     /// The form in which a client that asks so is answered, unless it has yet to be made.
-    pub(crate) fn form(&self, coding: Coding, headers: &HeaderMap) -> Option<Form> {
-        if self.is_had(headers) {
-            return Some(Form::Nothing);
+    pub(crate) fn form(&self, coding: Coding, headers: &HeaderMap) -> Option<Representation> {
+        if self.client_has(headers) {
+            return Some(Representation::Nothing);
         }
         if !worth_compressing(&self.fields, self.body.len()) {
-            return Some(Form::Identity(self.body.clone()));
+            return Some(Representation::Identity(self.body.clone()));
         }
         match coding {
-            Coding::Identity => Some(Form::Identity(self.body.clone())),
-            Coding::Gzip => Some(Form::Coded("gzip", self.gzip.get()?.clone())),
-            Coding::Brotli => Some(Form::Coded("br", self.brotli.get()?.clone())),
+            Coding::Identity => Some(Representation::Identity(self.body.clone())),
+            Coding::Gzip => Some(Representation::Coded("gzip", self.gzip.get()?.clone())),
+            Coding::Brotli => Some(Representation::Coded("br", self.brotli.get()?.clone())),
         }
     }
 
     /// What an answer in a form of it says in its head.
-    pub(crate) fn said(&self, form: &Form) -> HeaderMap {
-        let mut fields = self.at_door.clone();
+    pub(crate) fn headers_for(&self, form: &Representation) -> HeaderMap {
+        let mut fields = self.fast_path_headers.clone();
         match form {
-            Form::Nothing => drop(fields.remove(header::CONTENT_TYPE)),
-            Form::Identity(_) => {}
-            Form::Coded(name, _) => {
+            Representation::Nothing => drop(fields.remove(header::CONTENT_TYPE)),
+            Representation::Identity(_) => {}
+            Representation::Coded(name, _) => {
                 fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
             }
         }
@@ -234,7 +234,7 @@ impl Kept {
     }
 
     /// The answer as a handler gives it; what is compressed of it on its way out is taken note of.
-    fn given(self: Arc<Self>, headers: &HeaderMap) -> Response {
+    fn into_response(self: Arc<Self>, headers: &HeaderMap) -> Response {
         self.not_modified(headers).unwrap_or_else(|| {
             let mut response = self.whole(self.body.clone());
             response.extensions_mut().insert(self);
@@ -250,27 +250,27 @@ where
     F: Future<Output = Result<Response, Problem>>,
 {
     let (app, target) = (call.app.clone(), call.target.clone());
-    let passing = PASSING.iter().any(|name| call.params.text(name).is_some());
-    let turn = app.answers.turn(&target).filter(|_| app.answers.capacity > 0);
-    let (Some(turn), false) = (turn, passing || may_differ(&call.path, &call.headers)) else {
+    let passing = UNCACHED_PARAMS.iter().any(|name| call.params.text(name).is_some());
+    let lock = app.cache.lock_for(&target).filter(|_| app.cache.capacity > 0);
+    let (Some(lock), false) = (lock, passing || may_differ(&call.path, &call.headers)) else {
         return handler(call).await;
     };
-    let _turn = turn.lock().await;
-    let Some(revision) = app.lasting() else { return handler(call).await };
-    if let Some(kept) = app.answers.find(&target, revision) {
-        return Ok(kept.given(&call.headers));
+    let _turn = lock.lock().await;
+    let Some(revision) = app.current_revision() else { return handler(call).await };
+    if let Some(kept) = app.cache.find(&target, revision) {
+        return Ok(kept.into_response(&call.headers));
     }
     let tally = app.metrics.tally(&call.operation.path);
     // The whole answer is asked for, whoever asks; whether the client has it is decided as it is given.
     let headers = call.headers.clone();
     call.headers.remove(header::IF_NONE_MATCH);
-    match Kept::of(handler(call).await?, app.answers.capacity, tally).await {
+    match CachedAnswer::of(handler(call).await?, app.cache.capacity, tally).await {
         Ok(kept) => {
             let kept = Arc::new(kept);
-            if app.lasting().is_some() {
-                app.answers.put(&target, Arc::clone(&kept));
+            if app.current_revision().is_some() {
+                app.cache.put(&target, Arc::clone(&kept));
             }
-            Ok(kept.given(&headers))
+            Ok(kept.into_response(&headers))
         }
         Err(response) => Ok(response),
     }
@@ -278,7 +278,7 @@ where
 
 /// Takes note of what has been compressed of an answer that is kept: however many ask, it is done once.
 pub(crate) async fn compressed(mut response: Response) -> Response {
-    let Some(kept) = response.extensions_mut().remove::<Arc<Kept>>() else { return response };
+    let Some(kept) = response.extensions_mut().remove::<Arc<CachedAnswer>>() else { return response };
     let coding = response.headers().get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
     let form = match coding {
         Some(b"gzip") => &kept.gzip,
@@ -297,7 +297,7 @@ pub(crate) async fn compressed(mut response: Response) -> Response {
 
 impl App {
     /// The newest revision, if nothing is overdue that would change answers without making another.
-    pub(crate) fn lasting(&self) -> Option<i64> {
+    pub(crate) fn current_revision(&self) -> Option<i64> {
         self.lasting_at(self.register.now())
     }
 
@@ -317,34 +317,38 @@ mod tests {
         Metrics::new().tally("/v1/chips")
     }
 
-    async fn kept(revision: i64, length: usize) -> Arc<Kept> {
+    async fn kept(revision: i64, length: usize) -> Arc<CachedAnswer> {
         let mut response = Response::new(Body::from("x".repeat(length)));
         response.headers_mut().insert(REVISION, HeaderValue::from(revision));
         response.headers_mut().insert(header::ETAG, HeaderValue::from_static("W/\"x\""));
-        Arc::new(Kept::of(response, usize::MAX, tally()).await.unwrap_or_else(|_| panic!("it can be kept")))
+        Arc::new(
+            CachedAnswer::of(response, usize::MAX, tally())
+                .await
+                .unwrap_or_else(|_| panic!("it can be kept")),
+        )
     }
 
     #[tokio::test]
     async fn an_answer_is_found_until_a_later_revision_is_known() {
-        let answers = Answers::new(1 << 20);
-        answers.put("/v1/chips", kept(7, 100).await);
-        assert!(answers.find("/v1/chips", 7).is_some());
-        assert!(answers.find("/v1/chips", 8).is_none());
-        assert!(answers.find("/v1/chips?limit=1", 7).is_none());
+        let cache = AnswerCache::new(1 << 20);
+        cache.put("/v1/chips", kept(7, 100).await);
+        assert!(cache.find("/v1/chips", 7).is_some());
+        assert!(cache.find("/v1/chips", 8).is_none());
+        assert!(cache.find("/v1/chips?limit=1", 7).is_none());
     }
 
     #[tokio::test]
     async fn what_is_used_stays_and_the_room_is_never_exceeded() {
-        let answers = Answers::new(100_000);
-        answers.put("/used", kept(1, 1000).await);
+        let cache = AnswerCache::new(100_000);
+        cache.put("/used", kept(1, 1000).await);
         for number in 0..1000 {
-            answers.put(&format!("/{number}"), kept(1, 1000).await);
-            assert!(answers.find("/used", 1).is_some(), "{number}");
-            let shelves = answers.shelves();
-            assert!(shelves.young.bytes + shelves.old.bytes <= 100_000, "{number}");
+            cache.put(&format!("/{number}"), kept(1, 1000).await);
+            assert!(cache.find("/used", 1).is_some(), "{number}");
+            let generations = cache.generations();
+            assert!(generations.young.bytes + generations.old.bytes <= 100_000, "{number}");
         }
-        assert!(answers.find("/0", 1).is_none());
-        assert!(answers.find("/999", 1).is_some());
+        assert!(cache.find("/0", 1).is_none());
+        assert!(cache.find("/999", 1).is_some());
     }
 
     #[tokio::test]
@@ -355,15 +359,15 @@ mod tests {
             response.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"x\""));
             response
         };
-        assert!(Kept::of(fit(), 1000, tally()).await.is_ok());
-        assert!(Kept::of(fit(), 10, tally()).await.is_err(), "too large for the room");
+        assert!(CachedAnswer::of(fit(), 1000, tally()).await.is_ok());
+        assert!(CachedAnswer::of(fit(), 10, tally()).await.is_err(), "too large for the room");
         for unfit in [header::ETAG, REVISION] {
             let mut response = fit();
             response.headers_mut().remove(&unfit);
-            assert!(Kept::of(response, 1000, tally()).await.is_err(), "{unfit}");
+            assert!(CachedAnswer::of(response, 1000, tally()).await.is_err(), "{unfit}");
         }
         let mut response = fit();
         *response.status_mut() = StatusCode::NOT_FOUND;
-        assert!(Kept::of(response, 1000, tally()).await.is_err());
+        assert!(CachedAnswer::of(response, 1000, tally()).await.is_err());
     }
 }

@@ -11,10 +11,10 @@ use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::App;
+use super::concurrency::Permit;
 use super::connection::Peer;
 use super::operation::{Access, Operation};
 use super::params::Params;
-use super::places::Place;
 use super::problem::{Code, Problem};
 use super::resources::BODY_LIMIT;
 use crate::app;
@@ -52,7 +52,7 @@ pub(crate) struct Call {
     pub(crate) request_id: Name,
     path_params: Vec<(String, String)>,
     /// Its place among those whose bodies may be large.
-    _place: Option<Place>,
+    _place: Option<Permit>,
 }
 
 impl Call {

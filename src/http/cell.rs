@@ -3,7 +3,7 @@
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::answers::{gate_example, no_figures, valid_at};
+use super::answer_schemas::{gate_example, no_figures, valid_at};
 use super::board::{cell_fields, cell_written, occasion};
 use super::call::Call;
 use super::conditional::{Shown, weak};
@@ -52,7 +52,7 @@ pub(crate) fn fields() -> Vec<Field> {
 }
 
 fn example() -> Value {
-    let answer = super::answers::example();
+    let answer = super::answer_schemas::example();
     let names = ["verdict", "reasons", "gates", "conditions", "headroom", "figures", "stale_sources"];
     let answer: Map<String, Value> =
         names.iter().map(|name| ((*name).to_owned(), answer[*name].clone())).collect();
@@ -69,7 +69,7 @@ fn example() -> Value {
 /// Adds the cell.
 pub(crate) fn expose(api: &mut Api) {
     api.on(
-        Operation::get("/v1/board/{company}/{chip}", "showBoardCell", "Answers")
+        Operation::get("/v1/board/{company}/{chip}", "showBoardCell", "AnswerCache")
             .says(
                 "Show one cell of the board in full",
                 "The answers for one company and one chip with everything they rest on: approvals, timeline, reports, conditions with what they come to, and the four figures. Any company and chip on record can be asked for, whether or not the board has a row for it.",

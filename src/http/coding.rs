@@ -10,7 +10,7 @@ use axum::response::Response;
 use hyper::body::Body as _;
 use tower_http::compression::CompressionLayer;
 
-use super::weights::weighed;
+use super::quality::weighed;
 use super::{exports, stream};
 
 /// Answers smaller than this are not worth compressing, in bytes.

@@ -21,11 +21,11 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::App;
-use super::door;
+use super::client_stream::{ClientStream, ConnectionState};
+use super::fast_path;
 use super::limits::{MOST_FIELD_BYTES, MOST_URI_BYTES};
-use super::line::{Line, Talk};
 use super::problem::{Code, Problem};
-use super::pushing::Pushing;
+use super::raw_stream::RawStream;
 use crate::app::fresh_id;
 
 /// The most that is kept of what a client says or is told, in bytes.
@@ -56,49 +56,54 @@ impl Host {
     }
 
     /// Talks to a client until it goes away, breaks the rules, or the service stops.
-    pub(crate) async fn attend(&self, stream: TcpStream, peer: IpAddr) {
+    pub(crate) async fn serve_client(&self, stream: TcpStream, peer: IpAddr) {
         // Answers are written whole; waiting for more to send would only delay them.
         drop(stream.set_nodelay(true));
-        let talk = Arc::new(Talk::default());
-        let line = Line::new(stream, Arc::clone(&talk), &self.app.options.limits);
+        let state = Arc::new(ConnectionState::default());
+        let stream = ClientStream::new(stream, Arc::clone(&state), &self.app.options.limits);
         // In a place of its own, which an answer that goes on gives back: it is larger than all the rest.
-        let Some((mut line, end)) = Box::pin(self.converse(line, peer, &talk)).await else { return };
+        let Some((mut stream, end)) = Box::pin(self.run_protocol(stream, peer, &state)).await else { return };
         let last = match end {
-            End::Said(last) => last,
-            End::Pushing(pushing) => {
+            End::LastWord(last) => last,
+            End::RawStream(raw_stream) => {
                 tokio::select! {
                     // Whoever takes no more is not told so.
-                    sent = pushing.send(&mut line) => drop(sent),
-                    () = self.stopped(&talk) => return,
+                    sent = raw_stream.send(&mut stream) => drop(sent),
+                    () = self.stopped(&state) => return,
                 }
                 None
             }
         };
-        Box::pin(line.close(last)).await;
+        Box::pin(stream.close(last)).await;
     }
 
     /// Speaks the protocol as long as both sides do; what is left to say, unless the service stops first.
-    async fn converse(&self, line: Line, peer: IpAddr, talk: &Arc<Talk>) -> Option<(Line, End)> {
+    async fn run_protocol(
+        &self,
+        stream: ClientStream,
+        peer: IpAddr,
+        state: &Arc<ConnectionState>,
+    ) -> Option<(ClientStream, End)> {
         let routes = TowerToHyperService::new(self.router.clone());
-        let pushing = Mutex::new(None);
-        let service = service_fn(|request| self.answer(request, peer, talk, &routes, &pushing));
-        let mut connection = Self::protocol().serve_connection(TokioIo::new(line), service);
+        let raw_stream = Mutex::new(None);
+        let service = service_fn(|request| self.answer(request, peer, state, &routes, &raw_stream));
+        let mut connection = Self::protocol().serve_connection(TokioIo::new(stream), service);
         let ended = tokio::select! {
             ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
             () = self.app.stopping.begun() => {
                 Pin::new(&mut connection).graceful_shutdown();
                 tokio::select! {
                     ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
-                    () = self.waited_enough(talk) => return None,
+                    () = self.drain_deadline(state) => return None,
                 }
             }
         };
-        let line = connection.into_parts().io.into_inner();
-        if let Some(pushing) = pushing.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Some((line, End::Pushing(pushing)));
+        let stream = connection.into_parts().io.into_inner();
+        if let Some(raw_stream) = raw_stream.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Some((stream, End::RawStream(raw_stream)));
         }
-        let refusal = ended.err().and_then(|error| refusal(&error, talk));
-        Some((line, End::Said(refusal.map(|problem| self.last_word(&problem)))))
+        let refusal = ended.err().and_then(|error| refusal(&error, state));
+        Some((stream, End::LastWord(refusal.map(|problem| self.last_word(&problem)))))
     }
 
     /// Answers a request: at once if the answer is kept, else by the routes.
@@ -106,12 +111,12 @@ impl Host {
         &'a self,
         request: Request<Incoming>,
         peer: IpAddr,
-        talk: &Arc<Talk>,
+        state: &Arc<ConnectionState>,
         routes: &'a TowerToHyperService<Router>,
-        pushing: &'a Mutex<Option<Pushing>>,
+        raw_stream: &'a Mutex<Option<RawStream>>,
     ) -> Answering<'a> {
-        talk.begin();
-        let talk = Arc::clone(talk);
+        state.begin();
+        let state = Arc::clone(state);
         // Of two lengths the protocol believes the chunks, and drops the other: somebody on the way may have
         // believed that one, so nothing that follows is read as a request (RFC 9112, section 6.3).
         let ambiguous = request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -119,9 +124,9 @@ impl Host {
             if ambiguous {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            response.map(|body| Handed { body, talk })
+            response.map(|body| TrackedBody { body, state })
         };
-        if let Some(kept) = door::answer(&self.app, &request, peer) {
+        if let Some(kept) = fast_path::answer(&self.app, &request, peer) {
             return Either::Left(ready(Ok(handed(kept))));
         }
         Either::Right(Box::pin(async move {
@@ -132,13 +137,13 @@ impl Host {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            match Pushing::of(response, version, || self.app.register.now()) {
+            match RawStream::of(response, version, || self.app.register.now()) {
                 Err(response) => Ok(handed(response)),
                 Ok(going_on) => {
-                    if let Ok(mut pushing) = pushing.lock() {
-                        *pushing = Some(going_on);
+                    if let Ok(mut raw_stream) = raw_stream.lock() {
+                        *raw_stream = Some(going_on);
                     }
-                    Err(Parting)
+                    Err(LeftProtocol)
                 }
             }
         }))
@@ -164,17 +169,17 @@ impl Host {
     }
 
     /// Waits until the service stops, and whoever is being answered has had the time there is.
-    async fn stopped(&self, talk: &Talk) {
+    async fn stopped(&self, state: &ConnectionState) {
         self.app.stopping.begun().await;
-        self.waited_enough(talk).await;
+        self.drain_deadline(state).await;
     }
 
     /// Waits, once the service stops, until the client is not being answered or the time is up.
-    async fn waited_enough(&self, talk: &Talk) {
+    async fn drain_deadline(&self, state: &ConnectionState) {
         let bound = Instant::now() + self.app.options.limits.stop;
         loop {
             sleep_until(bound.min(Instant::now() + GRACE)).await;
-            if !talk.busy() || Instant::now() >= bound {
+            if !state.busy() || Instant::now() >= bound {
                 return;
             }
         }
@@ -183,28 +188,28 @@ impl Host {
 
 /// An answer, at once or after a while.
 type Answering<'a> = Either<
-    Ready<Result<Response<Handed>, Parting>>,
-    Pin<Box<dyn Future<Output = Result<Response<Handed>, Parting>> + Send + 'a>>,
+    Ready<Result<Response<TrackedBody>, LeftProtocol>>,
+    Pin<Box<dyn Future<Output = Result<Response<TrackedBody>, LeftProtocol>> + Send + 'a>>,
 >;
 
 /// Leaves the protocol for an answer that goes on.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer goes on without the protocol")]
-struct Parting;
+struct LeftProtocol;
 
 /// What is left to say once the protocol has ended.
 enum End {
-    Said(Option<Vec<u8>>),
-    Pushing(Pushing),
+    LastWord(Option<Vec<u8>>),
+    RawStream(RawStream),
 }
 
 /// A body that tells when it has been handed over.
-struct Handed {
+struct TrackedBody {
     body: Body,
-    talk: Arc<Talk>,
+    state: Arc<ConnectionState>,
 }
 
-impl hyper::body::Body for Handed {
+impl hyper::body::Body for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -224,22 +229,22 @@ impl hyper::body::Body for Handed {
     }
 }
 
-impl Drop for Handed {
+impl Drop for TrackedBody {
     fn drop(&mut self) {
-        self.talk.end();
+        self.state.end();
     }
 }
 
 /// What a client is told that broke the rules or took too long; nothing if it has gone or said nothing.
-fn refusal(error: &hyper::Error, talk: &Talk) -> Option<Problem> {
-    if talk.late() {
+fn refusal(error: &hyper::Error, state: &ConnectionState) -> Option<Problem> {
+    if state.late() {
         let late = || Problem::new(Code::RequestTimeout, "the head of the request did not arrive in time");
-        return talk.heard().then(late);
+        return state.heard().then(late);
     }
     if !error.is_parse() && !error.is_parse_too_large() {
         return None;
     }
-    Some(match talk.refused() {
+    Some(match state.refused() {
         Some(StatusCode::URI_TOO_LONG) => Problem::new(Code::UriTooLong, "the path is too long"),
         Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => {
             Problem::new(Code::HeadTooLarge, "the head of the request has too many or too large fields")

@@ -5,7 +5,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::answers::{answer_fields, question_fields};
+use super::answer_schemas::{answer_fields, question_fields};
 use super::call::Call;
 use super::conditional::{REVISION, Shown, set, weak};
 use super::operation::{Access, Api, Input, Operation};
@@ -26,7 +26,7 @@ use crate::domain::time::Moment;
 use crate::wire::determinations::{self as wire, Asked};
 use crate::wire::fields::Fields;
 
-const TAG: &str = "Answers";
+const TAG: &str = "AnswerCache";
 
 /// The fields of a determination.
 pub(crate) fn fields() -> Vec<Field> {
@@ -52,7 +52,7 @@ fn example() -> Value {
 }
 
 fn shown_example() -> Value {
-    let mut shown = super::answers::example();
+    let mut shown = super::answer_schemas::example();
     for (name, value) in [
         ("id", "det-example".into()),
         ("assumptions", json!([])),
@@ -78,7 +78,7 @@ pub(crate) fn expose(api: &mut Api) {
         Operation::write(Method::POST, "/v1/determinations", "createDetermination", TAG)
             .says(
                 "Ask whether a company may prepare, order or ship",
-                "Answers the question for the moment and the revision it names, by default now, and keeps the answer as a receipt that never changes again. What is not declared stays undeclared, and a missing fact is never taken for permission. With `assume` it answers what would be, says which assumption decided, and keeps nothing. Any key may ask.",
+                "AnswerCache the question for the moment and the revision it names, by default now, and keeps the answer as a receipt that never changes again. What is not declared stays undeclared, and a missing fact is never taken for permission. With `assume` it answers what would be, says which assumption decided, and keeps nothing. Any key may ask.",
             )
             .reads(input)
             .answers(200, "The answer to a what-if; nothing is kept.", JSON, named("Determination"), shown_example())

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::changes::written;
-use super::standing::Standing;
+use super::key_watch::KeyWatch;
 use crate::app::feed::{self, Entry};
 use crate::app::{Error, Narrowing, Register, Wanted};
 use crate::domain::thing::{Kind, ThingRef};
@@ -134,7 +134,7 @@ struct Shared {
 pub(crate) struct Hub {
     shared: Arc<Shared>,
     /// Whose streams may go on.
-    pub(crate) standing: Arc<Standing>,
+    pub(crate) key_watch: Arc<KeyWatch>,
     /// What keeps the hub up to date, from the first subscriber on and as long as there is a hub.
     tasks: OnceLock<JoinSet<()>>,
 }
@@ -148,7 +148,7 @@ impl Hub {
             newest: watch::Sender::new(0),
             behind: Semaphore::new(BEHIND),
         };
-        Self { shared: Arc::new(shared), standing: Arc::default(), tasks: OnceLock::new() }
+        Self { shared: Arc::new(shared), key_watch: Arc::default(), tasks: OnceLock::new() }
     }
 
     /// Follows the register from the newest revision on, if nobody has made it do so yet.
@@ -159,7 +159,7 @@ impl Hub {
             }
             let mut tasks = JoinSet::new();
             tasks.spawn(follow(Arc::clone(&self.shared), newest));
-            tasks.spawn(Arc::clone(&self.standing).keep(self.shared.register.clone()));
+            tasks.spawn(Arc::clone(&self.key_watch).keep(self.shared.register.clone()));
             tasks
         });
     }

@@ -22,7 +22,7 @@ use super::conditional::set;
 use super::connection::Peer;
 use super::problem::{Code, Problem};
 use super::rate::{Allowances, Left, WINDOW};
-use super::stream::Pushed;
+use super::stream::DetachedBody;
 
 /// The most bytes of all header fields, names and values.
 pub(crate) const MOST_FIELD_BYTES: usize = 16 * 1024;
@@ -172,7 +172,7 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     };
     let asked_for_body = request.method() != Method::HEAD;
     let mut response = in_time(&app.options.limits, request, next).await;
-    Pushed::arrive(&mut response, asked_for_body);
+    DetachedBody::arrive(&mut response, asked_for_body);
     if response.status() == StatusCode::NOT_MODIFIED {
         app.rates.give_back(&asker);
     }

@@ -3,7 +3,7 @@
 //! Routes, parameters, access and the OpenAPI document come from one table of operations, so that none
 //! of them can say something else than the others.
 
-mod answers;
+mod answer_schemas;
 mod approvals;
 mod authorities;
 mod board;
@@ -13,32 +13,34 @@ mod catalogue;
 mod cell;
 mod changes;
 mod chips;
+mod client_stream;
 mod coding;
 mod companies;
+mod concurrency;
 mod conditional;
 mod conditions;
 mod connection;
 mod determinations;
-mod door;
 mod exports;
+mod fast_path;
 mod headers;
 mod holdings;
 mod hub;
 mod imports;
+mod key_watch;
 mod keys;
 mod limits;
-mod line;
 mod movements;
 mod observe;
 mod openapi;
 mod operation;
 mod page;
 mod params;
-mod places;
 mod problem;
-mod pushing;
 mod putting;
+mod quality;
 mod rate;
+mod raw_stream;
 mod reading;
 mod refusals;
 mod reports;
@@ -50,11 +52,9 @@ mod server;
 mod service;
 mod showing;
 mod sources;
-mod standing;
 mod stopping;
 mod stream;
 mod transitions;
-mod weights;
 mod workflows;
 mod write;
 
@@ -83,12 +83,12 @@ use crate::domain::report::Report;
 use crate::domain::source::Source;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Workflow;
-use cache::Answers;
+use cache::AnswerCache;
+use concurrency::ConcurrencyLimit;
 use hub::Hub;
 use limits::Rates;
 use observe::Metrics;
 use operation::Api;
-use places::Places;
 use resources::expose;
 use stopping::Stopping;
 
@@ -134,10 +134,10 @@ pub(crate) struct Held {
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
     pub(crate) contract: String,
-    pub(crate) answers: Answers,
+    pub(crate) cache: AnswerCache,
     pub(crate) rows: Rows,
-    pub(crate) exports: Places,
-    pub(crate) imports: Places,
+    pub(crate) exports: ConcurrencyLimit,
+    pub(crate) imports: ConcurrencyLimit,
     pub(crate) rates: Rates,
     pub(crate) stopping: Stopping,
     pub(crate) hub: Arc<Hub>,
@@ -222,9 +222,9 @@ fn built(register: &Register, options: Options) -> (App, Router) {
         options,
         metrics: Metrics::new(),
         contract: openapi::document(&api).to_string(),
-        answers: Answers::new(options.cache_bytes),
-        exports: Places::new("exports"),
-        imports: Places::new("imports"),
+        cache: AnswerCache::new(options.cache_bytes),
+        exports: ConcurrencyLimit::new("exports"),
+        imports: ConcurrencyLimit::new("imports"),
         rows: Rows::new(options.cache_bytes / ROWS_SHARE),
         rates: Rates::new(&options.limits),
         stopping: Stopping::default(),

@@ -4,7 +4,7 @@ use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::answers::{CLASS_OF_USE, CLASS_OF_USER};
+use super::answer_schemas::{CLASS_OF_USE, CLASS_OF_USER};
 use super::call::Call;
 use super::operation::{Api, Input, Operation};
 use super::problem::{Code, Problem};

@@ -8,8 +8,8 @@ use super::problem::Code;
 use super::resources::Exposed;
 use super::schema::{citation, count, jurisdictions, list, named, patch, required, shown, written};
 use super::{
-    answers, board, catalogue, cell, changes, conditions, determinations, headers, holdings, imports, keys,
-    movements, revisions, search, service, sources, transitions,
+    answer_schemas, board, catalogue, cell, changes, conditions, determinations, headers, holdings, imports,
+    keys, movements, revisions, search, service, sources, transitions,
 };
 use crate::domain::approval::Approval;
 use crate::domain::authority::Authority;
@@ -76,7 +76,7 @@ fn tags() -> Value {
             "Movements",
             "What was ordered, cancelled, shipped, delivered and returned, and what it adds up to.",
         ),
-        ("Answers", "May this company prepare, order or ship, and if not, why not?"),
+        ("AnswerCache", "May this company prepare, order or ship, and if not, why not?"),
         ("Changes", "Who changed what, when and why."),
         ("Search", "Finding companies and chips."),
         ("Import and export", "The register as lines."),
@@ -214,7 +214,7 @@ fn schemas() -> Value {
     add("MovementEntered", shown(&movements::entered_fields()));
     add("MovementInput", movements::input_schema());
     add("MovementPage", page("Movement"));
-    for (name, schema) in answers::schemas() {
+    for (name, schema) in answer_schemas::schemas() {
         add(name, schema);
     }
     add("Determination", shown(&determinations::fields()));

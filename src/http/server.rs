@@ -11,8 +11,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::client_stream::{ClientStream, ConnectionState};
 use super::connection::Host;
-use super::line::{Line, Talk};
 use super::problem::{Code, Problem};
 use super::{Options, built};
 use crate::app::Register;
@@ -83,7 +83,7 @@ async fn accept(listener: &tokio::net::TcpListener, host: &Arc<Host>, places: &A
         if let Ok(place) = Arc::clone(places).try_acquire_owned() {
             let host = Arc::clone(host);
             tokio::spawn(async move {
-                host.attend(stream, peer.ip()).await;
+                host.serve_client(stream, peer.ip()).await;
                 drop(place);
             });
         } else if let Ok(told) = Arc::clone(&told).try_acquire_owned() {
@@ -100,6 +100,6 @@ async fn accept(listener: &tokio::net::TcpListener, host: &Arc<Host>, places: &A
 async fn turn_away(host: &Host, stream: TcpStream, peer: SocketAddr) {
     tracing::debug!(%peer, "no room for a connection");
     let problem = Problem::new(Code::Overloaded, "as many connections are open as the service takes");
-    let line = Line::new(stream, Arc::new(Talk::default()), &host.app.options.limits);
-    line.close(Some(host.last_word(&problem))).await;
+    let stream = ClientStream::new(stream, Arc::new(ConnectionState::default()), &host.app.options.limits);
+    stream.close(Some(host.last_word(&problem))).await;
 }

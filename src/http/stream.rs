@@ -15,10 +15,10 @@ use super::call::Call;
 use super::changes::{self, filter_params, located, narrowing};
 use super::conditional::set;
 use super::hub::{After, Hub};
+use super::key_watch::KeyValidity;
 use super::operation::{Api, Operation};
 use super::problem::{Code, Problem};
-use super::pushing::Endless;
-use super::standing::Works;
+use super::raw_stream::StreamMarker;
 use super::stopping::Stopping;
 use crate::app::{Narrowing, Wanted};
 use crate::domain::actor::Actor;
@@ -33,9 +33,9 @@ const RETRY: u32 = 1000;
 /// The body of a stream, which rides in an extension past the layers that would wrap it: what they need to
 /// compress an answer is as much as all the rest of a subscriber.
 #[derive(Clone)]
-pub(crate) struct Pushed(Arc<Mutex<Option<Body>>>);
+pub(crate) struct DetachedBody(Arc<Mutex<Option<Body>>>);
 
-impl Pushed {
+impl DetachedBody {
     fn new(body: Body) -> Self {
         Self(Arc::new(Mutex::new(Some(body))))
     }
@@ -47,7 +47,7 @@ impl Pushed {
         let body = pushed.lock().ok().and_then(|mut pushed| pushed.take()).filter(|_| asked_for);
         let Some(body) = body else { return };
         *response.body_mut() = body;
-        response.extensions_mut().insert(Endless);
+        response.extensions_mut().insert(StreamMarker);
     }
 }
 
@@ -86,8 +86,8 @@ async fn stream(call: Call) -> Result<Response, Problem> {
     let hub = Arc::clone(&call.app.hub);
     hub.begin(&epoch, newest);
     let works = match &call.actor {
-        Actor::Key(key) => hub.standing.watch(&key.id),
-        _ => Works::always(),
+        Actor::Key(key) => hub.key_watch.watch(&key.id),
+        _ => KeyValidity::always(),
     };
     let subscriber = Subscriber {
         news: hub.news(),
@@ -105,7 +105,7 @@ async fn stream(call: Call) -> Result<Response, Problem> {
         Some((Ok::<_, std::convert::Infallible>(bytes), subscriber))
     });
     let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(Pushed::new(Body::from_stream(events)));
+    response.extensions_mut().insert(DetachedBody::new(Body::from_stream(events)));
     let fields = response.headers_mut();
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     // Proxies that gather what passes through them would hold events back.
@@ -139,7 +139,7 @@ struct Subscriber {
     greeting: Option<Bytes>,
     epoch: String,
     position: i64,
-    works: Works,
+    works: KeyValidity,
     stopping: Stopping,
     heartbeat: Duration,
 }

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::problem::{Code, Problem};
+use super::quality::weighed;
 use super::reading::{absent, read_at};
 use super::resources::{Exposed, JSON};
 use super::schema::{
     Field, id, list, names, optional, read_only, required, set, stage_id, text, word, written,
 };
-use super::weights::weighed;
 use crate::domain::id::WorkflowId;
 use crate::domain::text::Name;
 use crate::domain::thing::{Kind, ThingRef};

@@ -13,7 +13,7 @@ mod program;
 
 mod counted;
 mod crowd;
-mod door;
+mod fast_path;
 mod following;
 mod heads;
 mod hostile;

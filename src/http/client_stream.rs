@@ -16,29 +16,29 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use super::limits::Limits;
 
 /// The least a client must take of an answer within a deadline, in bytes: else it is given up.
-const LEAST: usize = 16 * 1024;
+const LEAST_TAKEN: usize = 16 * 1024;
 /// How long a client that is told to go away may go on talking, and how much of it is listened to.
-const FAREWELL: Duration = Duration::from_secs(1);
-const MOST_FAREWELL: usize = 1024 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+const MOST_LINGER_BYTES: usize = 1024 * 1024;
 
 /// What goes on at a line, as far as both of its ends need to know.
 #[derive(Debug, Default)]
-pub(crate) struct Talk {
+pub(crate) struct ConnectionState {
     /// Whether a request is being answered, and whether all of the answer has been handed over.
     answering: AtomicBool,
     handed_over: AtomicBool,
     /// Whether the client has yet to take something.
-    owed: AtomicBool,
+    write_blocked: AtomicBool,
     /// Whether anything came since the last answer, whether it had a first line, and whether its head took
     /// too long.
     heard: AtomicBool,
-    heard_line: AtomicBool,
+    first_line_received: AtomicBool,
     late: AtomicBool,
     /// The status with which the protocol itself would refuse what came.
     refused: AtomicU16,
 }
 
-impl Talk {
+impl ConnectionState {
     /// A request has come whole, but for its body.
     pub(crate) fn begin(&self) {
         self.handed_over.store(false, Ordering::Release);
@@ -56,7 +56,7 @@ impl Talk {
         if ended {
             self.handed_over.store(false, Ordering::Release);
             self.heard.store(false, Ordering::Release);
-            self.heard_line.store(false, Ordering::Release);
+            self.first_line_received.store(false, Ordering::Release);
             self.answering.store(false, Ordering::Release);
         }
         ended
@@ -68,7 +68,7 @@ impl Talk {
 
     /// Whether a request is being answered, or part of an answer has yet to be taken.
     pub(crate) fn busy(&self) -> bool {
-        self.answering() || self.owed.load(Ordering::Acquire)
+        self.answering() || self.write_blocked.load(Ordering::Acquire)
     }
 
     /// Whether part of a request has come.
@@ -85,24 +85,24 @@ impl Talk {
     pub(crate) fn refused(&self) -> Option<StatusCode> {
         let status = StatusCode::from_u16(self.refused.load(Ordering::Acquire)).ok()?;
         // A head that is too large before its first line has ended has too long a path.
-        let endless =
-            status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE && !self.heard_line.load(Ordering::Acquire);
+        let endless = status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            && !self.first_line_received.load(Ordering::Acquire);
         Some(if endless { StatusCode::URI_TOO_LONG } else { status })
     }
 
-    fn listen(&self, bytes: &[u8]) {
+    fn note_received(&self, bytes: &[u8]) {
         if bytes.is_empty() || self.answering() {
             return;
         }
         self.heard.store(true, Ordering::Release);
         if bytes.contains(&b'\n') {
-            self.heard_line.store(true, Ordering::Release);
+            self.first_line_received.store(true, Ordering::Release);
         }
     }
 
     /// Keeps back the empty answer with which the protocol refuses what is no request, and notes its
     /// status: it is answered with a problem instead. While nothing is being answered nobody else writes.
-    fn keeps_back(&self, bytes: &[u8]) -> bool {
+    fn swallow_refusal(&self, bytes: &[u8]) -> bool {
         if self.answering() {
             return false;
         }
@@ -115,27 +115,27 @@ impl Talk {
 }
 
 /// The line to one client.
-pub(crate) struct Line {
+pub(crate) struct ClientStream {
     stream: TcpStream,
-    talk: Arc<Talk>,
+    state: Arc<ConnectionState>,
     /// How long the head of its next request may take, and how long it may take next to nothing of an answer.
     head: Duration,
     reply: Duration,
     /// When the head of the next request must have come. What runs is set again only once it has run out:
     /// most heads come long before, and a timer for each would cost more than most answers.
     head_by: Instant,
-    running: Option<Pin<Box<Sleep>>>,
+    head_timer: Option<Pin<Box<Sleep>>>,
     /// Runs while the client takes less than it is given.
-    patience: Option<Pin<Box<Sleep>>>,
+    write_timer: Option<Pin<Box<Sleep>>>,
     taken: usize,
 }
 
-impl Line {
+impl ClientStream {
     /// A line whose client is given up once it is waited for too long.
-    pub(crate) fn new(stream: TcpStream, talk: Arc<Talk>, limits: &Limits) -> Self {
+    pub(crate) fn new(stream: TcpStream, state: Arc<ConnectionState>, limits: &Limits) -> Self {
         let Limits { head, reply, .. } = *limits;
         let head_by = Instant::now() + head;
-        Self { stream, talk, head, reply, head_by, running: None, patience: None, taken: 0 }
+        Self { stream, state, head, reply, head_by, head_timer: None, write_timer: None, taken: 0 }
     }
 
     /// Says a last word, and closes in such a way that it arrives: closing with something unread would
@@ -148,7 +148,7 @@ impl Line {
             self.stream.shutdown().await?;
             // Not part of every connection's future, which would be that much larger.
             let (mut ignored, mut listened) = (vec![0; 4096], 0);
-            while listened < MOST_FAREWELL {
+            while listened < MOST_LINGER_BYTES {
                 match self.stream.read(&mut ignored).await? {
                     0 => break,
                     more => listened += more,
@@ -157,7 +157,7 @@ impl Line {
             Ok::<_, io::Error>(())
         };
         // Whoever does not listen to the end is not waited for.
-        drop(timeout(FAREWELL, farewell).await);
+        drop(timeout(LINGER, farewell).await);
     }
 
     /// Notes how much the client took of what it was offered.
@@ -170,36 +170,36 @@ impl Line {
         if let Poll::Ready(Ok(taken)) = outcome {
             self.taken += taken;
             if taken == offered {
-                self.patience = None;
-                self.talk.owed.store(false, Ordering::Release);
+                self.write_timer = None;
+                self.state.write_blocked.store(false, Ordering::Release);
             }
             return outcome;
         }
         if outcome.is_pending() {
-            self.talk.owed.store(true, Ordering::Release);
+            self.state.write_blocked.store(true, Ordering::Release);
             return self.wait(cx).map(Err);
         }
         outcome
     }
 
     /// Whether the head of a request is waited for, and has taken too long.
-    fn wait_for_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if self.talk.answering() {
+    fn poll_head_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.state.answering() {
             return Poll::Pending;
         }
-        let running = self.running.get_or_insert_with(|| Box::pin(sleep_until(self.head_by)));
+        let head_timer = self.head_timer.get_or_insert_with(|| Box::pin(sleep_until(self.head_by)));
         loop {
-            ready!(running.as_mut().poll(cx));
+            ready!(head_timer.as_mut().poll(cx));
             if self.head_by <= Instant::now() {
-                self.talk.late.store(true, Ordering::Release);
+                self.state.late.store(true, Ordering::Release);
                 return Poll::Ready(io::Error::new(ErrorKind::TimedOut, "the client does not ask"));
             }
-            running.as_mut().reset(self.head_by);
+            head_timer.as_mut().reset(self.head_by);
         }
     }
 
     /// Waits until the client hangs up or says more, which is no request any more; tells which.
-    pub(crate) fn hung_up(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut byte = [0];
         let mut into = ReadBuf::new(&mut byte);
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut into));
@@ -207,50 +207,50 @@ impl Line {
     }
 
     /// Waits for no head any more.
-    pub(crate) fn asks_no_more(&mut self) {
-        self.running = None;
+    pub(crate) fn stop_head_timer(&mut self) {
+        self.head_timer = None;
     }
 
     /// Runs out of patience if the client took too little for too long.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if self.patience.is_none() {
+        if self.write_timer.is_none() {
             self.taken = 0;
         }
-        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(self.reply)));
+        let write_timer = self.write_timer.get_or_insert_with(|| Box::pin(sleep(self.reply)));
         loop {
-            ready!(patience.as_mut().poll(cx));
-            if self.taken < LEAST {
+            ready!(write_timer.as_mut().poll(cx));
+            if self.taken < LEAST_TAKEN {
                 return Poll::Ready(io::Error::new(
                     ErrorKind::TimedOut,
                     "the client does not take its answer",
                 ));
             }
             self.taken = 0;
-            patience.as_mut().reset(Instant::now() + self.reply);
+            write_timer.as_mut().reset(Instant::now() + self.reply);
         }
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let line = self.get_mut();
+        let stream = self.get_mut();
         let before = into.filled().len();
-        if Pin::new(&mut line.stream).poll_read(cx, into)?.is_pending() {
-            return line.wait_for_head(cx).map(Err);
+        if Pin::new(&mut stream.stream).poll_read(cx, into)?.is_pending() {
+            return stream.poll_head_deadline(cx).map(Err);
         }
-        line.talk.listen(into.filled().get(before..).unwrap_or_default());
+        stream.state.note_received(into.filled().get(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for ClientStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let line = self.get_mut();
-        if line.talk.keeps_back(bytes) {
+        let stream = self.get_mut();
+        if stream.state.swallow_refusal(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let outcome = Pin::new(&mut line.stream).poll_write(cx, bytes);
-        line.took(outcome, bytes.len(), cx)
+        let outcome = Pin::new(&mut stream.stream).poll_write(cx, bytes);
+        stream.took(outcome, bytes.len(), cx)
     }
 
     fn poll_write_vectored(
@@ -262,13 +262,13 @@ impl AsyncWrite for Line {
         if let [piece] = pieces {
             return self.poll_write(cx, piece);
         }
-        let line = self.get_mut();
+        let stream = self.get_mut();
         let offered = pieces.iter().map(|piece| piece.len()).sum();
-        if pieces.first().is_some_and(|first| line.talk.keeps_back(first)) {
+        if pieces.first().is_some_and(|first| stream.state.swallow_refusal(first)) {
             return Poll::Ready(Ok(offered));
         }
-        let outcome = Pin::new(&mut line.stream).poll_write_vectored(cx, pieces);
-        line.took(outcome, offered, cx)
+        let outcome = Pin::new(&mut stream.stream).poll_write_vectored(cx, pieces);
+        stream.took(outcome, offered, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -276,15 +276,15 @@ impl AsyncWrite for Line {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let line = self.get_mut();
-        if line.talk.sent() {
-            line.head_by = Instant::now() + line.head;
+        let stream = self.get_mut();
+        if stream.state.sent() {
+            stream.head_by = Instant::now() + stream.head;
             // The protocol may not ask for more before more comes.
-            if let Poll::Ready(late) = line.wait_for_head(cx) {
+            if let Poll::Ready(late) = stream.poll_head_deadline(cx) {
                 return Poll::Ready(Err(late));
             }
         }
-        Pin::new(&mut line.stream).poll_flush(cx)
+        Pin::new(&mut stream.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
 
 use super::App;
-use super::cache::Form;
+use super::cache::Representation;
 use super::call::LONGEST_TAGS;
 use super::coding::liked;
 use super::limits::{Asker, check_head, say_rates};
@@ -26,7 +26,7 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
     if request.method() != Method::GET || may_differ(request.uri().path(), headers) {
         return None;
     }
-    let kept = app.answers.find(request.uri().path_and_query()?.as_str(), app.lasting_at(now)?)?;
+    let kept = app.cache.find(request.uri().path_and_query()?.as_str(), app.lasting_at(now)?)?;
     let tags = headers.get_all(header::IF_NONE_MATCH).iter().map(HeaderValue::len).sum::<usize>();
     if tags > LONGEST_TAGS || check_head(request, true).is_err() {
         return None;
@@ -38,13 +38,13 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
     }
     let asker = Asker::new(Some(peer), headers, started);
     let left = app.rates.spend(&asker).ok()?;
-    let mut fields = kept.said(&form);
+    let mut fields = kept.headers_for(&form);
     let (status, body) = match form {
-        Form::Nothing => {
+        Representation::Nothing => {
             app.rates.give_back(&asker);
             (StatusCode::NOT_MODIFIED, Body::empty())
         }
-        Form::Identity(body) | Form::Coded(_, body) => (StatusCode::OK, Body::from(body)),
+        Representation::Identity(body) | Representation::Coded(_, body) => (StatusCode::OK, Body::from(body)),
     };
     let id = request_id(headers, now);
     fields.insert(REQUEST_ID, HeaderValue::from_str(id.as_str()).ok()?);

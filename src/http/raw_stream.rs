@@ -17,15 +17,15 @@ use headers::{Date, HeaderMapExt as _};
 use hyper::body::{Body as _, Buf as _};
 use tokio::io::AsyncWriteExt as _;
 
-use super::line::Line;
+use super::client_stream::ClientStream;
 use crate::domain::time::Moment;
 
 /// Marks an answer that goes on until somebody ends it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Endless;
+pub(crate) struct StreamMarker;
 
 /// An answer that goes on.
-pub(crate) struct Pushing {
+pub(crate) struct RawStream {
     head: Bytes,
     body: Body,
     /// Whether each piece says how long it is; else the answer ends where the connection does.
@@ -34,14 +34,14 @@ pub(crate) struct Pushing {
     silent: bool,
 }
 
-impl Pushing {
+impl RawStream {
     /// An answer to a request of some version, if it is one that goes on, else the answer itself.
     pub(crate) fn of(
         response: Response,
         version: Version,
         now: impl FnOnce() -> Moment,
     ) -> Result<Self, Response> {
-        if response.extensions().get::<Endless>().is_none() {
+        if response.extensions().get::<StreamMarker>().is_none() {
             return Err(response);
         }
         let (mut parts, body) = response.into_parts();
@@ -66,27 +66,27 @@ impl Pushing {
     /// # Errors
     ///
     /// [`io::Error`] if the client cannot be told any more, or does not listen.
-    pub(crate) async fn send(mut self, line: &mut Line) -> io::Result<()> {
-        line.asks_no_more();
+    pub(crate) async fn send(mut self, stream: &mut ClientStream) -> io::Result<()> {
+        stream.stop_head_timer();
         let mut head = std::mem::take(&mut self.head);
-        while let Some(bytes) = self.next(line).await? {
+        while let Some(bytes) = self.next(stream).await? {
             let (size, end) =
                 if self.chunked { (format!("{:x}\r\n", bytes.len()), "\r\n") } else { Default::default() };
             let mut piece =
                 std::mem::take(&mut head).chain(size.as_bytes()).chain(bytes).chain(end.as_bytes());
-            line.write_all_buf(&mut piece).await?;
+            stream.write_all_buf(&mut piece).await?;
         }
         let end = if self.chunked { "0\r\n\r\n" } else { "" };
-        line.write_all_buf(&mut head.chain(end.as_bytes())).await
+        stream.write_all_buf(&mut head.chain(end.as_bytes())).await
     }
 
     /// What to send next; `None` at the end, and once the client has hung up.
-    async fn next(&mut self, line: &mut Line) -> io::Result<Option<Bytes>> {
+    async fn next(&mut self, stream: &mut ClientStream) -> io::Result<Option<Bytes>> {
         poll_fn(|cx| {
             if self.silent
-                && let Poll::Ready(hung_up) = line.hung_up(cx)
+                && let Poll::Ready(gone) = stream.poll_hang_up(cx)
             {
-                if hung_up {
+                if gone {
                     return Poll::Ready(Ok(None));
                 }
                 self.silent = false;

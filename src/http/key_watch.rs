@@ -14,13 +14,13 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// The keys with which answers are under way. Each is looked up once, however many answers it has.
 #[derive(Debug, Default)]
-pub(crate) struct Standing(Mutex<HashMap<KeyId, watch::Sender<bool>>>);
+pub(crate) struct KeyWatch(Mutex<HashMap<KeyId, watch::Sender<bool>>>);
 
 /// Tells when a key stops working.
 #[derive(Debug)]
-pub(crate) struct Works(Option<watch::Receiver<bool>>);
+pub(crate) struct KeyValidity(Option<watch::Receiver<bool>>);
 
-impl Works {
+impl KeyValidity {
     /// Of somebody without a key, who needs none.
     pub(crate) fn always() -> Self {
         Self(None)
@@ -40,13 +40,15 @@ impl Works {
     }
 }
 
-impl Standing {
+impl KeyWatch {
     /// Keeps an eye on a key that works.
-    pub(crate) fn watch(&self, key: &KeyId) -> Works {
+    pub(crate) fn watch(&self, key: &KeyId) -> KeyValidity {
         // Without the list nobody would be told.
-        let Ok(mut kept) = self.0.lock() else { return Works(Some(watch::Sender::new(false).subscribe())) };
+        let Ok(mut kept) = self.0.lock() else {
+            return KeyValidity(Some(watch::Sender::new(false).subscribe()));
+        };
         let works = kept.entry(key.clone()).or_insert_with(|| watch::Sender::new(true));
-        Works(Some(works.subscribe()))
+        KeyValidity(Some(works.subscribe()))
     }
 
     /// Looks at the keys again and again.

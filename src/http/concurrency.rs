@@ -15,7 +15,7 @@ const MOST_EACH: usize = 2;
 
 /// The places for work of one sort, and who has them.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct ConcurrencyLimit {
     work: &'static str,
     holders: Arc<Mutex<Vec<Holder>>>,
 }
@@ -28,19 +28,19 @@ enum Holder {
 }
 
 /// A place, as long as this lives.
-pub(crate) struct Place {
-    places: Places,
+pub(crate) struct Permit {
+    places: ConcurrencyLimit,
     holder: Holder,
 }
 
-impl Places {
+impl ConcurrencyLimit {
     /// Places for work that goes by this name, in the plural.
     pub(crate) fn new(work: &'static str) -> Self {
         Self { work, holders: Arc::default() }
     }
 
     /// A place for whoever asks, if there is one.
-    pub(crate) fn take(&self, actor: &Actor, peer: Option<IpAddr>) -> Result<Place, Problem> {
+    pub(crate) fn take(&self, actor: &Actor, peer: Option<IpAddr>) -> Result<Permit, Problem> {
         let holder = match actor {
             Actor::Key(key) => Holder::Key(key.id.clone()),
             _ => Holder::Peer(peer.map(network)),
@@ -53,7 +53,7 @@ impl Places {
             format!("{MOST} {} are under way already", self.work)
         } else {
             holders.push(holder.clone());
-            return Ok(Place { places: self.clone(), holder });
+            return Ok(Permit { places: self.clone(), holder });
         };
         Err(Problem::new(Code::Overloaded, full))
     }
@@ -63,7 +63,7 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut holders = self.places.holders();
         if let Some(at) = holders.iter().position(|other| *other == self.holder) {
