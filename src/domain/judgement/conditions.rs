@@ -8,29 +8,29 @@ use crate::domain::records::CaseOn;
 use crate::domain::thing::{Kind, ThingRef};
 
 use super::answer::{Effect, Evaluation, Outcome, Reason, ReasonCode};
-use super::matter::Matter;
+use super::context::Context;
 use super::terms::{Finding, found};
 
 /// The conditions in scope of a question in which these approvals count, by id, in force or not.
-pub(super) fn governing<'a>(matter: &Matter<'a>, counting: &[&CaseOn]) -> Vec<&'a Condition> {
-    let records = matter.dossier.records;
+pub(super) fn governing<'a>(context: &Context<'a>, counting: &[&CaseOn]) -> Vec<&'a Condition> {
+    let records = context.dossier.records;
     let mut governing: Vec<&Condition> = counting
         .iter()
         .flat_map(|case| records.conditions_on(&case.approval.id))
-        .chain(matter.dossier.conditions(matter.authorities()))
-        .filter(|condition| matter.governs(&condition.scope, counting))
+        .chain(context.dossier.conditions(context.authorities()))
+        .filter(|condition| context.governs(&condition.scope, counting))
         .collect();
     governing.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     governing
 }
 
 /// What a condition in scope comes to, and the reason it gives, if it gives one.
-pub(super) fn judged(matter: &Matter<'_>, condition: &Condition) -> (Evaluation, Option<Reason>) {
-    let in_force = condition.is_in_force(matter.question.valid_at);
+pub(super) fn judged(context: &Context<'_>, condition: &Condition) -> (Evaluation, Option<Reason>) {
+    let in_force = condition.is_in_force(context.question.valid_at);
     let finding = if in_force {
-        found(matter, condition)
+        found(context, condition)
     } else {
-        Finding::not_applicable(not_in_force(matter, condition))
+        Finding::not_applicable(not_in_force(context, condition))
     };
     let evaluation = Evaluation {
         condition: condition.id.clone(),
@@ -41,14 +41,14 @@ pub(super) fn judged(matter: &Matter<'_>, condition: &Condition) -> (Evaluation,
         detail: finding.detail.clone(),
     };
     let reason = consequence(condition.force, &finding)
-        .map(|(code, effect)| told(matter, condition, (code, effect), finding));
+        .map(|(code, effect)| told(context, condition, (code, effect), finding));
     (evaluation, reason)
 }
 
 /// Why a condition in scope does not count at the time asked about.
-fn not_in_force(matter: &Matter<'_>, condition: &Condition) -> String {
-    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
-    let asked = matter.question.valid_at;
+fn not_in_force(context: &Context<'_>, condition: &Condition) -> String {
+    let words = |text: fmt::Arguments<'_>| context.wording.words(text);
+    let asked = context.question.valid_at;
     match (condition.status, condition.in_force_from, condition.in_force_until) {
         (ConditionStatus::Proposed, _, _) => words(format_args!("It is only proposed.")),
         (ConditionStatus::Waived, _, _) => words(format_args!("It was waived.")),
@@ -80,27 +80,27 @@ fn consequence(force: Force, finding: &Finding) -> Option<(ReasonCode, Effect)> 
 }
 
 fn told(
-    matter: &Matter<'_>,
+    context: &Context<'_>,
     condition: &Condition,
     (code, effect): (ReasonCode, Effect),
     finding: Finding,
 ) -> Reason {
-    let authority = authority_of(matter, condition);
+    let authority = authority_of(context, condition);
     Reason {
         code,
         effect,
-        gate: authority.and_then(|authority| matter.gate_of(authority)),
+        gate: authority.and_then(|authority| context.gate_of(authority)),
         authority: authority.cloned(),
         subject: Some(ThingRef::new(Kind::Condition, condition.id.as_str())),
         detail: finding.detail,
-        evidence: matter.telling.evidence(&condition.citations),
+        evidence: context.wording.evidence(&condition.citations),
         remedy: finding.remedy,
     }
 }
 
 /// The authority that a condition's scope names, itself or by the approval.
-pub(super) fn authority_of<'a>(matter: &Matter<'a>, condition: &'a Condition) -> Option<&'a AuthorityId> {
+pub(super) fn authority_of<'a>(context: &Context<'a>, condition: &'a Condition) -> Option<&'a AuthorityId> {
     let scope = &condition.scope;
-    let by_approval = || matter.dossier.case(scope.approval.as_ref()?).map(|case| &case.approval.authority);
+    let by_approval = || context.dossier.case(scope.approval.as_ref()?).map(|case| &case.approval.authority);
     scope.authority.as_ref().or_else(by_approval)
 }

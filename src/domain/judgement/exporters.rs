@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::domain::id::CompanyId;
 use crate::domain::records::CaseOn;
 
+use super::context::Context;
 use super::gates;
-use super::matter::Matter;
 
 /// Which of the open cases at one authority count.
 pub(super) struct Choice<'a> {
@@ -17,12 +17,12 @@ pub(super) struct Choice<'a> {
 
 /// The exporters from whom the company may buy, each in turn: the one the question names, or all that open cases at
 /// the gates name, by id; at least one, which is nobody in particular where no case names any.
-pub(super) fn alternatives<'a>(matter: &Matter<'a>) -> Vec<Option<&'a CompanyId>> {
-    if let Some(named) = &matter.question.exporter {
+pub(super) fn alternatives<'a>(context: &Context<'a>) -> Vec<Option<&'a CompanyId>> {
+    if let Some(named) = &context.question.exporter {
         return vec![Some(named)];
     }
-    let at_gates = matter.dossier.cases().filter(|case| matter.gate_of(&case.approval.authority).is_some());
-    let counting = at_gates.filter(|case| gates::counts(matter, case));
+    let at_gates = context.dossier.cases().filter(|case| context.gate_of(&case.approval.authority).is_some());
+    let counting = at_gates.filter(|case| gates::counts(context, case));
     let named: BTreeSet<_> = counting.filter_map(|case| case.approval.exporter.as_ref()).collect();
     if named.is_empty() { vec![None] } else { named.into_iter().map(Some).collect() }
 }

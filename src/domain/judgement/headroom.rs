@@ -4,8 +4,8 @@ use crate::domain::condition::ConditionKind;
 use crate::domain::thing::{Kind, ThingRef};
 
 use super::answer::{Evaluation, Figures, Headroom, Outcome};
+use super::context::Context;
 use super::limits::{Limit, room_of};
-use super::matter::Matter;
 
 /// The headroom that these limits leave; without a number are those that no number is known of.
 pub(super) fn headroom(limits: &[Limit], evaluations: &[Evaluation]) -> Headroom {
@@ -26,12 +26,12 @@ fn is_limit(kind: ConditionKind) -> bool {
 }
 
 /// The four figures, by the limits on orders.
-pub(super) fn figures(matter: &Matter<'_>, limits: &[Limit]) -> Figures {
+pub(super) fn figures(context: &Context<'_>, limits: &[Limit]) -> Figures {
     let tightest = limits
         .iter()
         .filter_map(|limit| Some((limit.bound.left()?, limit)))
         .min_by_key(|(left, limit)| (*left, &limit.subject));
-    let totals = matter.holding.map(|holding| holding.all).unwrap_or_default();
+    let totals = context.holding.map(|holding| holding.all).unwrap_or_default();
     let (reserved, used) = (totals.reserved(), totals.used());
     Figures {
         authorised: tightest.map(|(left, limit)| {

@@ -11,7 +11,7 @@ use crate::domain::workflow::Activity;
 
 use super::answer::{Effect, Outcome, Reason, ReasonCode};
 use super::bound::Bound;
-use super::matter::{Matter, Telling};
+use super::context::{Context, Detail};
 use super::shares::{Sharing, share};
 use super::standing;
 use super::tally::Tally;
@@ -64,7 +64,7 @@ pub(super) fn room(limits: &[Limit]) -> i128 {
 
 /// The required limits in force that are known, among conditions in scope and the approvals that count.
 pub(super) fn known(
-    matter: &Matter<'_>,
+    context: &Context<'_>,
     conditions: &[&Condition],
     counting: &[&CaseOn],
     activity: Activity,
@@ -72,15 +72,15 @@ pub(super) fn known(
     let of_conditions = conditions
         .iter()
         .filter(|condition| condition.force == Force::Required)
-        .filter(|condition| condition.is_in_force(matter.question.valid_at))
-        .filter_map(|condition| match measure(matter, condition, activity)? {
+        .filter(|condition| condition.is_in_force(context.question.valid_at))
+        .filter_map(|condition| match measure(context, condition, activity)? {
             Measured::Known(bound) => {
                 Some(Limit { subject: ThingRef::new(Kind::Condition, condition.id.as_str()), bound })
             }
             Measured::Open(_) | Measured::Apart(_) => None,
         });
     let of_approvals = counting.iter().flat_map(|case| {
-        allowances(matter, case, activity).into_iter().map(|(_, bound)| Limit {
+        allowances(context, case, activity).into_iter().map(|(_, bound)| Limit {
             subject: ThingRef::new(Kind::Approval, case.approval.id.as_str()),
             bound,
         })
@@ -89,19 +89,19 @@ pub(super) fn known(
 }
 
 /// What a condition that limits comes to.
-pub(super) fn found(matter: &Matter<'_>, condition: &Condition) -> Finding {
-    match measure(matter, condition, matter.question.activity) {
+pub(super) fn found(context: &Context<'_>, condition: &Condition) -> Finding {
+    match measure(context, condition, context.question.activity) {
         None => {
-            Finding::not_applicable(matter.telling.words(format_args!("It limits nothing that is counted.")))
+            Finding::not_applicable(context.wording.words(format_args!("It limits nothing that is counted.")))
         }
         Some(Measured::Apart(why)) => Finding::not_applicable(why),
         Some(Measured::Open(why)) => {
             let remedy = format_args!("Record the limit once it is set, and what it counts.");
-            Finding::new(Outcome::Unknown, why, matter.telling.words(remedy))
+            Finding::new(Outcome::Unknown, why, context.wording.words(remedy))
         }
         Some(Measured::Known(bound)) => {
-            let units = i128::from(matter.question.units.get());
-            let (told, remedy) = told(matter, bound, units);
+            let units = i128::from(context.question.units.get());
+            let (told, remedy) = told(context, bound, units);
             if bound.admits(units) {
                 return Finding::new(Outcome::Met, told, "");
             }
@@ -111,34 +111,34 @@ pub(super) fn found(matter: &Matter<'_>, condition: &Condition) -> Finding {
 }
 
 /// The authorised quantities of an approval that the question would break.
-pub(super) fn authorised(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
-    let units = i128::from(matter.question.units.get());
-    allowances(matter, case, matter.question.activity)
+pub(super) fn authorised(context: &Context<'_>, case: &CaseOn) -> Vec<Reason> {
+    let units = i128::from(context.question.units.get());
+    allowances(context, case, context.question.activity)
         .into_iter()
         .filter(|(_, bound)| !bound.admits(units))
         .map(|(quantity, bound)| Reason {
-            evidence: matter.telling.evidence(&quantity.citations),
+            evidence: context.wording.evidence(&quantity.citations),
             ..standing::about(
-                matter,
+                context,
                 case,
                 (ReasonCode::OverLimit, Effect::Blocks),
-                told(matter, bound, units),
+                told(context, bound, units),
             )
         })
         .collect()
 }
 
 /// What a bound comes to with so many units, and what would make it hold if it is broken.
-fn told(matter: &Matter<'_>, bound: Bound, units: i128) -> (String, String) {
-    match matter.telling {
-        Telling::Brief => (String::new(), String::new()),
-        Telling::Whole if bound.admits(units) => (bound.told(units), String::new()),
-        Telling::Whole => (bound.told(units), bound.remedy()),
+fn told(context: &Context<'_>, bound: Bound, units: i128) -> (String, String) {
+    match context.wording {
+        Detail::CodesOnly => (String::new(), String::new()),
+        Detail::Full if bound.admits(units) => (bound.told(units), String::new()),
+        Detail::Full => (bound.told(units), bound.remedy()),
     }
 }
 
 /// The quantities an approval authorises, as limits on what is shipped under it. Preparing ships nothing.
-fn allowances<'a>(matter: &Matter<'_>, case: &'a CaseOn, activity: Activity) -> Vec<(&'a Quantity, Bound)> {
+fn allowances<'a>(context: &Context<'_>, case: &'a CaseOn, activity: Activity) -> Vec<(&'a Quantity, Bound)> {
     if activity == Activity::Prepare {
         return Vec::new();
     }
@@ -151,7 +151,7 @@ fn allowances<'a>(matter: &Matter<'_>, case: &'a CaseOn, activity: Activity) -> 
         };
         Some((quantity, i128::from(most)))
     });
-    let counted = matter.holding.map(|holding| holding.against(&case.approval.id));
+    let counted = context.holding.map(|holding| holding.against(&case.approval.id));
     let tally = match counted {
         None => Tally::default(),
         Some(Some(totals)) => Tally::of(totals, totals, Counting::Shipped, activity),
@@ -162,78 +162,78 @@ fn allowances<'a>(matter: &Matter<'_>, case: &'a CaseOn, activity: Activity) -> 
 }
 
 /// What can be said of the limit a condition sets on an activity; `None` for kinds that count nothing.
-pub(super) fn measure(matter: &Matter<'_>, condition: &Condition, activity: Activity) -> Option<Measured> {
+pub(super) fn measure(context: &Context<'_>, condition: &Condition, activity: Activity) -> Option<Measured> {
     let limits = matches!(
         condition.terms,
         Terms::DomesticShare { .. } | Terms::UnitCap { .. } | Terms::RelativeCap { .. }
     );
     if limits && activity == Activity::Prepare {
         let why = format_args!("Limits do not govern preparing an order.");
-        return Some(Measured::Apart(matter.telling.words(why)));
+        return Some(Measured::Apart(context.wording.words(why)));
     }
-    if condition.terms.period().is_some_and(|period| matter.is_of_another(period)) {
+    if condition.terms.period().is_some_and(|period| context.is_of_another(period)) {
         let why = format_args!("It counts in another period than the one it occurred in.");
-        return Some(Measured::Apart(matter.telling.words(why)));
+        return Some(Measured::Apart(context.wording.words(why)));
     }
     match &condition.terms {
         Terms::UnitCap { maximum, counting, chips, period } => {
-            Some(unit_cap(matter, (*maximum, *counting, *period), chips, activity))
+            Some(unit_cap(context, (*maximum, *counting, *period), chips, activity))
         }
         Terms::RelativeCap { maximum_share, reference_units } => {
-            Some(relative_cap(matter, *maximum_share, *reference_units, activity))
+            Some(relative_cap(context, *maximum_share, *reference_units, activity))
         }
         Terms::DomesticShare { minimum, basis, counting, period } => {
             let (Some(minimum), Some(basis), Some(counting)) = (*minimum, *basis, *counting) else {
-                return Some(unset(matter, "the share of domestic chips or how it is counted"));
+                return Some(unset(context, "the share of domestic chips or how it is counted"));
             };
             let sharing = Sharing { minimum, basis, counting, period: *period };
-            Some(share(matter, condition, sharing, activity))
+            Some(share(context, condition, sharing, activity))
         }
         _ => None,
     }
 }
 
-fn unset(matter: &Matter<'_>, what: &str) -> Measured {
-    Measured::Open(matter.telling.words(format_args!("Nobody has set {what}.")))
+fn unset(context: &Context<'_>, what: &str) -> Measured {
+    Measured::Open(context.wording.words(format_args!("Nobody has set {what}.")))
 }
 
 /// A cap on the company's own units of the chips that share it: the chip asked, if none are named.
 fn unit_cap(
-    matter: &Matter<'_>,
+    context: &Context<'_>,
     (maximum, counting, period): (Option<Units>, Option<Counting>, Option<Period>),
     chips: &[ChipId],
     activity: Activity,
 ) -> Measured {
-    let asked = &matter.dossier.chip.id;
+    let asked = &context.dossier.chip.id;
     if !chips.is_empty() && !chips.contains(asked) {
         let why = format_args!("`{asked}` is not among the chips that share the cap.");
-        return Measured::Apart(matter.telling.words(why));
+        return Measured::Apart(context.wording.words(why));
     }
     let (Some(maximum), Some(counting)) = (maximum, counting) else {
-        return unset(matter, "the greatest number or how it is counted");
+        return unset(context, "the greatest number or how it is counted");
     };
     let tally = |holding: &Holding| Tally::of(holding.over(period), holding.all, counting, activity);
-    let own = matter.holding.map(tally).unwrap_or_default();
+    let own = context.holding.map(tally).unwrap_or_default();
     // A list of chips has no repetitions.
     let others = chips.iter().filter(|chip| *chip != asked);
     let shared: i128 =
-        others.filter_map(|chip| matter.dossier.holding_of(chip)).map(|holding| tally(holding).base).sum();
+        others.filter_map(|chip| context.dossier.holding_of(chip)).map(|holding| tally(holding).base).sum();
     let tally = Tally { base: own.base + shared, ..own };
     Measured::Known(Bound::cap(tally, i128::from(maximum.get())))
 }
 
 /// A cap that is a share of a reference comes to a whole number of units, rounded down.
 fn relative_cap(
-    matter: &Matter<'_>,
+    context: &Context<'_>,
     maximum_share: Option<Fraction>,
     reference_units: Option<Units>,
     activity: Activity,
 ) -> Measured {
     let (Some(share), Some(reference)) = (maximum_share, reference_units) else {
-        return unset(matter, "the greatest share or counted what it is a share of");
+        return unset(context, "the greatest share or counted what it is a share of");
     };
     let (part, whole) = share.ratio();
     let maximum = part * i128::from(reference.get()) / whole;
-    let totals = matter.holding.map(|holding| holding.all).unwrap_or_default();
+    let totals = context.holding.map(|holding| holding.all).unwrap_or_default();
     Measured::Known(Bound::cap(Tally::of(totals, totals, Counting::Shipped, activity), maximum))
 }

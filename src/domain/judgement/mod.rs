@@ -8,13 +8,13 @@ pub mod answer;
 pub mod assumption;
 mod bound;
 mod conditions;
+mod context;
 pub mod entry;
 mod exporters;
 mod freshness;
 mod gates;
 mod headroom;
 mod limits;
-mod matter;
 pub mod question;
 mod shares;
 mod standing;
@@ -40,15 +40,15 @@ use super::condition::Condition;
 use super::id::CompanyId;
 use super::records::{CaseOn, Dossier};
 use super::workflow::Activity;
-use gates::Passage;
+use context::{Context, Detail};
+use gates::GateResults;
 use limits::Limit;
-use matter::{Matter, Telling};
 
 /// The answer to a question about the dossier's company and chip.
 #[must_use]
 pub fn judge(dossier: &Dossier<'_>, question: &Question) -> Answer {
-    let matter = Matter::new(*dossier, question, Telling::Whole);
-    answer(&matter, &[])
+    let context = Context::new(*dossier, question, Detail::Full);
+    answer(&context, &[])
 }
 
 /// The answer that a movement is held against: besides what [`judge`] looks at, the quantities authorised by what it
@@ -56,30 +56,30 @@ pub fn judge(dossier: &Dossier<'_>, question: &Question) -> Answer {
 /// A limit with a period binds it in the period it occurred in alone.
 #[must_use]
 pub fn judge_entry(dossier: &Dossier<'_>, question: &Question, entry: Entry<'_>) -> Answer {
-    let matter = Matter { entry: Some(entry), ..Matter::new(*dossier, question, Telling::Whole) };
+    let context = Context { entry: Some(entry), ..Context::new(*dossier, question, Detail::Full) };
     let draws_on = |case: &&CaseOn| match entry.approval {
         Some(named) => case.approval.id == *named,
-        None => gates::counts(&matter, case),
+        None => gates::counts(&context, case),
     };
     let drawn: Vec<&CaseOn> = dossier.cases().filter(draws_on).collect();
-    answer(&matter, &drawn)
+    answer(&context, &drawn)
 }
 
-fn answer<'a>(matter: &Matter<'a>, drawn: &[&'a CaseOn]) -> Answer {
-    let rulings = Rulings::on(matter, drawn);
-    let (ruling, limits) = rulings.roomiest(matter, matter.question.activity);
+fn answer<'a>(context: &Context<'a>, drawn: &[&'a CaseOn]) -> Answer {
+    let rulings = Rulings::on(context, drawn);
+    let (ruling, limits) = rulings.roomiest(context, context.question.activity);
     let headroom = headroom::headroom(&limits, &ruling.evaluations);
-    let figures = if matter.question.activity == Activity::Order {
-        headroom::figures(matter, &limits)
+    let figures = if context.question.activity == Activity::Order {
+        headroom::figures(context, &limits)
     } else {
-        rulings.figures(matter, drawn)
+        rulings.figures(context, drawn)
     };
     let ruling = rulings.best;
     Answer {
         verdict: verdict(&ruling.reasons),
         headroom,
         figures,
-        stale: freshness::stale(matter, ruling.evidence.into_iter().flatten()),
+        stale: freshness::stale(context, ruling.evidence.into_iter().flatten()),
         gates: ruling.findings,
         conditions: ruling.evaluations,
         reasons: ruling.reasons,
@@ -89,9 +89,9 @@ fn answer<'a>(matter: &Matter<'a>, drawn: &[&'a CaseOn]) -> Answer {
 /// What [`judge`] answers, without what only a person reads.
 #[must_use]
 pub fn glance(dossier: &Dossier<'_>, question: &Question) -> Glance {
-    let matter = Matter::new(*dossier, question, Telling::Brief);
-    let rulings = Rulings::on(&matter, &[]);
-    let figures = rulings.figures(&matter, &[]);
+    let context = Context::new(*dossier, question, Detail::CodesOnly);
+    let rulings = Rulings::on(&context, &[]);
+    let figures = rulings.figures(&context, &[]);
     let ruling = rulings.best;
     Glance {
         verdict: verdict(&ruling.reasons),
@@ -111,13 +111,13 @@ struct Rulings<'a> {
 
 impl<'a> Rulings<'a> {
     /// The limits of the approvals `drawn` on count beside those of the approvals that count at the gates.
-    fn on(matter: &Matter<'a>, drawn: &[&'a CaseOn]) -> Self {
-        let mut exporters = exporters::alternatives(matter).into_iter();
-        let mut best = Ruling::on(matter, exporters.next().flatten(), drawn);
+    fn on(context: &Context<'a>, drawn: &[&'a CaseOn]) -> Self {
+        let mut exporters = exporters::alternatives(context).into_iter();
+        let mut best = Ruling::on(context, exporters.next().flatten(), drawn);
         let mut others = Vec::new();
         for exporter in exporters {
-            let mut ruling = Ruling::on(matter, exporter, drawn);
-            if ruling.rank(matter) < best.rank(matter) {
+            let mut ruling = Ruling::on(context, exporter, drawn);
+            if ruling.rank(context) < best.rank(context) {
                 std::mem::swap(&mut ruling, &mut best);
             }
             others.push(ruling);
@@ -127,28 +127,28 @@ impl<'a> Rulings<'a> {
 
     /// The ruling whose limits leave the most room for an activity, and its limits: among those that nothing but a
     /// limit speaks against, if there are any.
-    fn roomiest(&self, matter: &Matter<'_>, activity: Activity) -> (&Ruling<'a>, Vec<Limit>) {
+    fn roomiest(&self, context: &Context<'_>, activity: Activity) -> (&Ruling<'a>, Vec<Limit>) {
         let barred = |ruling: &Ruling<'_>| ruling.is_barred();
         let any_free = !barred(&self.best) || !self.others.iter().all(barred);
         let mut roomiest: Option<(&Ruling<'a>, Vec<Limit>)> = None;
         for ruling in [&self.best].into_iter().chain(&self.others).filter(|it| !(any_free && barred(it))) {
-            let limits = ruling.limits(matter, activity);
+            let limits = ruling.limits(context, activity);
             if roomiest.as_ref().is_none_or(|(_, most)| limits::room(&limits) > limits::room(most)) {
                 roomiest = Some((ruling, limits));
             }
         }
-        roomiest.unwrap_or_else(|| (&self.best, self.best.limits(matter, activity)))
+        roomiest.unwrap_or_else(|| (&self.best, self.best.limits(context, activity)))
     }
 
     /// The four figures. They are those of orders, whatever is asked.
-    fn figures(&self, matter: &Matter<'a>, drawn: &[&'a CaseOn]) -> Figures {
-        if self.others.is_empty() || matter.question.activity == Activity::Order {
-            return headroom::figures(matter, &self.roomiest(matter, Activity::Order).1);
+    fn figures(&self, context: &Context<'a>, drawn: &[&'a CaseOn]) -> Figures {
+        if self.others.is_empty() || context.question.activity == Activity::Order {
+            return headroom::figures(context, &self.roomiest(context, Activity::Order).1);
         }
-        let question = Question { activity: Activity::Order, ..matter.question.clone() };
-        let entry = matter.entry;
-        let matter = Matter { entry, ..Matter::new(matter.dossier, &question, Telling::Brief) };
-        Rulings::on(&matter, drawn).figures(&matter, drawn)
+        let question = Question { activity: Activity::Order, ..context.question.clone() };
+        let entry = context.entry;
+        let context = Context { entry, ..Context::new(context.dossier, &question, Detail::CodesOnly) };
+        Rulings::on(&context, drawn).figures(&context, drawn)
     }
 }
 
@@ -164,19 +164,20 @@ struct Ruling<'a> {
 }
 
 impl<'a> Ruling<'a> {
-    fn on(matter: &Matter<'a>, exporter: Option<&'a CompanyId>, drawn: &[&'a CaseOn]) -> Self {
-        let Passage { findings, mut reasons, mut counting, mut evidence } = Passage::of(matter, exporter);
-        let governing = conditions::governing(matter, &counting);
+    fn on(context: &Context<'a>, exporter: Option<&'a CompanyId>, drawn: &[&'a CaseOn]) -> Self {
+        let GateResults { findings, mut reasons, mut counting, mut evidence } =
+            GateResults::of(context, exporter);
+        let governing = conditions::governing(context, &counting);
         let is_beside = |case: &&&CaseOn| counting.iter().all(|it| it.approval.id != case.approval.id);
         let beside: Vec<&CaseOn> = drawn.iter().filter(is_beside).copied().collect();
         counting.extend(beside);
         for case in &counting {
-            reasons.extend(limits::authorised(matter, case));
+            reasons.extend(limits::authorised(context, case));
             evidence.extend(authorised(case));
         }
         let mut evaluations = Vec::with_capacity(governing.len());
         for condition in &governing {
-            let (evaluation, reason) = conditions::judged(matter, condition);
+            let (evaluation, reason) = conditions::judged(context, condition);
             if evaluation.outcome != Outcome::NotApplicable {
                 evidence.push(&condition.citations);
             }
@@ -188,14 +189,14 @@ impl<'a> Ruling<'a> {
     }
 
     /// The known limits on an activity.
-    fn limits(&self, matter: &Matter<'_>, activity: Activity) -> Vec<Limit> {
-        limits::known(matter, &self.governing, &self.counting, activity)
+    fn limits(&self, context: &Context<'_>, activity: Activity) -> Vec<Limit> {
+        limits::known(context, &self.governing, &self.counting, activity)
     }
 
     /// How much speaks against it.
-    fn rank(&self, matter: &Matter<'_>) -> (bool, usize, usize, Reverse<i128>) {
+    fn rank(&self, context: &Context<'_>) -> (bool, usize, usize, Reverse<i128>) {
         let count = |effect| self.reasons.iter().filter(|reason| reason.effect == effect).count();
-        let room = limits::room(&self.limits(matter, matter.question.activity));
+        let room = limits::room(&self.limits(context, context.question.activity));
         (self.is_barred(), count(Effect::Blocks), count(Effect::LeavesOpen), Reverse(room))
     }
 

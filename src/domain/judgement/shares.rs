@@ -12,8 +12,8 @@ use crate::domain::workflow::Activity;
 
 use super::bound::{Bound, Mix};
 use super::conditions::authority_of;
+use super::context::Context;
 use super::limits::Measured;
-use super::matter::Matter;
 use super::tally::Tally;
 
 /// The parameters of a share that are all set.
@@ -28,16 +28,16 @@ pub(super) struct Sharing {
 /// What can be said of a least share, over all chips that the company has movements of, and the one asked. One of
 /// what is delivered is not met by domestic chips that are ordered or under way.
 pub(super) fn share(
-    matter: &Matter<'_>,
+    context: &Context<'_>,
     condition: &Condition,
     sharing: Sharing,
     activity: Activity,
 ) -> Measured {
-    let held = matter.dossier.records.holdings(&matter.dossier.company.id);
-    let home = home(matter, condition);
+    let held = context.dossier.records.holdings(&context.dossier.company.id);
+    let home = home(context, condition);
     // Where domestic chips are asked for, which can only mend a share, those promised already mend it as well.
-    let only_delivered = sharing.counting == Counting::Delivered && matter.dossier.chip.origin != home;
-    let is_domestic = |chip: &ChipId| matter.dossier.records.chip(chip).is_some_and(|it| it.origin == home);
+    let only_delivered = sharing.counting == Counting::Delivered && context.dossier.chip.origin != home;
+    let is_domestic = |chip: &ChipId| context.dossier.records.chip(chip).is_some_and(|it| it.origin == home);
     let tally = |(chip, holding): (&ChipId, &Holding)| {
         let within = holding.over(sharing.period);
         // What is still to come speaks against a company, and not for it.
@@ -47,8 +47,8 @@ pub(super) fn share(
         Tally::of(within, holding.all, sharing.counting, activity)
     };
     let mut tallies: BTreeMap<&ChipId, Tally> = held.map(|it| (it.0, tally(it))).collect();
-    tallies.entry(&matter.dossier.chip.id).or_default();
-    let mix = match mix(matter, &tallies, home, sharing.basis) {
+    tallies.entry(&context.dossier.chip.id).or_default();
+    let mix = match mix(context, &tallies, home, sharing.basis) {
         Ok(mix) => mix,
         Err(why) => return Measured::Open(why),
     };
@@ -59,18 +59,18 @@ pub(super) fn share(
 }
 
 /// Whose chips are domestic: those of the authority's jurisdiction, or of the company's if no authority is named.
-fn home(matter: &Matter<'_>, condition: &Condition) -> Jurisdiction {
-    let authority = authority_of(matter, condition).and_then(|id| matter.dossier.records.authority(id));
-    authority.map_or(matter.dossier.company.jurisdiction, |authority| authority.jurisdiction)
+fn home(context: &Context<'_>, condition: &Condition) -> Jurisdiction {
+    let authority = authority_of(context, condition).and_then(|id| context.dossier.records.authority(id));
+    authority.map_or(context.dossier.company.jurisdiction, |authority| authority.jurisdiction)
 }
 
 fn mix(
-    matter: &Matter<'_>,
+    context: &Context<'_>,
     tallies: &BTreeMap<&ChipId, Tally>,
     home: Jurisdiction,
     basis: ShareBasis,
 ) -> Result<Mix, String> {
-    let asked = matter.dossier.chip;
+    let asked = context.dossier.chip;
     let beyond = || "The sums are beyond what can be compared.".to_owned();
     let mut mix = Mix { weight: weight(asked, basis)?, is_domestic: asked.origin == home, ..Mix::default() };
     for (id, tally) in tallies {
@@ -80,7 +80,7 @@ fn mix(
         if tally.base == 0 {
             continue;
         }
-        let chip = matter.dossier.records.chip(id);
+        let chip = context.dossier.records.chip(id);
         let chip =
             chip.ok_or_else(|| format!("Nothing is on record of `{id}`, which counts in the share."))?;
         let weighed = tally.base.checked_mul(weight(chip, basis)?).ok_or_else(beyond)?;

@@ -9,11 +9,11 @@ use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::workflow::{Activity, Workflow};
 
 use super::answer::{Effect, Reason, ReasonCode};
-use super::matter::{Matter, Telling};
+use super::context::{Context, Detail};
 
 /// A reason that rests on a case.
 pub(super) fn about(
-    matter: &Matter<'_>,
+    context: &Context<'_>,
     case: &CaseOn,
     (code, effect): (ReasonCode, Effect),
     (detail, remedy): (String, String),
@@ -22,23 +22,23 @@ pub(super) fn about(
     Reason {
         code,
         effect,
-        gate: matter.gate_of(authority),
+        gate: context.gate_of(authority),
         authority: Some(authority.clone()),
         subject: Some(ThingRef::new(Kind::Approval, case.approval.id.as_str())),
         detail,
-        evidence: matter.telling.evidence(&case.evidence),
+        evidence: context.wording.evidence(&case.evidence),
         remedy,
     }
 }
 
 /// What an open case says for or against the activity by where it stands.
-pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
+pub(super) fn reasons(context: &Context<'_>, case: &CaseOn) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    let mut tell = |what, words| reasons.push(about(matter, case, what, words));
-    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+    let mut tell = |what, words| reasons.push(about(context, case, what, words));
+    let words = |text: fmt::Arguments<'_>| context.wording.words(text);
     let stage = &case.standing.stage;
-    let activity = matter.question.activity;
-    if let Some(from) = case.approval.valid_from.filter(|from| matter.question.valid_at < *from) {
+    let activity = context.question.activity;
+    if let Some(from) = case.approval.valid_from.filter(|from| context.question.valid_at < *from) {
         tell(
             (ReasonCode::NotYetValid, Effect::Blocks),
             (
@@ -48,15 +48,15 @@ pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
         );
     }
     // A stage the workflow does not have cannot be said to permit anything.
-    if !matter.dossier.records.stage_of(case).is_some_and(|stage| stage.permits.contains(&activity)) {
+    if !context.dossier.records.stage_of(case).is_some_and(|stage| stage.permits.contains(&activity)) {
         tell(
             (ReasonCode::StageDoesNotPermit, Effect::Blocks),
             (
                 words(format_args!("The case is at `{stage}`, which does not permit to {activity}.")),
-                way_out(matter, case),
+                way_out(context, case),
             ),
         );
-    } else if matter.rests_on_stale(&case.evidence) {
+    } else if context.rests_on_stale(&case.evidence) {
         tell(
             (ReasonCode::SourceStale, Effect::LeavesOpen),
             (
@@ -79,12 +79,12 @@ pub(super) fn reasons(matter: &Matter<'_>, case: &CaseOn) -> Vec<Reason> {
     reasons
 }
 
-fn way_out(matter: &Matter<'_>, case: &CaseOn) -> String {
-    if matter.telling == Telling::Brief {
+fn way_out(context: &Context<'_>, case: &CaseOn) -> String {
+    if context.wording == Detail::CodesOnly {
         return String::new();
     }
-    let activity = matter.question.activity;
-    let workflow = matter.dossier.records.workflow_of(case);
+    let activity = context.question.activity;
+    let workflow = context.dossier.records.workflow_of(case);
     let stages =
         workflow.map(|workflow| permitting(workflow, &case.standing.stage, activity)).unwrap_or_default();
     if stages.is_empty() {

@@ -12,8 +12,8 @@ use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::Activity;
 
 use super::answer::{Outcome, ReasonCode};
+use super::context::Context;
 use super::limits;
-use super::matter::Matter;
 
 /// What a condition comes to, why, and what would change it.
 pub(super) struct Finding {
@@ -43,31 +43,31 @@ impl Finding {
 }
 
 /// What the terms of a condition in force come to.
-pub(super) fn found(matter: &Matter<'_>, condition: &Condition) -> Finding {
+pub(super) fn found(context: &Context<'_>, condition: &Condition) -> Finding {
     match &condition.terms {
-        Terms::SpecificationLimit { metric, below } => specification(matter, *metric, *below),
+        Terms::SpecificationLimit { metric, below } => specification(context, *metric, *below),
         Terms::Exclusion { of, classes } => {
             let declared = match of {
-                ExclusionOf::EndUse => &matter.question.end_use,
-                ExclusionOf::EndUser => &matter.question.end_user,
+                ExclusionOf::EndUse => &context.question.end_use,
+                ExclusionOf::EndUser => &context.question.end_user,
             };
-            exclusion(matter, *of, declared.as_ref(), classes)
+            exclusion(context, *of, declared.as_ref(), classes)
         }
-        Terms::LocationOfUse { allowed, barred } => location(matter, allowed, barred),
-        Terms::Requirement { what } => done(matter, condition, what.as_str(), Outcome::Unmet),
-        Terms::Other { text } => done(matter, condition, text.as_str(), Outcome::Unknown),
-        Terms::Prohibition { activities } => prohibition(matter, activities),
+        Terms::LocationOfUse { allowed, barred } => location(context, allowed, barred),
+        Terms::Requirement { what } => done(context, condition, what.as_str(), Outcome::Unmet),
+        Terms::Other { text } => done(context, condition, text.as_str(), Outcome::Unknown),
+        Terms::Prohibition { activities } => prohibition(context, activities),
         Terms::Payment { rate, base, form } => {
-            payment(matter, *rate, base.as_ref(), form.as_str()).because(ReasonCode::PaymentDue)
+            payment(context, *rate, base.as_ref(), form.as_str()).because(ReasonCode::PaymentDue)
         }
         Terms::DomesticShare { .. } | Terms::UnitCap { .. } | Terms::RelativeCap { .. } => {
-            limits::found(matter, condition)
+            limits::found(context, condition)
         }
     }
 }
 
-fn specification(matter: &Matter<'_>, metric: Metric, below: Option<Figure>) -> Finding {
-    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+fn specification(context: &Context<'_>, metric: Metric, below: Option<Figure>) -> Finding {
+    let words = |text: fmt::Arguments<'_>| context.wording.words(text);
     let Some(below) = below else {
         return Finding::new(
             Outcome::Unknown,
@@ -76,7 +76,7 @@ fn specification(matter: &Matter<'_>, metric: Metric, below: Option<Figure>) -> 
         );
     };
     let limit = below.number();
-    match is_below(&matter.dossier.chip.specification, metric, below) {
+    match is_below(&context.dossier.chip.specification, metric, below) {
         Some(true) => Finding::met(words(format_args!("The chip's {metric} is below {limit}."))),
         Some(false) => Finding::new(
             Outcome::Unmet,
@@ -104,8 +104,8 @@ fn is_below(specification: &Specification, metric: Metric, below: Figure) -> Opt
     }
 }
 
-fn exclusion(matter: &Matter<'_>, of: ExclusionOf, declared: Option<&Name>, classes: &[Class]) -> Finding {
-    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+fn exclusion(context: &Context<'_>, of: ExclusionOf, declared: Option<&Name>, classes: &[Class]) -> Finding {
+    let words = |text: fmt::Arguments<'_>| context.wording.words(text);
     let Some(declared) = declared else {
         let of = Plain(of.as_str());
         return Finding::new(
@@ -179,9 +179,9 @@ fn is_caseless(word: &str) -> bool {
 }
 
 /// Only a declared destination says where a chip will stand; the company's seat does not.
-fn location(matter: &Matter<'_>, allowed: &[Jurisdiction], barred: &[Jurisdiction]) -> Finding {
-    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
-    let Some(destination) = matter.question.destination else {
+fn location(context: &Context<'_>, allowed: &[Jurisdiction], barred: &[Jurisdiction]) -> Finding {
+    let words = |text: fmt::Arguments<'_>| context.wording.words(text);
+    let Some(destination) = context.question.destination else {
         return Finding::new(
             Outcome::Unknown,
             "No destination is declared.",
@@ -200,11 +200,11 @@ fn location(matter: &Matter<'_>, allowed: &[Jurisdiction], barred: &[Jurisdictio
     Finding::new(Outcome::Unmet, words(format_args!("The chips may not stand in {destination}.")), remedy)
 }
 
-fn done(matter: &Matter<'_>, condition: &Condition, what: &str, undone: Outcome) -> Finding {
+fn done(context: &Context<'_>, condition: &Condition, what: &str, undone: Outcome) -> Finding {
     let what = Plain(what);
-    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
-    match condition.met_on.filter(|met_on| *met_on <= matter.today()) {
-        Some(_) if matter.rests_on_stale(&condition.citations) => Finding::new(
+    let words = |text: fmt::Arguments<'_>| context.wording.words(text);
+    match condition.met_on.filter(|met_on| *met_on <= context.today()) {
+        Some(_) if context.rests_on_stale(&condition.citations) => Finding::new(
             Outcome::Unknown,
             words(format_args!("That this was met rests on sources past their freshness limit: {what}.")),
             "Check one of the sources again.",
@@ -233,9 +233,9 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-fn prohibition(matter: &Matter<'_>, activities: &[Activity]) -> Finding {
-    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
-    let activity = matter.question.activity;
+fn prohibition(context: &Context<'_>, activities: &[Activity]) -> Finding {
+    let words = |text: fmt::Arguments<'_>| context.wording.words(text);
+    let activity = context.question.activity;
     if activities.contains(&activity) {
         return Finding::new(
             Outcome::Unmet,
@@ -247,8 +247,8 @@ fn prohibition(matter: &Matter<'_>, activities: &[Activity]) -> Finding {
     Finding::not_applicable(words(format_args!("It does not rule out to {activity}.")))
 }
 
-fn payment(matter: &Matter<'_>, rate: Option<Fraction>, base: Option<&Note>, form: &str) -> Finding {
-    let words = |text: fmt::Arguments<'_>| matter.telling.words(text);
+fn payment(context: &Context<'_>, rate: Option<Fraction>, base: Option<&Note>, form: &str) -> Finding {
+    let words = |text: fmt::Arguments<'_>| context.wording.words(text);
     let rate = rate.map_or_else(|| "an unknown part".to_owned(), |rate| words(format_args!("{rate}")));
     let base = Plain(base.map_or("what nobody has named", Note::as_str));
     let detail = words(format_args!("Due as {}: {rate} of {base}.", Plain(form)));

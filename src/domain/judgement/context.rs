@@ -16,73 +16,73 @@ use super::question::Question;
 
 /// How much of an answer is put into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Telling {
+pub(super) enum Detail {
     /// Everything that a person is to read.
-    Whole,
+    Full,
     /// As little as possible: only codes and figures are asked for, and nobody reads texts or evidence.
-    Brief,
+    CodesOnly,
 }
 
-impl Telling {
+impl Detail {
     /// A text, if it is to be read.
     pub(super) fn words(self, text: fmt::Arguments<'_>) -> String {
         match self {
-            Self::Whole => text.to_string(),
-            Self::Brief => String::new(),
+            Self::Full => text.to_string(),
+            Self::CodesOnly => String::new(),
         }
     }
 
     /// Evidence, if it is to be read.
     pub(super) fn evidence(self, evidence: &[Citation]) -> Vec<Citation> {
         match self {
-            Self::Whole => evidence.to_vec(),
-            Self::Brief => Vec::new(),
+            Self::Full => evidence.to_vec(),
+            Self::CodesOnly => Vec::new(),
         }
     }
 }
 
 /// A gate that the chip passes, and the authorities on record that guard it.
-pub(super) struct Crossing<'a> {
+pub(super) struct GateCheck<'a> {
     pub(super) gate: Gate,
     pub(super) jurisdiction: Jurisdiction,
     pub(super) authorities: Vec<&'a AuthorityId>,
 }
 
 /// A question, together with what it is judged on.
-pub(super) struct Matter<'a> {
+pub(super) struct Context<'a> {
     pub(super) dossier: Dossier<'a>,
     pub(super) question: &'a Question,
     /// What is entered in the ledger, if that is what is asked about.
     pub(super) entry: Option<Entry<'a>>,
     /// How much of the answer is put into words.
-    pub(super) telling: Telling,
-    pub(super) crossings: Vec<Crossing<'a>>,
+    pub(super) wording: Detail,
+    pub(super) checks: Vec<GateCheck<'a>>,
     /// What the pair's movements add up to, looked up once.
     pub(super) holding: Option<&'a Holding>,
 }
 
-impl<'a> Matter<'a> {
+impl<'a> Context<'a> {
     /// The matter of a question. A chip designed where it goes is domestic there and passes no gate; any other
     /// passes the export gate of its origin and the import gate of its destination.
-    pub(super) fn new(dossier: Dossier<'a>, question: &'a Question, telling: Telling) -> Self {
+    pub(super) fn new(dossier: Dossier<'a>, question: &'a Question, wording: Detail) -> Self {
         let origin = dossier.chip.origin;
         let destination = question.destination.unwrap_or(dossier.company.jurisdiction);
-        let crossing = |gate, jurisdiction| Crossing {
+        let check = |gate, jurisdiction| GateCheck {
             gate,
             jurisdiction,
             authorities: dossier.records.guards(gate, jurisdiction).collect(),
         };
-        let crossings = if origin == destination {
+        let checks = if origin == destination {
             Vec::new()
         } else {
-            vec![crossing(Gate::Export, origin), crossing(Gate::Import, destination)]
+            vec![check(Gate::Export, origin), check(Gate::Import, destination)]
         };
-        Self { dossier, question, entry: None, telling, crossings, holding: dossier.holding() }
+        Self { dossier, question, entry: None, wording, checks, holding: dossier.holding() }
     }
 
     /// The authorities that are asked, whether or not they have a case of the pair.
     pub(super) fn authorities(&self) -> impl Iterator<Item = &'a AuthorityId> {
-        self.crossings.iter().flat_map(|crossing| crossing.authorities.iter().copied())
+        self.checks.iter().flat_map(|check| check.authorities.iter().copied())
     }
 
     /// Whether a scope governs the question, in which these approvals count: every part it names must match.
@@ -110,8 +110,8 @@ impl<'a> Matter<'a> {
 
     /// The gate that an authority guards in this question.
     pub(super) fn gate_of(&self, authority: &AuthorityId) -> Option<Gate> {
-        let guarded = |crossing: &&Crossing<'a>| crossing.authorities.contains(&authority);
-        self.crossings.iter().find(guarded).map(|crossing| crossing.gate)
+        let guarded = |check: &&GateCheck<'a>| check.authorities.contains(&authority);
+        self.checks.iter().find(guarded).map(|check| check.gate)
     }
 
     /// Whether a source is past its freshness limit; one that is not on record is, since nobody can tell.
