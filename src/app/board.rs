@@ -29,7 +29,7 @@ const LOOKED_AT_TOGETHER: i64 = 200;
 
 /// What cells are narrowed to. An empty list narrows nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Narrowed {
+pub struct CellFilter {
     /// The chips.
     pub chips: Vec<ChipId>,
     /// Cells with any of these verdicts.
@@ -48,7 +48,7 @@ pub struct Narrowed {
 
 /// The moment a board is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Occasion {
+pub struct AsOf {
     /// The moment.
     pub valid_at: Moment,
     /// Whether it is the present as the register has recorded it.
@@ -126,7 +126,7 @@ pub fn cell(chip: &ChipId, answers: [Glance; 3]) -> Cell {
     Cell { chip: chip.clone(), verdicts, gates, reasons, figures }
 }
 
-impl Narrowed {
+impl CellFilter {
     fn takes(&self, answers: &[Glance; 3]) -> bool {
         let meant = self.activity.unwrap_or(Activity::Order);
         let place = Activity::ALL.iter().position(|activity| *activity == meant).unwrap_or_default();
@@ -191,8 +191,8 @@ impl Narrowed {
 pub async fn page(
     read: &mut Read,
     companies: &Query,
-    narrowed: &Narrowed,
-    occasion: Occasion,
+    narrowed: &CellFilter,
+    as_of: AsOf,
 ) -> Result<Page, Error> {
     let wanted = usize::try_from(companies.limit).unwrap_or(usize::MAX);
     let mut query = companies.clone();
@@ -202,7 +202,7 @@ pub async fn page(
     let mut rows = Vec::new();
     loop {
         let (listed, beyond) = listed(read, &query).await?;
-        for row in rows_of(read, listed, narrowed, occasion).await? {
+        for row in rows_of(read, listed, narrowed, as_of).await? {
             if row.cells.is_empty() && narrowed.is_by_answer() {
                 continue;
             }
@@ -237,10 +237,10 @@ pub(super) async fn listed(
 pub(super) async fn rows_of(
     read: &mut Read,
     companies: Vec<CompanyId>,
-    narrowed: &Narrowed,
-    occasion: Occasion,
+    narrowed: &CellFilter,
+    as_of: AsOf,
 ) -> Result<Vec<Row>, Error> {
-    let Occasion { valid_at, present } = occasion;
+    let AsOf { valid_at, present } = as_of;
     let extent = Extent { companies: companies.clone(), chips: narrowed.chips.clone(), valid_at, present };
     let records = read.records(&extent).await?;
     let on_record = companies.iter().filter_map(|id| records.company(id));
@@ -255,8 +255,8 @@ pub(super) async fn rows_of(
 pub async fn count(
     read: &mut Read,
     companies: &Query,
-    narrowed: &Narrowed,
-    occasion: Occasion,
+    narrowed: &CellFilter,
+    as_of: AsOf,
 ) -> Result<i64, Error> {
     if !narrowed.is_by_answer() {
         return Ok(read.count::<Company>(companies).await?);
@@ -264,7 +264,7 @@ pub async fn count(
     let mut query = Query { after: None, limit: LOOKED_AT_TOGETHER, ..companies.clone() };
     let mut count = 0;
     loop {
-        let page = page(read, &query, narrowed, occasion).await?;
+        let page = page(read, &query, narrowed, as_of).await?;
         count += i64::try_from(page.rows.len()).unwrap_or_default();
         match page.next {
             Some(next) => query.after = Some(next),
@@ -288,7 +288,7 @@ pub fn on_the_board(mut companies: Query) -> Query {
 pub async fn figures(
     read: &mut Read,
     pairs: &[(CompanyId, ChipId)],
-    occasion: Occasion,
+    as_of: AsOf,
 ) -> Result<Vec<Figures>, Error> {
     let companies: BTreeSet<&CompanyId> = pairs.iter().map(|(company, _)| company).collect();
     let chips: BTreeSet<&ChipId> = pairs.iter().map(|(_, chip)| chip).collect();
@@ -298,13 +298,13 @@ pub async fn figures(
     let extent = Extent {
         companies: companies.into_iter().cloned().collect(),
         chips: chips.into_iter().cloned().collect(),
-        valid_at: occasion.valid_at,
-        present: occasion.present,
+        valid_at: as_of.valid_at,
+        present: as_of.present,
     };
     let records = read.records(&extent).await?;
     let of = |(company, chip): &(CompanyId, ChipId)| {
         let dossier = records.dossier(company, chip)?;
-        let question = question(dossier.company, dossier.chip, Activity::Order, occasion.valid_at);
+        let question = question(dossier.company, dossier.chip, Activity::Order, as_of.valid_at);
         Some(glance(&dossier, &question).figures)
     };
     Ok(pairs.iter().map(|pair| of(pair).unwrap_or_default()).collect())
@@ -312,7 +312,7 @@ pub async fn figures(
 
 /// A cell with everything it rests on.
 #[derive(Clone, Debug)]
-pub struct Whole {
+pub struct CellDetail {
     /// The answer for each activity, in their order.
     pub answers: [Answer; 3],
     /// The approvals of the two, by id.
@@ -330,22 +330,22 @@ pub struct Whole {
 /// # Errors
 ///
 /// [`Error::Store`].
-pub async fn whole(
+pub async fn detail(
     read: &mut Read,
     company: &CompanyId,
     chip: &ChipId,
-    occasion: Occasion,
-) -> Result<Whole, Error> {
+    as_of: AsOf,
+) -> Result<CellDetail, Error> {
     let extent = Extent {
         companies: vec![company.clone()],
         chips: vec![chip.clone()],
-        valid_at: occasion.valid_at,
-        present: occasion.present,
+        valid_at: as_of.valid_at,
+        present: as_of.present,
     };
     let records = read.records(&extent).await?;
     let unknown = || Error::Unknown(ThingRef::new(Kind::Company, company.as_str()));
     let dossier = records.dossier(company, chip).ok_or_else(unknown)?;
-    let answers = answers(&dossier, occasion.valid_at);
+    let answers = answers(&dossier, as_of.valid_at);
     let mut in_scope: BTreeSet<&ConditionId> = BTreeSet::new();
     for answer in &answers {
         in_scope.extend(answer.conditions.iter().map(|evaluation| &evaluation.condition));
@@ -354,5 +354,5 @@ pub async fn whole(
     let case = |case: &CaseOn| Case { approval: case.approval.clone(), standing: case.standing.clone() };
     let cases: Vec<Case> = dossier.cases().map(case).collect();
     let (transitions, reports) = read.history_of(company, chip).await?;
-    Ok(Whole { answers, cases, transitions, reports, conditions })
+    Ok(CellDetail { answers, cases, transitions, reports, conditions })
 }

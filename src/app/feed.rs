@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::domain::record::{Change, Revision};
-use crate::store::{Narrowing, Read};
+use crate::store::{ChangeFilter, Read};
 
 /// The most revisions one page of the feed looks through, so that a filter that lets little pass stays cheap.
 const REACH: i64 = 10_000;
@@ -30,7 +30,12 @@ pub struct FeedPage {
 /// # Errors
 ///
 /// [`Error::Store`] if the register cannot be read.
-pub async fn page(read: &mut Read, after: i64, limit: i64, narrowing: &Narrowing) -> Result<FeedPage, Error> {
+pub async fn page(
+    read: &mut Read,
+    after: i64,
+    limit: i64,
+    narrowing: &ChangeFilter,
+) -> Result<FeedPage, Error> {
     let newest = read.at().revision;
     let reach = newest.min(after + REACH);
     let end = read.page_end((after, reach), limit, narrowing).await?.unwrap_or(reach);

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::keyring::Keyring;
+use super::key_cache::KeyCache;
 use super::register::unique;
 use super::{Error, Register};
 use crate::domain::actor::{Actor, Key, Role};
@@ -161,7 +161,7 @@ pub async fn holder(register: &Register, secret: &str) -> Result<Option<Arc<Key>
 /// whoever asks, which may need them for more than this.
 #[must_use]
 pub fn recalled(register: &Register, secret: &str, at: Instant, now: Moment) -> Option<Arc<Key>> {
-    let (key, kept) = register.keyring().recall(named(secret)?, at)?;
+    let (key, kept) = register.key_cache().get(named(secret)?, at)?;
     (fits(&kept, secret) && key.works_at(now)).then_some(key)
 }
 
@@ -180,7 +180,7 @@ async fn looked_up(register: &Register, id: &str) -> Result<Option<(Arc<Key>, Se
     let found = register.read(Wanted::Newest).await?.key(&id).await?;
     let found = found.map(|(key, digest)| (Arc::new(key), digest));
     if let Some(found) = &found {
-        register.keyring().remember(found, asked);
+        register.key_cache().remember(found, asked);
     }
     Ok(found)
 }
@@ -195,15 +195,15 @@ pub async fn revoke(
     write: &mut Write,
     actor: &Actor,
     id: &KeyId,
-    keyring: Option<&Keyring>,
+    key_cache: Option<&KeyCache>,
 ) -> Result<Key, Error> {
     actor.may_manage_keys()?;
     let now = write.now();
     write.revoke_key(id, now).await?;
     let (key, _) = write.reading().await?.key(id).await?.ok_or_else(|| Error::UnknownKey(id.clone()))?;
     // Before the commit, so that nobody who learns of it can still be let in by memory.
-    if let Some(keyring) = keyring {
-        keyring.distrust(id);
+    if let Some(key_cache) = key_cache {
+        key_cache.evict_forever(id);
     }
     Ok(key)
 }

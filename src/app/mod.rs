@@ -3,7 +3,7 @@
 //! Everything here runs inside a read or a write that somebody else opened, and knows neither HTTP nor SQL.
 
 mod error;
-mod keyring;
+mod key_cache;
 mod register;
 mod things;
 
@@ -27,13 +27,13 @@ pub mod transitions;
 mod workflows;
 
 pub use error::Error;
-pub use keyring::Keyring;
+pub use key_cache::KeyCache;
 pub use register::{Register, fresh_id, minted};
 pub use things::{Effect, Precondition, Resource, Written, put, retire};
 
 pub use crate::store::{
-    Address, At, BoxFuture, Error as StoreError, Filed, Filter, Findings, Found, HOLDING_FILTERS, Head,
-    HoldingPage, Leaf, Listed, Listing, Maker, Narrowing, Needs, Newest, Page, PairTotals, Position,
-    Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Seal, Sort, SortKey, Stored, Takes, Wanted,
-    Write, holds_register,
+    Address, At, BoxFuture, ChangeFilter, Error as StoreError, Filed, Filter, Findings, Found,
+    HOLDING_FILTERS, Head, HoldingPage, Leaf, Listed, Listing, Maker, Needs, Newest, Page, PairTotals,
+    Position, Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Seal, Sort, SortKey, Stored, Takes,
+    Wanted, Write, holds_register,
 };

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::{Error, Keyring, ticks};
+use super::{Error, KeyCache, ticks};
 use crate::clock::Clock;
 use crate::domain::text::Name;
 use crate::domain::thing::Kind;
@@ -22,7 +22,7 @@ const FORGOTTEN: i64 = 1000;
 #[derive(Clone)]
 pub struct Register {
     store: Store,
-    keyring: Arc<Keyring>,
+    key_cache: Arc<KeyCache>,
 }
 
 impl Register {
@@ -33,7 +33,7 @@ impl Register {
     /// [`store::Error`] if it cannot be opened.
     pub async fn open(address: Address, clock: Clock) -> Result<Self, store::Error> {
         let tick: store::Tick = Arc::new(|write| Box::pin(ticks::tick(write)));
-        Ok(Self { store: Store::open(address, clock, tick).await?, keyring: Arc::default() })
+        Ok(Self { store: Store::open(address, clock, tick).await?, key_cache: Arc::default() })
     }
 
     /// The store underneath.
@@ -44,8 +44,8 @@ impl Register {
 
     /// The keys looked up lately.
     #[must_use]
-    pub fn keyring(&self) -> &Arc<Keyring> {
-        &self.keyring
+    pub fn key_cache(&self) -> &Arc<KeyCache> {
+        &self.key_cache
     }
 
     /// What time it is.

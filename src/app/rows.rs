@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::Error;
-use super::board::{Narrowed, Occasion, Page, Row, listed, rows_of};
+use super::board::{AsOf, CellFilter, Page, Row, listed, rows_of};
 use crate::domain::id::CompanyId;
 use crate::domain::record::Change;
 use crate::domain::thing::Kind;
-use crate::store::{Narrowing, Position, Query, Read};
+use crate::store::{ChangeFilter, Position, Query, Read};
 
 /// Of so many changes it is not looked up what each of them bears on.
 const MOST_CHANGES: i64 = 1000;
@@ -77,19 +77,19 @@ impl Rows {
         &self,
         read: &mut Read,
         companies: &Query,
-        narrowed: &Narrowed,
-        occasion: Occasion,
+        narrowed: &CellFilter,
+        as_of: AsOf,
         written: fn(&Row) -> String,
     ) -> Result<WrittenPage, Error> {
-        if self.capacity == 0 || !occasion.present || !narrowed.is_nothing() {
-            let Page { rows, next } = super::board::page(read, companies, narrowed, occasion).await?;
+        if self.capacity == 0 || !as_of.present || !narrowed.is_nothing() {
+            let Page { rows, next } = super::board::page(read, companies, narrowed, as_of).await?;
             return Ok(WrittenPage { rows: rows.iter().map(|row| written(row).into()).collect(), next });
         }
         self.follow(read).await?;
         let (listed, next) = listed(read, companies).await?;
         let mut rows = self.known(read, &listed);
         let missing: Vec<CompanyId> = listed.iter().filter(|id| !rows.contains_key(id)).cloned().collect();
-        let made = rows_of(read, missing, narrowed, occasion).await?;
+        let made = rows_of(read, missing, narrowed, as_of).await?;
         let made: Vec<_> = made.iter().map(|row| (row.company.clone(), Arc::from(written(row)))).collect();
         self.keep(read, &made);
         rows.extend(made);
@@ -158,7 +158,7 @@ async fn changed_between(
     first: i64,
     last: i64,
 ) -> Result<Option<BTreeSet<CompanyId>>, Error> {
-    let everything = Narrowing::default();
+    let everything = ChangeFilter::default();
     if read.page_end((first - 1, last), MOST_CHANGES, &everything).await?.is_some() {
         return Ok(None);
     }

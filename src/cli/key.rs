@@ -146,9 +146,9 @@ impl Revoke {
     }
 
     pub(super) async fn run(register: &Register, id: KeyId) -> Result<(), Error> {
-        let keyring = Arc::clone(register.keyring());
+        let key_cache = Arc::clone(register.key_cache());
         let key = write(register, |write| {
-            Box::pin(async move { keys::revoke(write, &Actor::Operator, &id, Some(&keyring)).await })
+            Box::pin(async move { keys::revoke(write, &Actor::Operator, &id, Some(&key_cache)).await })
         })
         .await?;
         output::tell(format_args!("revoked {}", key.id));

@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::reading::read_at;
 use super::resources::{JSON, count_param, cursor_param, limit_param, time_params};
 use super::schema::{Field, id, list, named, required, shown, word};
-use crate::app::board::{self, Cell, Narrowed, Occasion, Row};
+use crate::app::board::{self, AsOf, Cell, CellFilter, Row};
 use crate::app::{Filter, Listing as _, Query, Read, Sort, SortKey, Takes};
 use crate::domain::company::Company;
 use crate::domain::fault::{Fault, FaultCode};
@@ -133,8 +133,8 @@ where
     Ok(call.params.value(name, read)?.unwrap_or_default())
 }
 
-fn narrowed(call: &Call) -> Result<Narrowed, Problem> {
-    Ok(Narrowed {
+fn cell_filter(call: &Call) -> Result<CellFilter, Problem> {
+    Ok(CellFilter {
         chips: values(call, "chip")?,
         verdicts: values(call, "verdict")?,
         activity: call.params.value("activity", |text| Activity::try_from(text))?,
@@ -173,32 +173,32 @@ fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
 }
 
 /// The moment a read is for: the one asked for, the one its cursor is pinned to, or now.
-pub(crate) fn occasion(call: &Call, read: &Read, cursor: Option<&Cursor>) -> Result<Occasion, Problem> {
+pub(crate) fn as_of(call: &Call, read: &Read, cursor: Option<&Cursor>) -> Result<AsOf, Problem> {
     let clock = call.app.register.now();
     let pinned = cursor.and_then(|cursor| cursor.on);
     if let Some(valid_at) = call.params.valid_at()?.or(pinned) {
-        return Ok(Occasion { valid_at, present: false });
+        return Ok(AsOf { valid_at, present: false });
     }
     let head = read.head();
-    Ok(Occasion { valid_at: head.present(clock), present: read.at().newest && head.is_current(clock) })
+    Ok(AsOf { valid_at: head.present(clock), present: read.at().newest && head.is_current(clock) })
 }
 
 async fn show(call: Call) -> Result<Response, Problem> {
-    let narrowed = narrowed(&call)?;
+    let cell_filter = cell_filter(&call)?;
     let cursor = Cursor::read(&call)?;
     let companies = companies(&call, cursor.as_ref())?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
-    let occasion = occasion(&call, &read, cursor.as_ref())?;
+    let as_of = as_of(&call, &read, cursor.as_ref())?;
     let revision = read.at().revision;
-    let page = call.app.rows.page(&mut read, &companies, &narrowed, occasion, row_written);
+    let page = call.app.rows.page(&mut read, &companies, &cell_filter, as_of, row_written);
     let page = page.await?;
-    let total = total(&call, board::count(&mut read, &companies, &narrowed, occasion)).await?;
+    let total = total(&call, board::count(&mut read, &companies, &cell_filter, as_of)).await?;
     drop(read);
     let rows = page.rows;
-    let on = Some(occasion.valid_at);
+    let on = Some(as_of.valid_at);
     let next = page.next.map(|position| Cursor { revision, on, position }.write(&call));
     let etag = tag(&rows, total, next.as_deref());
-    let valid_at = format!("\"{}\"", occasion.valid_at);
+    let valid_at = format!("\"{}\"", as_of.valid_at);
     let body = body_of("rows", &rows, (total, next.as_deref()), revision, &[("valid_at", &valid_at)]);
     Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
 }

@@ -4,7 +4,7 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::answer_schemas::{gate_example, no_figures, valid_at};
-use super::board::{cell_fields, cell_written, occasion};
+use super::board::{as_of, cell_fields, cell_written};
 use super::call::Call;
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation};
@@ -12,7 +12,7 @@ use super::problem::{Code, Problem};
 use super::reading::{absent, read_at};
 use super::resources::{JSON, shown_example, time_params};
 use super::schema::{Field, count, list, named, required, shown};
-use crate::app::board::{self, Occasion, Whole};
+use crate::app::board::{self, AsOf, CellDetail};
 use crate::app::{Error, Read};
 use crate::domain::approval::Approval;
 use crate::domain::chip::Chip;
@@ -85,20 +85,20 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let company: CompanyId = call.path("company")?;
     let chip: ChipId = call.path("chip")?;
     let mut read = read_at(&call, None).await?;
-    let occasion = occasion(&call, &read, None)?;
+    let as_of = as_of(&call, &read, None)?;
     let revision = read.at().revision;
-    let whole = match board::whole(&mut read, &company, &chip, occasion).await {
+    let detail = match board::detail(&mut read, &company, &chip, as_of).await {
         Err(error @ Error::Unknown(_)) => {
             check_both(&mut read, &company, &chip).await?;
             return Err(error.into());
         }
-        whole => whole?,
+        detail => detail?,
     };
     drop(read);
-    let mut document = written(&company, &chip, whole);
+    let mut document = written(&company, &chip, detail);
     let etag = weak([Value::Object(document.clone()).to_string().as_str()]);
     document.insert("revision".to_owned(), revision.into());
-    document.insert("valid_at".to_owned(), told(occasion));
+    document.insert("valid_at".to_owned(), told(as_of));
     Ok(Shown { etag, media_type: JSON, body: Value::Object(document).to_string(), revision }
         .answer(&call.headers))
 }
@@ -112,12 +112,12 @@ async fn check_both(read: &mut Read, company: &CompanyId, chip: &ChipId) -> Resu
     Ok(())
 }
 
-fn told(occasion: Occasion) -> Value {
-    occasion.valid_at.to_string().into()
+fn told(as_of: AsOf) -> Value {
+    as_of.valid_at.to_string().into()
 }
 
-fn written(company: &CompanyId, chip: &ChipId, whole: Whole) -> Map<String, Value> {
-    let Whole { answers, cases, transitions, reports, conditions } = whole;
+fn written(company: &CompanyId, chip: &ChipId, detail: CellDetail) -> Map<String, Value> {
+    let CellDetail { answers, cases, transitions, reports, conditions } = detail;
     let [prepare, order, ship] =
         answers.each_ref().map(|answer: &Answer| Value::Object(wire::answer(answer)));
     let mut cell = Map::new();

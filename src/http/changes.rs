@@ -16,7 +16,7 @@ use super::reading::read_at;
 use super::resources::{Exposed, JSON, limit_param};
 use super::schema::{count, id, moment, named, nullable, required, shown, text, word};
 use crate::app::feed::{self, Entry};
-use crate::app::{Error, Narrowing, Position, Takes, Wanted};
+use crate::app::{ChangeFilter, Error, Position, Takes, Wanted};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::id::ThingId;
 use crate::domain::record::Action;
@@ -158,7 +158,7 @@ pub(crate) fn feed_schema() -> Value {
 }
 
 async fn follow(call: Call) -> Result<Response, Problem> {
-    let narrowing = narrowing(&call)?;
+    let change_filter = change_filter(&call)?;
     let limit = call.params.limit()?;
     let wait = call.params.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
     // Whoever waits is answered while there is time for an answer.
@@ -176,7 +176,7 @@ async fn follow(call: Call) -> Result<Response, Problem> {
                 None => 0,
             },
         };
-        let page = feed::page(&mut read, from, limit, &narrowing).await?;
+        let page = feed::page(&mut read, from, limit, &change_filter).await?;
         drop(read);
         let now = tokio::time::Instant::now();
         let caught_up = page.next >= newest;
@@ -201,17 +201,17 @@ async fn follow(call: Call) -> Result<Response, Problem> {
 }
 
 /// What a call narrows the feed to.
-pub(crate) fn narrowing(call: &Call) -> Result<Narrowing, Problem> {
-    let mut narrowing = Narrowing::default();
+pub(crate) fn change_filter(call: &Call) -> Result<ChangeFilter, Problem> {
+    let mut change_filter = ChangeFilter::default();
     for word in call.params.values("kind", Takes::Words(Kind::words))?.unwrap_or_default() {
         let kind = Kind::try_from(word.as_str()).map_err(|fault| Problem::parameter("kind", fault))?;
-        narrowing.kinds.push(kind);
+        change_filter.kinds.push(kind);
     }
     for (name, kind) in [("company", Kind::Company), ("chip", Kind::Chip), ("authority", Kind::Authority)] {
         let Some(ids) = call.params.values(name, Takes::Id)? else { continue };
-        narrowing.touching.push(ids.into_iter().map(|id| ThingRef::new(kind, id)).collect());
+        change_filter.touching.push(ids.into_iter().map(|id| ThingRef::new(kind, id)).collect());
     }
-    Ok(narrowing)
+    Ok(change_filter)
 }
 
 /// The revision that a position, given in a parameter or header field of this name, stands for.

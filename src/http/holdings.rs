@@ -3,7 +3,7 @@
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::board::occasion;
+use super::board::as_of;
 use super::call::Call;
 use super::movements::TAG;
 use super::operation::{Api, Operation};
@@ -108,16 +108,16 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
     // Sums are of what is on record, whatever the day; which limits are in force goes by it.
-    let occasion = occasion(&call, &read, cursor.as_ref())?;
+    let as_of = as_of(&call, &read, cursor.as_ref())?;
     let after = cursor.map(|cursor| cursor.position);
     let page = read.holding_page(&filters, after.as_ref(), limit).await?;
     let total = total(&call, read.holding_count(&filters)).await?;
     let pairs = page.items.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
-    let figures = board::figures(&mut read, &pairs, occasion).await?;
+    let figures = board::figures(&mut read, &pairs, as_of).await?;
     drop(read);
     let items = page.items.iter().zip(&figures).map(|(pair, figures)| shown(pair, figures).to_string());
     let items: Vec<String> = items.collect();
-    let on = Some(occasion.valid_at);
+    let on = Some(as_of.valid_at);
     let next = page.next.map(|position| Cursor { revision, on, position }.write(&call));
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }

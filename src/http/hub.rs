@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::changes::written;
 use super::key_watch::KeyWatch;
 use crate::app::feed::{self, Entry};
-use crate::app::{Error, Narrowing, Register, Wanted};
+use crate::app::{ChangeFilter, Error, Register, Wanted};
 use crate::domain::thing::{Kind, ThingRef};
 
 /// The most revisions that are kept ready, and about how many bytes of them.
@@ -42,7 +42,7 @@ struct Part {
 }
 
 impl Part {
-    fn passes(&self, narrowing: &Narrowing) -> bool {
+    fn passes(&self, narrowing: &ChangeFilter) -> bool {
         let touches = |any: &Vec<ThingRef>| any.iter().any(|thing| self.touches.contains(thing));
         (narrowing.kinds.is_empty() || narrowing.kinds.contains(&self.kind))
             && narrowing.touching.iter().all(touches)
@@ -58,7 +58,7 @@ impl Event {
     }
 
     /// What it says to somebody who wants only some changes; `None` if that is nothing.
-    pub(crate) fn told(&self, epoch: &str, narrowing: &Narrowing) -> Option<Bytes> {
+    pub(crate) fn told(&self, epoch: &str, narrowing: &ChangeFilter) -> Option<Bytes> {
         let wanted: Vec<&str> = self
             .parts
             .iter()
@@ -184,7 +184,7 @@ impl Hub {
     }
 
     /// The events after a position from the register, for somebody who is behind.
-    pub(crate) async fn read(&self, position: i64, narrowing: &Narrowing) -> Result<Events, Error> {
+    pub(crate) async fn read(&self, position: i64, narrowing: &ChangeFilter) -> Result<Events, Error> {
         let _turn = self.shared.behind.acquire().await;
         let mut read = self.shared.register.read(Wanted::Newest).await?;
         let page = feed::page(&mut read, position, PAGE, narrowing).await?;
@@ -218,7 +218,7 @@ async fn follow(shared: Arc<Shared>, mut last: i64) {
 /// Reads and renders what came after a revision.
 async fn news(shared: &Shared, last: i64) -> Result<i64, Error> {
     let mut read = shared.register.read(Wanted::Newest).await?;
-    let page = feed::page(&mut read, last, PAGE, &Narrowing::default()).await?;
+    let page = feed::page(&mut read, last, PAGE, &ChangeFilter::default()).await?;
     let mut beside: HashMap<(i64, i64), Vec<ThingRef>> = HashMap::new();
     for (change, thing) in read.touched_between(last + 1, page.next).await? {
         beside.entry(change).or_default().push(thing);

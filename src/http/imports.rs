@@ -244,7 +244,7 @@ async fn partial(call: Call) -> Result<Response, Problem> {
     let lines: Vec<(usize, Bytes)> = numbered.map(|(at, line)| (at, call.body.slice_ref(line))).collect();
     // Of what is on trial nothing stays that later parts could refer to, so all of it is the last part.
     let before = lines.len().saturating_sub(1) / LINES_A_REVISION * LINES_A_REVISION;
-    let (before, last) = lines.split_at(if terms.on_trial { 0 } else { before });
+    let (before, last) = lines.split_at(if terms.dry_run { 0 } else { before });
     let mut done = Report::default();
     for (part, lines) in (1..).zip(before.chunks(LINES_A_REVISION)) {
         let (lines, terms) = (read(lines).await?, terms.clone());

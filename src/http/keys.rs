@@ -195,8 +195,8 @@ fn meant(headers: &HeaderMap, key: &Key) -> Result<(), Problem> {
 
 async fn revoke(call: Call) -> Result<Response, Problem> {
     let id: KeyId = call.path("id")?;
-    let keyring = Arc::clone(call.app.register.keyring());
-    let on_trial = call.params.flag("dry_run")?;
+    let key_cache = Arc::clone(call.app.register.key_cache());
+    let dry_run = call.params.flag("dry_run")?;
     let headers = call.headers.clone();
     write(&call, move |write, given| {
         Box::pin(async move {
@@ -205,8 +205,8 @@ async fn revoke(call: Call) -> Result<Response, Problem> {
             {
                 return Ok(Err(problem));
             }
-            let keyring = Some(&*keyring).filter(|_| !on_trial);
-            keys::revoke(write, &given.actor, &id, keyring).await?;
+            let key_cache = Some(&*key_cache).filter(|_| !dry_run);
+            keys::revoke(write, &given.actor, &id, key_cache).await?;
             Ok(Ok(Answer::empty()))
         })
     })

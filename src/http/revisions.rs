@@ -13,7 +13,7 @@ use super::problem::{Code, Problem};
 use super::reading::read_at;
 use super::resources::{JSON, count_param, cursor_param, limit_param, page_example, time_params};
 use super::schema::{Field, count, list, moment, named, nullable, required, text};
-use crate::app::{Narrowing, Position, Takes, feed};
+use crate::app::{ChangeFilter, Position, Takes, feed};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::record::Revision;
 use crate::domain::text::{Name, Reason};
@@ -127,7 +127,7 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let found = read.revision(number).await?;
     let found =
         found.ok_or_else(|| Problem::new(Code::NotFound, format!("revision {number} is not on record")))?;
-    let changes = read.changes_between(number, number, &Narrowing::default()).await;
+    let changes = read.changes_between(number, number, &ChangeFilter::default()).await;
     let changes = changes?;
     let entries = feed::with_revisions(&mut read, changes).await?;
     let etag = strong(&read.head().epoch, number);

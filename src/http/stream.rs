@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::call::Call;
-use super::changes::{self, filter_params, located, narrowing};
+use super::changes::{self, change_filter, filter_params, located};
 use super::conditional::set;
 use super::hub::{After, Hub};
 use super::key_watch::KeyValidity;
@@ -20,7 +20,7 @@ use super::operation::{Api, Operation};
 use super::problem::{Code, Problem};
 use super::raw_stream::StreamMarker;
 use super::stopping::Stopping;
-use crate::app::{Narrowing, Wanted};
+use crate::app::{ChangeFilter, Wanted};
 use crate::domain::actor::Actor;
 
 /// The media type of server-sent events.
@@ -74,7 +74,7 @@ pub(crate) fn expose(api: &mut Api) {
 }
 
 async fn stream(call: Call) -> Result<Response, Problem> {
-    let narrowing = narrowing(&call)?;
+    let change_filter = change_filter(&call)?;
     let read = call.app.register.read(Wanted::Newest).await?;
     let (newest, epoch) = (read.at().revision, read.head().epoch.clone());
     drop(read);
@@ -92,7 +92,7 @@ async fn stream(call: Call) -> Result<Response, Problem> {
     let subscriber = Subscriber {
         news: hub.news(),
         hub,
-        narrowing,
+        change_filter,
         greeting: Some(greeting(&epoch, position, reset)),
         epoch,
         position,
@@ -135,7 +135,7 @@ fn greeting(epoch: &str, position: i64, reset: bool) -> Bytes {
 struct Subscriber {
     hub: Arc<Hub>,
     news: watch::Receiver<i64>,
-    narrowing: Narrowing,
+    change_filter: ChangeFilter,
     greeting: Option<Bytes>,
     epoch: String,
     position: i64,
@@ -154,7 +154,7 @@ impl Subscriber {
             match self.hub.after(&self.epoch, self.position) {
                 After::Event(event, position) => {
                     self.position = position;
-                    if let Some(told) = event.told(&self.epoch, &self.narrowing) {
+                    if let Some(told) = event.told(&self.epoch, &self.change_filter) {
                         return Some(told);
                     }
                 }
@@ -179,7 +179,7 @@ impl Subscriber {
     /// Reads on from the register, after a pause in the hub or a long absence.
     async fn catch_up(&mut self) -> Option<Bytes> {
         // In a place of its own: inside every subscriber it would take twice the room of all the rest.
-        let reading = Box::pin(self.hub.read(self.position, &self.narrowing));
+        let reading = Box::pin(self.hub.read(self.position, &self.change_filter));
         let events = tokio::select! {
             events = reading => events,
             () = self.stopping.begun() => return None,

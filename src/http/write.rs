@@ -88,7 +88,7 @@ pub(crate) struct Terms {
     key: Option<String>,
     digest: Vec<u8>,
     /// Whether nothing of it is to stay.
-    pub(crate) on_trial: bool,
+    pub(crate) dry_run: bool,
 }
 
 impl Terms {
@@ -101,7 +101,7 @@ impl Terms {
             maker: maker(call)?,
             key: idempotency_key(call)?,
             digest: digest(call),
-            on_trial: call.params.flag("dry_run")?,
+            dry_run: call.params.flag("dry_run")?,
         })
     }
 
@@ -208,15 +208,15 @@ where
         Ok(Begun::Before(ready)) => return Ok(Ok(ready)),
         Err(problem) => return Ok(Err(problem)),
     };
-    if terms.on_trial {
-        write.trial().await?;
+    if terms.dry_run {
+        write.begin_dry_run().await?;
     }
     let outcome = match command(write, Given { actor: terms.actor.clone(), precondition }).await {
         Err(Error::Store(error)) if !matches!(error, StoreError::Future { .. }) => return Err(error),
         outcome => outcome,
     };
     let ready = settle(write, &terms, outcome).await?;
-    if let Some(key) = terms.key.filter(|_| ready.kept && !terms.on_trial) {
+    if let Some(key) = terms.key.filter(|_| ready.kept && !terms.dry_run) {
         write.keep_reply(terms.actor.name(), &key, ready.reply(terms.digest));
     }
     Ok(Ok(ready))
@@ -228,14 +228,14 @@ async fn settle(write: &mut Write, terms: &Terms, outcome: Outcome) -> Result<Re
     let request_id = terms.maker.request_id.as_str();
     let ready = match outcome {
         Ok(Ok(answer)) => {
-            if terms.on_trial {
+            if terms.dry_run {
                 // The rows are written all the same, so that the database has its say.
                 write.flush().await?;
                 write.undo().await?;
             } else {
                 write.record(&terms.maker).await?;
             }
-            Ready::answer(answer, &epoch, write.head().revision, terms.on_trial)
+            Ready::answer(answer, &epoch, write.head().revision, terms.dry_run)
         }
         Ok(Err(problem)) => {
             write.undo().await?;
@@ -250,7 +250,7 @@ async fn settle(write: &mut Write, terms: &Terms, outcome: Outcome) -> Result<Re
 }
 
 impl Ready {
-    fn answer(answer: Answer, epoch: &str, revision: i64, on_trial: bool) -> Self {
+    fn answer(answer: Answer, epoch: &str, revision: i64, dry_run: bool) -> Self {
         let mut fields = vec![field("revision", &revision.to_string())];
         if answer.body.is_some() {
             fields.push(field("content-type", "application/json"));
@@ -259,7 +259,7 @@ impl Ready {
         fields.extend(
             answer
                 .version
-                .filter(|_| !on_trial)
+                .filter(|_| !dry_run)
                 .map(|version| field("etag", &marked(epoch, version, answer.mark))),
         );
         fields.extend(answer.location.map(|location| field("location", &location)));

@@ -72,7 +72,7 @@ pub use list::{Filter, Listed, Listing, Page, Position, Query, Sort, SortKey, Ta
 pub use listener::RevisionListener;
 pub use needs::Needs;
 pub use read::{Read, Wanted};
-pub use record::{Narrowing, digest};
+pub use record::{ChangeFilter, digest};
 pub use records::Extent;
 pub use replies::Reply;
 pub use seal::Seal;

@@ -123,14 +123,14 @@ const CHANGE: &str = "SELECT c.revision, c.ordinal, c.kind, c.id, c.action, c.be
 
 /// What the feed, a history or a list of revisions is narrowed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Narrowing {
+pub struct ChangeFilter {
     /// Kinds of things.
     pub kinds: Vec<Kind>,
     /// Companies, chips and authorities that a change is of, names, or names a case of: any of each list given.
     pub touching: Vec<Vec<ThingRef>>,
 }
 
-impl Narrowing {
+impl ChangeFilter {
     fn add_to(&self, mut statement: Statement) -> Statement {
         if !self.kinds.is_empty() {
             statement = statement
@@ -247,7 +247,7 @@ impl Read {
         &mut self,
         first: i64,
         last: i64,
-        narrowing: &Narrowing,
+        narrowing: &ChangeFilter,
     ) -> Result<Vec<Change>, Error> {
         let statement =
             Statement::new(CHANGE).push(" WHERE c.revision BETWEEN ").bind(first).push(" AND ").bind(last);
@@ -284,7 +284,7 @@ impl Read {
         &mut self,
         (after, reach): (i64, i64),
         limit: i64,
-        narrowing: &Narrowing,
+        narrowing: &ChangeFilter,
     ) -> Result<Option<i64>, Error> {
         let statement = Statement::new("SELECT c.revision FROM change c WHERE c.revision > ").bind(after);
         let statement = narrowing.add_to(statement.push(" AND c.revision <= ").bind(reach));

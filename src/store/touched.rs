@@ -61,7 +61,7 @@ impl TouchRow {
 
 impl Read {
     /// The companies, chips and authorities that the changes of some revisions touch: what a
-    /// [`Narrowing`](super::Narrowing) to them goes by.
+    /// [`ChangeFilter`](super::ChangeFilter) to them goes by.
     ///
     /// # Errors
     ///

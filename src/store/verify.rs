@@ -4,7 +4,7 @@ use super::Store;
 use super::check_side_tables::{ExpectedRows, rows_of};
 use super::error::Error;
 use super::read::{Read, Wanted};
-use super::record::{Narrowing, digest};
+use super::record::{ChangeFilter, digest};
 use super::statement::Statement;
 use super::table::{Filed, Stored, Version, table};
 use crate::domain::approval::Case;
@@ -164,7 +164,7 @@ impl Read {
             let first = findings.revisions + 1;
             let last = self.at.revision.min(first + PAGE - 1);
             let revisions = self.revisions_between(first, last).await?;
-            let changes = self.changes_between(first, last, &Narrowing::default()).await?;
+            let changes = self.changes_between(first, last, &ChangeFilter::default()).await?;
             let mut changes = changes.as_slice();
             for (number, revision) in (first..=last).zip(&revisions) {
                 if revision.number != number {

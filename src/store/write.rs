@@ -306,7 +306,7 @@ impl Write {
     /// # Errors
     ///
     /// [`Error::Database`].
-    pub async fn trial(&mut self) -> Result<(), Error> {
+    pub async fn begin_dry_run(&mut self) -> Result<(), Error> {
         self.savepoint().await
     }
 

@@ -227,13 +227,13 @@ async fn a_revoked_key_ends_its_stream_and_no_other(database: Database) {
     let mut ending = Stream::open(service.address, "", &bearer(&revoked)).await;
     let mut going_on = Stream::open(service.address, "", &bearer(&kept)).await;
     let began = Instant::now();
-    let keyring = std::sync::Arc::clone(service.register.keyring());
+    let key_cache = std::sync::Arc::clone(service.register.key_cache());
     service
         .register
         .write(move |write| {
             Box::pin(async move {
                 let id = id.as_str().try_into().unwrap();
-                Ok(greenlight::app::keys::revoke(write, &Actor::Operator, &id, Some(&keyring))
+                Ok(greenlight::app::keys::revoke(write, &Actor::Operator, &id, Some(&key_cache))
                     .await
                     .map(drop))
             })

@@ -180,7 +180,7 @@ async fn a_trial_leaves_what_came_before_it_in_its_batch(database: Database) {
     found(&register).await;
     let trial = register.write(|write| {
         Box::pin(async move {
-            write.trial().await?;
+            write.begin_dry_run().await?;
             let any = &Precondition::Import;
             app::put(write, &Actor::Operator, company("tried"), any).await.unwrap();
             write.flush().await?;

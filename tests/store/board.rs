@@ -1,6 +1,6 @@
 //! The board: loaded in as many statements whether it has one cell or a thousand.
 
-use greenlight::app::board::{self, Narrowed, Occasion, Row, on_the_board};
+use greenlight::app::board::{self, AsOf, CellFilter, Row, on_the_board};
 use greenlight::app::rows::Rows;
 use greenlight::app::{self, Precondition, Query, Read, Register, Sort, SortKey, Wanted};
 use greenlight::clock::Clock;
@@ -22,13 +22,13 @@ async fn read(register: &Register) -> Read {
 }
 
 /// How many cells a page has, and how many statements it took to load it.
-async fn loaded(register: &Register, limit: i64, narrowed: &Narrowed, present: bool) -> (usize, u64) {
+async fn loaded(register: &Register, limit: i64, narrowed: &CellFilter, present: bool) -> (usize, u64) {
     let mut read = read(register).await;
     let before = read.statements();
     let sort = Sort { key: SortKey::BY_ID, descending: false };
     let companies = on_the_board(Query { on: None, filters: Vec::new(), sort, after: None, limit });
-    let occasion = Occasion { valid_at: noon("2026-03-01"), present };
-    let page = board::page(&mut read, &companies, narrowed, occasion).await.unwrap();
+    let as_of = AsOf { valid_at: noon("2026-03-01"), present };
+    let page = board::page(&mut read, &companies, narrowed, as_of).await.unwrap();
     let cells = page.rows.iter().map(|row| row.cells.len()).sum();
     (cells, read.statements() - before)
 }
@@ -37,9 +37,9 @@ async fn a_page_takes_a_fixed_number_of_statements(database: Database) {
     let register = database.open(&Clock::standing(noon("2026-09-15"))).await;
     import(&register, &sample()).await;
     for narrowed in [
-        Narrowed::default(),
-        Narrowed { chips: vec!["h20".try_into().unwrap()], ..Narrowed::default() },
-        Narrowed { verdicts: vec![Verdict::Yes], ..Narrowed::default() },
+        CellFilter::default(),
+        CellFilter { chips: vec!["h20".try_into().unwrap()], ..CellFilter::default() },
+        CellFilter { verdicts: vec![Verdict::Yes], ..CellFilter::default() },
     ] {
         for present in [true, false] {
             let (few, fewest) = loaded(&register, 1, &narrowed, present).await;
@@ -56,10 +56,10 @@ async fn shown(register: &Register, rows: &Rows) -> (Vec<String>, u64) {
     let mut read = read(register).await;
     let sort = Sort { key: SortKey::BY_ID, descending: false };
     let companies = on_the_board(Query { on: None, filters: Vec::new(), sort, after: None, limit: 100 });
-    let occasion = Occasion { valid_at: register.now(), present: true };
+    let as_of = AsOf { valid_at: register.now(), present: true };
     let written = |row: &Row| format!("{row:?}");
     let before = read.statements();
-    let page = rows.page(&mut read, &companies, &Narrowed::default(), occasion, written).await.unwrap();
+    let page = rows.page(&mut read, &companies, &CellFilter::default(), as_of, written).await.unwrap();
     (page.rows.iter().map(ToString::to_string).collect(), read.statements() - before)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use greenlight::app::{Narrowing, Wanted};
+use greenlight::app::{ChangeFilter, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::approval::Approval;
 use greenlight::domain::thing::ThingRef;
@@ -27,7 +27,7 @@ async fn a_history_is_what_the_feed_has_of_a_thing(database: Database) {
     let newest = register.read(Wanted::Newest).await.unwrap().at().revision;
     for revision in 1..=newest {
         let mut read = register.read(Wanted::Revision(revision)).await.unwrap();
-        let feed = read.changes_between(1, revision, &Narrowing::default()).await.unwrap();
+        let feed = read.changes_between(1, revision, &ChangeFilter::default()).await.unwrap();
         let things: BTreeSet<ThingRef> = feed.iter().map(|change| change.thing.clone()).collect();
         for thing in things {
             let mut own: Vec<_> = feed.iter().filter(|change| change.thing == thing).cloned().collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenlight::app::{self, Effect, Error, Narrowing, Precondition, Presence, Register, Wanted};
+use greenlight::app::{self, ChangeFilter, Effect, Error, Precondition, Presence, Register, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::{Actor, Denied, Key, Role};
 use greenlight::domain::approval::Approval;
@@ -219,7 +219,7 @@ async fn the_feed_tells_movements_to_all_they_concern(database: Database) {
         (Kind::Company, "nvidia", vec![]),
     ] {
         let narrowing =
-            Narrowing { kinds: vec![Kind::Movement], touching: vec![vec![ThingRef::new(kind, id)]] };
+            ChangeFilter { kinds: vec![Kind::Movement], touching: vec![vec![ThingRef::new(kind, id)]] };
         let changes = read.changes_between(1, newest, &narrowing).await.unwrap();
         let told: Vec<&str> = changes.iter().map(|change| change.thing.id.as_str()).collect();
         assert_eq!(told, expected, "{id}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenlight::app::{self, Effect, Error, Narrowing, Precondition, Register, StoreError, Wanted};
+use greenlight::app::{self, ChangeFilter, Effect, Error, Precondition, Register, StoreError, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
 use greenlight::domain::company::Company;
@@ -40,7 +40,7 @@ async fn record(register: &Register) -> (Vec<Revision>, Vec<Change>) {
     let mut read = register.read(Wanted::Newest).await.unwrap();
     let newest = read.at().revision;
     let revisions = read.revisions_between(1, newest).await.unwrap();
-    (revisions, read.changes_between(1, newest, &Narrowing::default()).await.unwrap())
+    (revisions, read.changes_between(1, newest, &ChangeFilter::default()).await.unwrap())
 }
 
 /// Asserts that the revisions are gapless, that each digest follows from the one before, and that the

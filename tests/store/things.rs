@@ -1,6 +1,6 @@
 //! What is put on record, replaced and retired, of every kind alike.
 
-use greenlight::app::{Effect, Error, Narrowing, Presence, Register, Resource, Wanted};
+use greenlight::app::{ChangeFilter, Effect, Error, Presence, Register, Resource, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::approval::Approval;
 use greenlight::domain::authority::Authority;
@@ -221,7 +221,7 @@ async fn a_case_leaves_the_record_with_its_transitions(database: Database) {
         assert_eq!(standing.is_some(), held == 1, "{revision}");
     }
     let mut read = register.read(Wanted::Newest).await.unwrap();
-    let changes = read.changes_between(there + 1, there + 1, &Narrowing::default()).await.unwrap();
+    let changes = read.changes_between(there + 1, there + 1, &ChangeFilter::default()).await.unwrap();
     let retired: Vec<&ThingRef> = changes.iter().map(|change| &change.thing).collect();
     assert_eq!(retired, [&ThingRef::new(Kind::Approval, "case"), &ThingRef::new(Kind::Transition, "t")]);
     let late = post(&register, transition("u", "case", "granted", "2026-01-20")).await;

@@ -1,6 +1,6 @@
 //! Time as a writer: what a date changes by passing is recorded, once, whoever was there when it passed.
 
-use greenlight::app::{Narrowing, Register, Reply, Wanted};
+use greenlight::app::{ChangeFilter, Register, Reply, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::approval::Approval;
 use greenlight::domain::condition::{Condition, Counting, Period, Terms};
@@ -25,7 +25,7 @@ on_each_engine!(
 async fn changes(register: &Register, after: i64) -> Vec<String> {
     let mut read = register.read(Wanted::Newest).await.unwrap();
     let (first, last) = (after + 1, read.at().revision);
-    let changes = read.changes_between(first, last, &Narrowing::default()).await.unwrap();
+    let changes = read.changes_between(first, last, &ChangeFilter::default()).await.unwrap();
     let told = |change: Change| format!("{} {}", change.action, change.thing);
     changes.into_iter().map(told).collect()
 }

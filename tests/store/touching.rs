@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use greenlight::app::{Narrowing, Register, Wanted};
+use greenlight::app::{ChangeFilter, Register, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::approval::Approval;
 use greenlight::domain::condition::{Condition, Scope};
@@ -18,7 +18,7 @@ on_each_engine!(what_a_change_touches_follows_from_the_case_as_it_was,);
 /// The changes that touch a thing, as whoever asks for them gets them: the revisions they were made by, and of what.
 async fn narrowed(register: &Register, thing: &ThingRef) -> BTreeSet<(i64, String)> {
     let mut read = register.read(Wanted::Newest).await.unwrap();
-    let narrowing = Narrowing { kinds: Vec::new(), touching: vec![vec![thing.clone()]] };
+    let narrowing = ChangeFilter { kinds: Vec::new(), touching: vec![vec![thing.clone()]] };
     let changes = read.changes_between(1, read.at().revision, &narrowing).await.unwrap();
     changes.into_iter().map(|change| (change.revision, change.thing.id)).collect()
 }
@@ -28,7 +28,7 @@ async fn followed(register: &Register, thing: &ThingRef) -> BTreeSet<(i64, Strin
     let mut read = register.read(Wanted::Newest).await.unwrap();
     let newest = read.at().revision;
     let touched = read.touched_between(1, newest).await.unwrap();
-    let changes = read.changes_between(1, newest, &Narrowing::default()).await.unwrap();
+    let changes = read.changes_between(1, newest, &ChangeFilter::default()).await.unwrap();
     let told = changes.into_iter().filter(|change| {
         change.thing == *thing || touched.contains(&((change.revision, change.ordinal), thing.clone()))
     });

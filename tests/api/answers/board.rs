@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{
-    ACTIVITIES, CHIP, COMPANY, Occasion, TOLD, asked, but, codes, occasions, question, register, rows,
-};
+use super::{ACTIVITIES, AsOf, CHIP, COMPANY, TOLD, asked, but, codes, occasions, question, register, rows};
 use crate::service::{Answer, NOW, Service};
 use crate::support::{Database, on_each_engine};
 
@@ -19,12 +17,12 @@ on_each_engine!(
 async fn every_cell_says_what_the_determination_says(database: Database) {
     let service = Service::sample(&database).await;
     let mut compared = 0;
-    for occasion in occasions(register(&service).await) {
+    for as_of in occasions(register(&service).await) {
         // Asked at once, the questions share what a commit costs.
         let mut asking = JoinSet::new();
-        for row in rows(&service, &occasion.params()).await {
+        for row in rows(&service, &as_of.params()).await {
             compared += row["cells"].as_array().unwrap().len();
-            asking.spawn(assert_same(service.clone(), row, occasion));
+            asking.spawn(assert_same(service.clone(), row, as_of));
         }
         asking.join_all().await;
     }
@@ -32,12 +30,12 @@ async fn every_cell_says_what_the_determination_says(database: Database) {
 }
 
 /// Asserts that the cells of a row say for each activity what the determination says.
-async fn assert_same(service: Service, row: Value, occasion: Occasion) {
+async fn assert_same(service: Service, row: Value, as_of: AsOf) {
     for (cell, activity) in
         row["cells"].as_array().unwrap().iter().flat_map(|cell| ACTIVITIES.map(|activity| (cell, activity)))
     {
         let question = json!({"company": row["company"], "chip": cell["chip"], "activity": activity,
-            "valid_at": occasion.valid_at, "revision": occasion.revision});
+            "valid_at": as_of.valid_at, "revision": as_of.revision});
         let told = asked(&service, &question).await;
         assert_eq!(cell["verdicts"][activity], told["verdict"], "{question}");
         if activity == "order" {
@@ -49,30 +47,30 @@ async fn assert_same(service: Service, row: Value, occasion: Occasion) {
 }
 
 /// The items of a list on an occasion, by what they are called there.
-async fn listed(service: &Service, path: &str, occasion: Occasion) -> Vec<Value> {
+async fn listed(service: &Service, path: &str, as_of: AsOf) -> Vec<Value> {
     let separator = if path.contains('?') { '&' } else { '?' };
-    let path = format!("{path}{separator}limit=1000&{}", occasion.params());
+    let path = format!("{path}{separator}limit=1000&{}", as_of.params());
     service.get(&path).await.is(200).items()
 }
 
 async fn a_cell_in_full_says_the_same_and_shows_what_it_rests_on(database: Database) {
     let service = Service::sample(&database).await;
     let mut shown = 0;
-    for occasion in occasions(register(&service).await) {
-        let board = rows(&service, &occasion.params()).await;
+    for as_of in occasions(register(&service).await) {
+        let board = rows(&service, &as_of.params()).await;
         for (company, cell) in board.iter().flat_map(cells).filter(|(_, cell)| bears_on_something(cell)) {
             let path = format!(
                 "/v1/board/{}/{}?{}",
                 company.as_str().unwrap(),
                 cell["chip"].as_str().unwrap(),
-                occasion.params()
+                as_of.params()
             );
             let whole = service.get(&path).await.is(200).json();
             for name in ["chip", "verdicts", "gates", "reasons", "figures"] {
                 assert_eq!(whole[name], cell[name], "{path} {name}");
             }
-            assert_answers_are_determinations(&service, &whole, occasion).await;
-            assert_shows_its_grounds(&service, &whole, occasion).await;
+            assert_answers_are_determinations(&service, &whole, as_of).await;
+            assert_shows_its_grounds(&service, &whole, as_of).await;
             shown += 1;
         }
     }
@@ -91,10 +89,10 @@ fn bears_on_something(cell: &Value) -> bool {
     has_case || figures["authorised"].is_i64() || figures["used"] != 0 || figures["reserved"] != 0
 }
 
-async fn assert_answers_are_determinations(service: &Service, whole: &Value, occasion: Occasion) {
+async fn assert_answers_are_determinations(service: &Service, whole: &Value, as_of: AsOf) {
     for activity in ACTIVITIES {
         let question = json!({"company": whole["company"], "chip": whole["chip"], "activity": activity,
-            "valid_at": occasion.valid_at, "revision": occasion.revision});
+            "valid_at": as_of.valid_at, "revision": as_of.revision});
         let told = asked(service, &question).await;
         for name in TOLD {
             assert_eq!(whole["answers"][activity][name], told[name], "{question} {name}");
@@ -102,15 +100,15 @@ async fn assert_answers_are_determinations(service: &Service, whole: &Value, occ
     }
 }
 
-async fn assert_shows_its_grounds(service: &Service, whole: &Value, occasion: Occasion) {
+async fn assert_shows_its_grounds(service: &Service, whole: &Value, as_of: AsOf) {
     let (company, chip) = (whole["company"].as_str().unwrap(), whole["chip"].as_str().unwrap());
     let pair = format!("company={company}&chip={chip}");
-    let cases = listed(service, &format!("/v1/approvals?{pair}"), occasion).await;
+    let cases = listed(service, &format!("/v1/approvals?{pair}"), as_of).await;
     assert_eq!(whole["approvals"], Value::Array(cases.clone()), "{pair}");
     let mut steps = Vec::new();
     for case in &cases {
         let id = case["id"].as_str().unwrap();
-        steps.extend(listed(service, &format!("/v1/approvals/{id}/transitions"), occasion).await);
+        steps.extend(listed(service, &format!("/v1/approvals/{id}/transitions"), as_of).await);
     }
     let day = |step: &Value| step["effective_on"]["date"].as_str().unwrap().to_owned();
     let timeline = whole["timeline"].as_array().unwrap();
@@ -121,7 +119,7 @@ async fn assert_shows_its_grounds(service: &Service, whole: &Value, occasion: Oc
         ids
     };
     assert_eq!(ids(timeline), ids(&steps), "{pair}");
-    let reports = listed(service, &format!("/v1/reports?{pair}"), occasion).await;
+    let reports = listed(service, &format!("/v1/reports?{pair}"), as_of).await;
     assert_eq!(ids(whole["reports"].as_array().unwrap()), ids(&reports), "{pair}");
     // Every condition that was weighed is there to be read, and no other.
     let mut weighed: Vec<String> = ACTIVITIES

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{ACTIVITIES, Occasion, codes, occasions, register, rows, words};
+use super::{ACTIVITIES, AsOf, codes, occasions, register, rows, words};
 use crate::document::operation;
 use crate::service::Service;
 use crate::support::{Database, on_each_engine};
@@ -53,8 +53,8 @@ fn narrowed(all: &[Value], seats: &[(Value, Value)], filter: &str, wanted: &[Str
     left
 }
 
-async fn seats(service: &Service, occasion: Occasion) -> Vec<(Value, Value)> {
-    let path = format!("/v1/companies?limit=1000&revision={}", occasion.revision);
+async fn seats(service: &Service, as_of: AsOf) -> Vec<(Value, Value)> {
+    let path = format!("/v1/companies?limit=1000&revision={}", as_of.revision);
     let companies = service.get(&path).await.is(200).items();
     companies.iter().map(|company| (company["id"].clone(), company["jurisdiction"].clone())).collect()
 }
@@ -86,9 +86,9 @@ async fn every_filter_leaves_the_cells_that_fit_it_and_no_other(database: Databa
     let service = Service::sample(&database).await;
     let revisions = register(&service).await;
     let mut tried = 0;
-    for occasion in occasions(revisions) {
-        let all = rows(&service, &occasion.params()).await;
-        let seats = seats(&service, occasion).await;
+    for as_of in occasions(revisions) {
+        let all = rows(&service, &as_of.params()).await;
+        let seats = seats(&service, as_of).await;
         let names = operation("showBoard").params().into_iter().map(|param| param["name"].as_str().unwrap());
         for filter in names.filter(|name| !NO_FILTERS.contains(name)) {
             let known = match filter {
@@ -98,13 +98,13 @@ async fn every_filter_leaves_the_cells_that_fit_it_and_no_other(database: Databa
             let several: Vec<String> = known.iter().step_by(3).take(4).cloned().collect();
             let single = known.iter().take(6).map(|one| vec![one.clone()]);
             for wanted in single.chain([several]) {
-                let given = format!("{}&{filter}={}", occasion.params(), wanted.join(","));
+                let given = format!("{}&{filter}={}", as_of.params(), wanted.join(","));
                 let expected = narrowed(&all, &seats, filter, &wanted);
                 assert_eq!(rows(&service, &given).await, expected, "{given}");
                 tried += 1;
             }
         }
-        let both = format!("{}&verdict=no&chip=h200-sxm,h20&jurisdiction=CN", occasion.params());
+        let both = format!("{}&verdict=no&chip=h200-sxm,h20&jurisdiction=CN", as_of.params());
         let expected = narrowed(&all, &seats, "verdict", &["no".to_owned()]);
         let expected = narrowed(&expected, &seats, "chip", &["h200-sxm".to_owned(), "h20".to_owned()]);
         let mut expected = narrowed(&expected, &seats, "jurisdiction", &["CN".to_owned()]);
@@ -116,17 +116,16 @@ async fn every_filter_leaves_the_cells_that_fit_it_and_no_other(database: Databa
 
 async fn reasons_are_those_of_the_activity_meant(database: Database) {
     let service = Service::sample(&database).await;
-    let occasion = occasions(register(&service).await).remove(5);
-    let path = |chip: &Value| format!("/v1/board/bytedance/{}?{}", chip.as_str().unwrap(), occasion.params());
-    let all = rows(&service, &format!("{}&company=bytedance", occasion.params())).await;
+    let as_of = occasions(register(&service).await).remove(5);
+    let path = |chip: &Value| format!("/v1/board/bytedance/{}?{}", chip.as_str().unwrap(), as_of.params());
+    let all = rows(&service, &format!("{}&company=bytedance", as_of.params())).await;
     let mut answers = Vec::new();
     for cell in all[0]["cells"].as_array().unwrap() {
         answers.push((cell, service.get(&path(&cell["chip"])).await.is(200).json()["answers"].clone()));
     }
     let mut found = 0;
     for activity in ACTIVITIES {
-        let meant =
-            |param: &str| format!("{}&company=bytedance&activity={activity}&{param}", occasion.params());
+        let meant = |param: &str| format!("{}&company=bytedance&activity={activity}&{param}", as_of.params());
         for verdict in words("verdict") {
             let expected: Vec<&Value> = answers
                 .iter()

@@ -26,12 +26,12 @@ pub(crate) const CASE: &str = "alibaba-h200-sxm-cn-unspecified";
 
 /// When a question is about, and on what was on record at which revision.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Occasion {
+pub(crate) struct AsOf {
     pub(crate) valid_at: &'static str,
     pub(crate) revision: i64,
 }
 
-impl Occasion {
+impl AsOf {
     /// The parameters of a read for it.
     pub(crate) fn params(self) -> String {
         format!("valid_at={}&revision={}", self.valid_at, self.revision)
@@ -101,9 +101,9 @@ pub(crate) async fn register(service: &Service) -> [i64; 2] {
 }
 
 /// The occasions on which the board is looked at: two revisions, three days.
-pub(crate) fn occasions(revisions: [i64; 2]) -> Vec<Occasion> {
+pub(crate) fn occasions(revisions: [i64; 2]) -> Vec<AsOf> {
     let days = ["2026-01-25", "2026-03-01", "2026-08-20"];
-    let at = |revision| days.map(|valid_at| Occasion { valid_at, revision });
+    let at = |revision| days.map(|valid_at| AsOf { valid_at, revision });
     revisions.into_iter().flat_map(at).collect()
 }
 

@@ -18,46 +18,46 @@ pub(super) type Found = (Arc<Key>, SecretDigest);
 
 /// The keys looked up lately. Only keys on record are remembered: an unknown one is looked up each time.
 #[derive(Debug, Default)]
-pub struct Keyring(Mutex<Rings>);
+pub struct KeyCache(Mutex<Entries>);
 
 #[derive(Debug, Default)]
-struct Rings {
+struct Entries {
     remembered: HashMap<String, (Found, Instant)>,
     distrusted: HashSet<String>,
 }
 
-impl Keyring {
-    fn rings(&self) -> MutexGuard<'_, Rings> {
+impl KeyCache {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         // Nothing here can panic half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key with an id, if it was looked up a moment ago, seen from `now`.
-    pub(super) fn recall(&self, id: &str, now: Instant) -> Option<Found> {
-        let rings = self.rings();
-        let (found, at) = rings.remembered.get(id)?;
+    pub(super) fn get(&self, id: &str, now: Instant) -> Option<Found> {
+        let entries = self.entries();
+        let (found, at) = entries.remembered.get(id)?;
         (now.saturating_duration_since(*at) < REMEMBERED).then(|| found.clone())
     }
 
     /// Remembers a key that was looked up, beginning at `asked`.
     pub(super) fn remember(&self, found: &Found, asked: Instant) {
-        let mut rings = self.rings();
+        let mut entries = self.entries();
         let id = found.0.id.as_str();
-        if rings.distrusted.contains(id) {
+        if entries.distrusted.contains(id) {
             return;
         }
-        if rings.remembered.len() >= MOST {
-            rings.remembered.clear();
+        if entries.remembered.len() >= MOST {
+            entries.remembered.clear();
         }
-        rings.remembered.insert(id.to_owned(), (found.clone(), asked));
+        entries.remembered.insert(id.to_owned(), (found.clone(), asked));
     }
 
     /// Forgets a key that is about to be revoked. It is never remembered again, since a look-up that is
     /// under way may still find it as it was.
-    pub(super) fn distrust(&self, id: &KeyId) {
-        let mut rings = self.rings();
-        rings.remembered.remove(id.as_str());
-        rings.distrusted.insert(id.as_str().to_owned());
+    pub(super) fn evict_forever(&self, id: &KeyId) {
+        let mut entries = self.entries();
+        entries.remembered.remove(id.as_str());
+        entries.distrusted.insert(id.as_str().to_owned());
     }
 }
 
@@ -86,24 +86,24 @@ mod tests {
 
     #[test]
     fn a_key_is_remembered_for_a_moment() {
-        let keyring = Keyring::default();
+        let key_cache = KeyCache::default();
         let now = Instant::now();
-        assert_eq!(keyring.recall("key-1", now), None);
-        keyring.remember(&found(), now);
-        assert_eq!(keyring.recall("key-1", now), Some(found()));
+        assert_eq!(key_cache.get("key-1", now), None);
+        key_cache.remember(&found(), now);
+        assert_eq!(key_cache.get("key-1", now), Some(found()));
         let just = REMEMBERED.saturating_sub(Duration::from_nanos(1));
-        assert_eq!(keyring.recall("key-1", now + just), Some(found()));
-        assert_eq!(keyring.recall("key-1", now + REMEMBERED), None);
+        assert_eq!(key_cache.get("key-1", now + just), Some(found()));
+        assert_eq!(key_cache.get("key-1", now + REMEMBERED), None);
     }
 
     #[test]
     fn a_key_that_is_distrusted_is_forgotten_even_by_look_ups_under_way() {
-        let keyring = Keyring::default();
+        let key_cache = KeyCache::default();
         let now = Instant::now();
-        keyring.remember(&found(), now);
-        keyring.distrust(&found().0.id);
-        assert_eq!(keyring.recall("key-1", now), None);
-        keyring.remember(&found(), now);
-        assert_eq!(keyring.recall("key-1", now), None);
+        key_cache.remember(&found(), now);
+        key_cache.evict_forever(&found().0.id);
+        assert_eq!(key_cache.get("key-1", now), None);
+        key_cache.remember(&found(), now);
+        assert_eq!(key_cache.get("key-1", now), None);
     }
 }
