@@ -6,7 +6,9 @@ use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, Case};
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::holding::Totals;
-use crate::domain::judgement::{Effect, Entry, Question, Reason, ReasonCode, join, judge_entry, turns};
+use crate::domain::judgement::{
+    Effect, Entry, EntryAnswer, Question, Reason, ReasonCode, join, judge_entry, turns,
+};
 use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::records::Dossier;
 use crate::domain::refusal::Refusal;
@@ -157,11 +159,9 @@ async fn check_undone(write: &mut Write, movement: &Movement) -> Result<(), Erro
 /// What speaks against an order or shipment at a moment.
 fn held_at(dossier: &Dossier<'_>, question: &Question, movement: &Movement) -> Result<Vec<Reason>, Error> {
     let entry = Entry { approval: movement.approval.as_ref(), occurred_on: movement.occurred_on };
-    let answer = judge_entry(dossier, question, entry);
-    let breaks = |reason: &Reason| reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
-    if movement.overage_reason.is_none() && answer.reasons.iter().any(breaks) {
-        let limits = answer.reasons.into_iter().filter(breaks).collect();
-        return Err(Refusal::OverLimit { headroom: answer.headroom, limits }.into());
+    let EntryAnswer { answer, breaks } = judge_entry(dossier, question, entry);
+    if movement.overage_reason.is_none() && !breaks.is_empty() {
+        return Err(Refusal::OverLimit { headroom: answer.headroom, limits: breaks }.into());
     }
     let mut against = answer.reasons;
     against.retain(|reason| reason.effect != Effect::Advises);

@@ -147,17 +147,29 @@ impl Holding {
 
     /// What counts against an approval: what names it, and what names none; `None` beyond what a sum can hold.
     ///
-    /// What names none counts against every approval, so that cancellations and returns among it make good only
-    /// what named none either: more of them would be credited to every approval at once.
+    /// Orders and shipments that name none count against every approval. Cancellations and returns that name none
+    /// make good those first, and then what names an approval, as far as that can be no other one's: otherwise they
+    /// would be credited to several at once.
     #[must_use]
     pub fn against(&self, approval: &ApprovalId) -> Option<Totals> {
         let Totals { ordered, cancelled, shipped, returned, .. } = self.unattributed;
         let unattributed = Totals {
-            cancelled: cancelled.min(ordered),
-            returned: returned.min(shipped),
+            cancelled: cancelled.min(ordered) + self.credit(approval, Totals::ordered_net),
+            returned: returned.min(shipped) + self.credit(approval, Totals::used),
             ..self.unattributed
         };
         self.by_approval.get(approval).copied().unwrap_or_default().plus(unattributed)
+    }
+
+    /// How much of what is undone without an approval undoes what names this one: what is left of it when all that
+    /// names no approval, or another one, is undone.
+    fn credit(&self, approval: &ApprovalId, net: fn(Totals) -> i64) -> i64 {
+        let left = |totals: Totals| i128::from(net(totals).max(0));
+        let others = self.by_approval.iter().filter(|(id, _)| *id != approval);
+        let others: i128 = others.map(|(_, totals)| left(*totals)).sum();
+        let own = self.by_approval.get(approval).copied().map_or(0, left);
+        let undone = i128::from(net(self.unattributed).min(0).saturating_neg());
+        i64::try_from((undone - others).clamp(0, own)).unwrap_or_default()
     }
 }
 
@@ -238,25 +250,36 @@ mod tests {
     }
 
     #[test]
-    fn what_came_back_without_an_approval_is_not_credited_to_each() {
-        let one = ApprovalId::try_from("one").unwrap();
+    fn what_is_undone_without_an_approval_is_credited_where_it_must_be() {
+        let [one, other] = ["one", "other"].map(|id| ApprovalId::try_from(id).unwrap());
         let mut holding =
             Holding::none(CompanyId::try_from("alibaba").unwrap(), ChipId::try_from("h200").unwrap());
         let moved = |ordered, shipped| Totals { ordered, shipped, ..Totals::default() };
         let undone = |cancelled, returned| Totals { cancelled, returned, ..Totals::default() };
-        let net = |holding: &Holding| {
-            let totals = holding.against(&one).unwrap();
+        let net = |holding: &Holding, approval| {
+            let totals = holding.against(approval).unwrap();
             (totals.ordered_net(), totals.used())
         };
+        // There is nothing else that it could undo.
         holding.by_approval.insert(one.clone(), moved(100, 90));
         holding.unattributed = undone(30, 20);
-        assert_eq!(net(&holding), (100, 90));
+        assert_eq!(net(&holding, &one), (70, 70));
+        assert_eq!(net(&holding, &other), (0, 0));
+        // First it undoes what names none either.
         holding.unattributed = moved(10, 15).plus(undone(30, 20)).unwrap();
-        assert_eq!(net(&holding), (100, 90));
+        assert_eq!(net(&holding, &one), (80, 85));
+        assert_eq!(net(&holding, &other), (0, 0));
         holding.unattributed = moved(40, 25).plus(undone(30, 20)).unwrap();
-        assert_eq!(net(&holding), (110, 95));
+        assert_eq!(net(&holding, &one), (110, 95));
+        // It may be another one's as far as that one has anything.
+        holding.by_approval.insert(other.clone(), moved(25, 40));
+        holding.unattributed = undone(30, 20);
+        assert_eq!(net(&holding, &one), (95, 90));
+        assert_eq!(net(&holding, &other), (25, 40));
         // What names an approval is credited to that one alone, whatever it makes good.
+        holding.by_approval.remove(&other);
         holding.by_approval.insert(one.clone(), undone(5, 3));
-        assert_eq!(net(&holding), (5, 2));
+        holding.unattributed = moved(40, 25).plus(undone(30, 20)).unwrap();
+        assert_eq!(net(&holding, &one), (5, 2));
     }
 }

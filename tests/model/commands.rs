@@ -28,8 +28,6 @@ pub(crate) const CASES: [&str; 12] =
 pub(crate) const COMPANIES: [&str; 4] = ["alibaba", "nvidia", "tencent", "amd"];
 /// The buyers, one of them most of the time.
 const BUYERS: [&str; 4] = ["alibaba", "alibaba", "alibaba", "nvidia"];
-/// The only exporter there is: choosing between several is not for the reference to tell.
-const EXPORTER: &str = "nvidia";
 /// The chips they want, one of them most of the time.
 const WANTED: [&str; 5] = ["h200", "h200", "h200", "h20", "910c"];
 pub(crate) const CHIPS: [&str; 4] = ["h20", "h200", "910c", "mi308"];
@@ -246,7 +244,6 @@ fn approval(dice: &mut Dice, record: &Record) -> Approval {
             "us-doe",
             "sg-customs",
         ])),
-        exporter: dice.maybe(40, |_| of(EXPORTER)),
         quantities,
         valid_from: valid_from.filter(|_| dice.chance(50)),
         valid_until,
@@ -328,7 +325,7 @@ fn question(dice: &mut Dice, valid_at: Moment) -> Question {
         destination: dice.maybe(30, |dice| of(dice.pick(&PLACES))),
         end_use: dice.maybe(60, |dice| of(dice.pick(&USES))),
         end_user: dice.maybe(60, |dice| of(dice.pick(&USES))),
-        exporter: dice.maybe(25, |_| of(EXPORTER)),
+        exporter: None,
         valid_at,
     }
 }

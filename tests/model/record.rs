@@ -6,9 +6,10 @@ use greenlight::domain::approval::Approval;
 use greenlight::domain::authority::Authority;
 use greenlight::domain::chip::Chip;
 use greenlight::domain::company::Company;
-use greenlight::domain::condition::Condition;
+use greenlight::domain::condition::{Condition, Counting};
 use greenlight::domain::id::{ApprovalId, ChipId};
 use greenlight::domain::judgement::Question;
+use greenlight::domain::jurisdiction::Jurisdiction;
 use greenlight::domain::movement::{Movement, MovementKind};
 use greenlight::domain::thing::{Kind, Thing, ThingRef};
 use greenlight::domain::time::Date;
@@ -53,7 +54,16 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn holds(&self, units: i128) -> bool {
-        self.counts.iter().map(|(weight, count)| weight * count(units)).sum::<i128>() <= self.cap.unwrap_or(0)
+        self.counted(units) <= self.cap.unwrap_or(0)
+    }
+
+    fn counted(&self, units: i128) -> i128 {
+        self.counts.iter().map(|(weight, count)| weight * count(units)).sum()
+    }
+
+    /// Whether it does not hold with so many units, and they are part of why.
+    pub(crate) fn is_broken_by(&self, units: i128) -> bool {
+        !self.holds(units) && self.counted(units) > self.counted(0)
     }
 
     /// The greatest number of units from `least` on for which it holds; zero if for none, nothing if for all.
@@ -85,6 +95,12 @@ pub(crate) type Entry<'r> = Option<&'r Movement>;
 /// The one case whose movements are meant, if not those of all.
 pub(crate) type On<'r> = Option<&'r ApprovalId>;
 
+/// What is counted, and whether only what is certain counts.
+pub(crate) type By = (Counting, bool);
+
+/// All that is shipped.
+pub(crate) const SHIPPED: By = (Counting::Shipped, false);
+
 /// Which movements are meant.
 pub(crate) type Of<'f> = &'f dyn Fn(&Movement) -> bool;
 
@@ -94,6 +110,16 @@ fn greatest(least: i128, holds: impl Fn(i128) -> bool) -> i128 {
 }
 
 impl Record {
+    /// The jurisdiction of the company that a question is about.
+    pub(crate) fn home(&self, asked: &Question) -> Jurisdiction {
+        self.companies[asked.company.as_str()].jurisdiction
+    }
+
+    /// The chip that a question is about.
+    pub(crate) fn chip(&self, asked: &Question) -> &Chip {
+        &self.chips[asked.chip.as_str()]
+    }
+
     /// The units of movements of a kind, of a company and a chip.
     pub(crate) fn sum(&self, asked: &Question, chip: &ChipId, kind: MovementKind, of: Of<'_>) -> i128 {
         let own = |it: &&Movement| (&it.company, &it.chip, it.kind) == (&asked.company, chip, kind) && of(it);

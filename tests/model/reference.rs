@@ -17,7 +17,7 @@ use greenlight::domain::time::Date;
 use greenlight::domain::workflow::{Activity, Phase, Stage, Workflow};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::record::{Answer, Count, Entry, Found, Limit, Of, On, Reason, Record};
+use crate::record::{Answer, By, Count, Entry, Found, Limit, Of, On, Reason, Record, SHIPPED};
 
 impl Record {
     /// The workflow of a case, and its stages and since when: by date, of one day as they were accepted.
@@ -73,15 +73,13 @@ impl Record {
         let ordering = Question { activity: Activity::Order, ..asked.clone() };
         let limits = self.weigh(&ordering, cases, None).1;
         let left = limits.iter().filter_map(|it| Some((it.most(-1_000_000_000)?, &it.subject, it.cap)));
-        let (authorised, available) =
-            left.min().map(|it| (it.2.unwrap_or(it.0 + reserved + used), it.0)).unzip();
-        (authorised, reserved, used, available)
+        let (limit, left) = left.min().map(|it| (it.2.unwrap_or(it.0 + reserved + used), it.0)).unzip();
+        (limit, reserved, used, left)
     }
 
     /// Who guards the export gate of a chip's origin and the import gate where it goes; at home it passes none.
     fn gates(&self, asked: &Question) -> Vec<Vec<&AuthorityId>> {
-        let from = self.chips[asked.chip.as_str()].origin;
-        let to = asked.destination.unwrap_or(self.companies[asked.company.as_str()].jurisdiction);
+        let (from, to) = (self.chip(asked).origin, asked.destination.unwrap_or(self.home(asked)));
         let gates = [(Gate::Export, from), (Gate::Import, to)].into_iter().filter(|_| from != to);
         let guards = |gate| self.authorities.values().filter(move |it| (it.gate, it.jurisdiction) == gate);
         gates.map(|gate| guards(gate).map(|authority| &authority.id).collect()).collect()
@@ -100,7 +98,7 @@ impl Record {
         };
         let here: Vec<_> = here.map(|case| (case, over(case))).collect();
         let begun = |case: &Approval| case.valid_from.is_none_or(|from| from <= asked.valid_at);
-        let whose = |it: &Found<'_>| (it.0.authority.clone(), it.0.exporter.clone());
+        let whose = |it: &Found<'_>| it.0.authority.clone();
         let valid: Vec<_> = here.iter().filter(|it| it.1.is_none() && begun(it.0)).map(whose).collect();
         // A renewal ahead of its time is set aside while another like it is valid, unless a movement names it.
         let counts = |it: &Found<'_>| begun(it.0) || Some(&it.0.id) == named || !valid.contains(&whose(it));
@@ -119,6 +117,7 @@ impl Record {
         }
         // What a movement draws on: the case it names, or all that are open.
         let named = entry.and_then(|entry| entry.approval.as_ref());
+        let cases: Vec<_> = cases.iter().filter(|it| named.is_none_or(|id| *id == it.id)).copied().collect();
         let open = self.cases(asked, named).into_iter().filter(|it| it.1.is_none() && named.is_none());
         let drawn = named.map(|id| &self.approvals[id.as_str()]).into_iter().chain(open.map(|it| it.0));
         let drawn: Vec<_> = drawn.filter(|case| entry.is_some() && !cases.contains(case)).collect();
@@ -128,7 +127,7 @@ impl Record {
             for quantity in authorised.filter(|it| binding.contains(&it.comparator) && !early) {
                 let less = i128::from(quantity.comparator == Comparator::LessThan);
                 let cap = Some(i128::from(quantity.units.get()) - less + self.slip);
-                let count = self.count(asked, &asked.chip, Counting::Shipped, Some(&case.id), &|_| true);
+                let count = self.count(asked, &asked.chip, SHIPPED, Some(&case.id), &|_| true);
                 let limit = Limit { subject: case.id.to_string(), cap, counts: vec![(1, count)] };
                 let breaks = !limit.holds(asked.units.get().into());
                 reasons.extend(breaks.then(|| ("over_limit", "blocks", case.id.to_string())));
@@ -155,6 +154,8 @@ impl Record {
             };
             reasons.push((code, effect, condition.id.to_string()));
         }
+        let broken = limits.iter().filter(|it| entry.is_some() && it.is_broken_by(asked.units.get().into()));
+        reasons.extend(broken.map(|it| ("breaks", "blocks", it.subject.clone())));
         (reasons, limits)
     }
 
@@ -173,29 +174,24 @@ impl Record {
             UnitCap { maximum, counting, chips, period } => {
                 let (maximum, counting) = (i128::from((*maximum)?.get()), (*counting)?);
                 let chips = [&asked.chip].into_iter().chain(chips.iter().filter(|it| **it != asked.chip));
-                let count = |chip| self.count(asked, chip, counting, None, &now(*period));
+                let count = |chip| self.count(asked, chip, (counting, false), None, &now(*period));
                 (Some(maximum), chips.map(|chip| (1, count(chip))).collect())
             }
             RelativeCap { maximum_share, reference_units } => {
                 let ((part, whole), reference) = ((*maximum_share)?.ratio(), (*reference_units)?.get());
-                let count = self.count(asked, &asked.chip, Counting::Shipped, None, &now(None));
+                let count = self.count(asked, &asked.chip, SHIPPED, None, &now(None));
                 (Some(part * i128::from(reference) / whole), vec![(1, count)])
             }
             DomesticShare { minimum, basis, counting, period } => {
                 let ((part, whole), basis, counting) = ((*minimum)?.ratio(), (*basis)?, (*counting)?);
                 let case = condition.scope.approval.as_ref().map(|id| &self.approvals[id.as_str()].authority);
-                let authority = condition.scope.authority.as_ref().or(case);
-                let home = authority.map(|id| self.authorities[id.as_str()].jurisdiction);
-                let home = home.unwrap_or(self.companies[asked.company.as_str()].jurisdiction);
-                let mut counts = Vec::new();
-                let imports = self.chips[asked.chip.as_str()].origin != home;
+                let by = condition.scope.authority.as_ref().or(case);
+                let home = by.map_or(self.home(asked), |id| self.authorities[id.as_str()].jurisdiction);
+                let (mut counts, imports) = (Vec::new(), self.chip(asked).origin != home);
                 for chip in self.chips.values() {
-                    let mut count = self.count(asked, &chip.id, counting, None, &now(*period));
-                    // What is still to come speaks against imports, not for them.
-                    if imports && chip.origin == home && counting == Counting::Delivered {
-                        let arrived = self.sum(asked, &chip.id, Kind::Delivery, &now(*period));
-                        count = Box::new(move |_| arrived);
-                    }
+                    // What is still to come, or was never ordered, speaks against imports, not for them.
+                    let certain = chip.origin == home && (imports || counting == Counting::Ordered);
+                    let count = self.count(asked, &chip.id, (counting, certain), None, &now(*period));
                     if chip.id == asked.chip || count(0) > 0 {
                         let tpp = chip.specification.tpp.map(|tpp| tpp.thousandths().into());
                         let weight = if basis == ShareBasis::Units { 1 } else { tpp? };
@@ -215,7 +211,7 @@ impl Record {
 
     /// Whether a condition that counts nothing is met, if that is known.
     fn is_met(&self, asked: &Question, condition: &Condition) -> Option<bool> {
-        let chip = &self.chips[asked.chip.as_str()].specification;
+        let chip = &self.chip(asked).specification;
         let done = condition.met_on.is_some_and(|day| day <= asked.valid_at.date());
         Some(match &condition.terms {
             SpecificationLimit { metric, below } => {
@@ -239,34 +235,38 @@ impl Record {
     }
 
     /// What a limit counts of a chip: what is ordered will be shipped, a shipment draws on it, what is sent arrives.
-    fn count(&self, asked: &Question, chip: &ChipId, by: Counting, case: On<'_>, now: Of<'_>) -> Count {
+    fn count(&self, asked: &Question, chip: &ChipId, by: By, case: On<'_>, now: Of<'_>) -> Count {
         let own = |it: &Movement| case.is_none() || it.approval.as_ref() == case;
         let loose = |it: &Movement| case.is_some() && it.approval.is_none();
         let sum = |kind, now: Of<'_>| self.sum(asked, chip, kind, &|it| (own(it) || loose(it)) && now(it));
-        // More cancelled or returned than there was is nothing, not less; nor is it credited to several cases.
+        // More cancelled or returned than there was is nothing, not less, and a case's own if it can be no other's.
         let net = |done, undone, now: Of<'_>| {
             let part = |of: Of<'_>| self.sum(asked, chip, done, of) - self.sum(asked, chip, undone, of);
-            part(&|it| own(it) && now(it)) + part(&|it| loose(it) && now(it)).max(0)
+            let [own, loose] = [&own as Of<'_>, &loose].map(|whose| part(&|it| whose(it) && now(it)));
+            let others = self.approvals.values().filter(|it| case.is_some_and(|case| *case != it.id));
+            let of = |by: &Approval| part(&|it| it.approval.as_ref() == Some(&by.id)).max(0);
+            own + loose.max(0) - (-loose - others.map(of).sum::<i128>()).clamp(0, own.max(0))
         };
         let ever: Of<'_> = &|_| true;
         let ordered = net(Kind::Order, Kind::Cancellation, now).max(0);
         let gone = net(Kind::Shipment, Kind::Return, now).max(0);
         let promised = net(Kind::Order, Kind::Cancellation, ever);
         let kept = net(Kind::Shipment, Kind::Return, ever).max(0);
-        let (sent, arrived) = (sum(Kind::Shipment, ever), sum(Kind::Delivery, ever));
+        let [sent, arrived] = [Kind::Shipment, Kind::Delivery].map(|kind| sum(kind, ever));
         // What was shipped beyond all orders counts as ordered.
-        let taken = ordered + (kept - promised.max(0)).clamp(0, (gone - ordered).max(0));
+        let taken = ordered + (kept - promised.max(0)).clamp(0, (gone - ordered).max(0)) * i128::from(!by.1);
         // What came back had arrived, if anything had.
-        let arriving =
-            sum(Kind::Delivery, now) + (sent - arrived - (sum(Kind::Return, ever) - arrived).max(0)).max(0);
+        let here = sum(Kind::Delivery, now);
+        let arriving = here + (sent - arrived - (sum(Kind::Return, ever) - arrived).max(0)).max(0);
         let (is_asked, is_shipment) = (*chip == asked.chip, asked.activity == Activity::Ship);
         Box::new(move |units| {
             let (units, left) = (if is_asked { units } else { 0 }, |done: i128| (promised - done).max(0));
             let coming = |done| if is_shipment { units } else { left(done).min(ordered) + units };
-            match by {
+            match by.0 {
                 Counting::Ordered if is_shipment => taken + (units - left(kept)).max(0),
                 Counting::Ordered => taken + units,
                 Counting::Shipped => gone + coming(sent),
+                Counting::Delivered if by.1 => here,
                 Counting::Delivered => arriving + coming(sent.max(arrived)),
             }
         })

@@ -97,11 +97,11 @@ impl Model {
                 for (question, whole) in put_by(movement, &self.record, self.now) {
                     let answer = self.record.answer(&question, Some(movement));
                     // One that breaks a limit that binds says why, or is refused.
-                    let breaks = answer.reasons.iter().any(|it| (it.0, it.1) == ("over_limit", "blocks"));
+                    let breaks = answer.reasons.iter().any(|it| it.0 == "breaks");
                     if breaks && movement.overage_reason.is_none() {
                         return Err(format!("over_limit {:?}", answer.headroom));
                     }
-                    let limits = |it: &Reason| whole || it.0 == "over_limit";
+                    let limits = |it: &Reason| it.0 != "breaks" && (whole || it.0 == "over_limit");
                     against.extend(answer.reasons.into_iter().filter(limits));
                 }
                 Ok((did, against.into_iter().filter(|(_, effect, _)| *effect != "advises").collect()))

@@ -5,14 +5,15 @@ use greenlight::app::{Error, Register};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
 use greenlight::domain::approval::{Approval, Comparator, Quantity, QuantityRole};
-use greenlight::domain::condition::{Condition, Counting, Period, Scope, Terms};
+use greenlight::domain::chip::Chip;
+use greenlight::domain::condition::{Condition, Counting, Period, Scope, ShareBasis, Terms};
 use greenlight::domain::movement::{Movement, MovementKind};
 use greenlight::domain::number::Units;
 use greenlight::domain::refusal::Refusal;
 use tokio::task::JoinSet;
 
 use crate::support::things::{
-    approval, commit, condition, enter, found, movement, noon, of, post, put, retire, transition,
+    approval, chip, commit, condition, enter, found, movement, noon, of, post, put, retire, transition,
 };
 use crate::support::{Database, on_each_engine};
 
@@ -26,6 +27,8 @@ on_each_engine!(
     what_else_speaks_against_a_movement_is_a_warning,
     a_named_approval_is_not_overdrawn_however_it_stands,
     a_movement_that_names_no_approval_counts_against_every_open_one,
+    a_movement_that_names_an_approval_counts_against_no_other,
+    what_makes_a_broken_limit_no_worse_is_entered_with_a_warning,
     deliveries_and_what_is_under_way_count_together,
     what_is_shipped_without_an_order_counts_against_a_cap_on_orders,
     a_return_that_names_no_approval_is_not_credited_to_every_licence,
@@ -153,19 +156,20 @@ async fn movements_of_one_command_count_together(database: Database) {
 
 async fn what_else_speaks_against_a_movement_is_a_warning(database: Database) {
     let register = opened(&database).await;
-    let entered = commit(&register, |write| {
-        Box::pin(movements::put(write, &Actor::Operator, order("a", 1), Limits::Hold))
+    let warnings = entered(&register, order("a", 1)).await;
+    // The one authority asks for nothing but has granted nothing either; none guards the way out.
+    assert_eq!(warnings, ["blocks stage_does_not_permit", "leaves_open no_authority"]);
+    let delivered = Movement { kind: MovementKind::Delivery, ..order("b", 1) };
+    assert_eq!(entered(&register, delivered).await, [""; 0]);
+}
+
+/// What is said to a movement that is entered all the same: effects and codes.
+async fn entered(register: &Register, movement: Movement) -> Vec<String> {
+    let entered = commit(register, move |write| {
+        Box::pin(movements::put(write, &Actor::Operator, movement, Limits::Hold))
     });
     let warnings = entered.await.unwrap().warnings;
-    let told: Vec<String> =
-        warnings.iter().map(|reason| format!("{} {}", reason.effect, reason.code)).collect();
-    // The one authority asks for nothing but has granted nothing either; none guards the way out.
-    assert_eq!(told, ["blocks stage_does_not_permit", "leaves_open no_authority"]);
-    let delivered = Movement { kind: MovementKind::Delivery, ..order("b", 1) };
-    let entered = commit(&register, move |write| {
-        Box::pin(movements::put(write, &Actor::Operator, delivered, Limits::Hold))
-    });
-    assert_eq!(entered.await.unwrap().warnings, []);
+    warnings.iter().map(|reason| format!("{} {}", reason.effect, reason.code)).collect()
 }
 
 pub(crate) fn authorised(most: i64) -> Vec<Quantity> {
@@ -206,9 +210,51 @@ async fn a_movement_that_names_no_approval_counts_against_every_open_one(databas
     assert_over(enter(&register, shipment("both", 61)).await, 60, "one");
     let named = |approval: &str| Movement { approval: Some(of(approval)), ..shipment(approval, 80) };
     assert_over(enter(&register, named("one")).await, 60, "one");
+    // Whatever it names, it counts against nothing else.
     enter(&register, named("other")).await.unwrap();
     assert_over(enter(&register, shipment("both", 21)).await, 20, "other");
     enter(&register, shipment("both", 20)).await.unwrap();
+}
+
+async fn a_movement_that_names_an_approval_counts_against_no_other(database: Database) {
+    let register = opened(&database).await;
+    for (id, most) in [("one", 10), ("other", 20)] {
+        put(&register, Approval { quantities: authorised(most), ..approval(id) }).await.unwrap();
+    }
+    let scope = Scope { approval: Some(of("one")), ..Scope::default() };
+    put(&register, Condition { scope, ..cap(5, Counting::Shipped, None) }).await.unwrap();
+    let named =
+        |approval: &str, units| Movement { approval: Some(of(approval)), ..shipment(approval, units) };
+    assert_over(enter(&register, named("other", 21)).await, 20, "other");
+    enter(&register, named("other", 20)).await.unwrap();
+    assert_over(enter(&register, named("one", 1)).await, 0, "cap");
+    retire::<Condition>(&register, "cap").await.unwrap();
+    assert_over(enter(&register, named("one", 11)).await, 10, "one");
+    enter(&register, named("one", 10)).await.unwrap();
+    assert_over(enter(&register, shipment("both", 1)).await, 0, "one");
+}
+
+async fn what_makes_a_broken_limit_no_worse_is_entered_with_a_warning(database: Database) {
+    let register = opened(&database).await;
+    put(&register, Chip { origin: of("CN"), ..chip("910c") }).await.unwrap();
+    enter(&register, order("a", 10)).await.unwrap();
+    let terms = Terms::DomesticShare {
+        minimum: Some(of("0.5")),
+        basis: Some(ShareBasis::Units),
+        counting: Some(Counting::Ordered),
+        period: None,
+    };
+    let scope = Scope { company: Some(of("alibaba")), ..Scope::default() };
+    put(&register, Condition { terms, scope, ..cap(1, Counting::Ordered, None) }).await.unwrap();
+    assert_over(enter(&register, order("b", 1)).await, 0, "cap");
+    let domestic = |id: &str| Movement { chip: of("910c"), ..order(id, 3) };
+    let warnings = entered(&register, domestic("c")).await;
+    assert!(warnings.contains(&"blocks over_limit".to_owned()), "{warnings:?}");
+    // A shipment of what is ordered is no more of it.
+    put(&register, cap(5, Counting::Ordered, None)).await.unwrap();
+    let warnings = entered(&register, shipment("d", 10)).await;
+    assert!(warnings.contains(&"blocks over_limit".to_owned()), "{warnings:?}");
+    assert_over(enter(&register, shipment("e", 1)).await, 0, "cap");
 }
 
 async fn deliveries_and_what_is_under_way_count_together(database: Database) {
@@ -247,8 +293,11 @@ async fn a_return_that_names_no_approval_is_not_credited_to_every_licence(databa
     }
     let on = |case: &str, id: &str, units| Movement { approval: Some(of(case)), ..shipment(id, units) };
     enter(&register, on("one", "a", 100)).await.unwrap();
-    enter(&register, on("other", "b", 100)).await.unwrap();
     let back = |id: &str| Movement { kind: MovementKind::Return, ..order(id, 100) };
+    // There is nothing else that comes back.
+    enter(&register, back("z")).await.unwrap();
+    enter(&register, on("one", "y", 100)).await.unwrap();
+    enter(&register, on("other", "b", 100)).await.unwrap();
     enter(&register, back("c")).await.unwrap();
     assert_over(enter(&register, on("one", "d", 1)).await, 0, "one");
     assert_over(enter(&register, on("other", "e", 1)).await, 0, "other");

@@ -77,6 +77,11 @@ impl Bound {
         self.slope.checked_mul((units - self.free).max(0)).map_or(self.slope < 0, |used| used <= self.slack)
     }
 
+    /// Whether so many units break it: it does not hold with them, and they bring it no nearer to holding.
+    pub(super) fn is_broken_by(self, units: i128) -> bool {
+        !self.admits(units) && self.slope > 0 && units > self.free
+    }
+
     /// The greatest number of units it holds for; zero if it is broken whatever is asked, `None` if there is none.
     pub(super) fn most(self) -> Option<i128> {
         match self.slope {

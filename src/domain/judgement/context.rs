@@ -62,7 +62,7 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// The matter of a question. A chip designed where it goes is domestic there and passes no gate; any other
+    /// The context of a question. A chip designed where it goes is domestic there and passes no gate; any other
     /// passes the export gate of its origin and the import gate of its destination.
     pub(super) fn new(dossier: Dossier<'a>, question: &'a Question, wording: Detail) -> Self {
         let origin = dossier.chip.origin;

@@ -11,8 +11,9 @@ use super::gates;
 /// Which of the open cases at one authority count.
 pub(super) struct Choice<'a> {
     pub(super) cases: Vec<&'a CaseOn>,
-    /// Whether there are licences of others and none of the exporter asked about.
-    pub(super) lacks_own: bool,
+    /// Whether there are licences of the exporter asked about, and of others.
+    pub(super) has_own: bool,
+    pub(super) of_others: bool,
 }
 
 /// The exporters from whom the company may buy, each in turn: the one the question names, or all that open cases at
@@ -31,8 +32,8 @@ pub(super) fn alternatives<'a>(context: &Context<'a>) -> Vec<Option<&'a CompanyI
 pub(super) fn choose<'a>(open: Vec<&'a CaseOn>, exporter: Option<&'a CompanyId>) -> Choice<'a> {
     let (general, named): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|case| case.approval.exporter.is_none());
-    let of_others = !named.is_empty();
-    let own: Vec<_> = named.into_iter().filter(|case| case.approval.exporter.as_ref() == exporter).collect();
-    let lacks_own = exporter.is_some() && of_others && own.is_empty();
-    Choice { cases: [general, own].concat(), lacks_own }
+    let (own, others): (Vec<_>, Vec<_>) =
+        named.into_iter().partition(|case| case.approval.exporter.as_ref() == exporter);
+    let (has_own, of_others) = (!own.is_empty(), !others.is_empty());
+    Choice { cases: [general, own].concat(), has_own, of_others }
 }

@@ -75,20 +75,23 @@ impl<'a> GateResults<'a> {
                 continue;
             }
             let choice = choose(open, exporter);
-            // What ended a case without an exporter, another one that is open makes good.
+            // What ended a case without an exporter, another one that is open makes good; what ended the licence of
+            // the exporter asked about, none does.
             let is_general = !choice.cases.is_empty();
+            let own =
+                |case: &&CaseOn| of(case, exporter) && !(is_general && case.approval.exporter.is_none());
+            let ended = latest(context, closed.into_iter().filter(own));
             for case in choice.cases {
                 self.add_counting(context, check, case);
             }
-            if !choice.lacks_own {
+            if choice.has_own || exporter.is_none() {
                 continue;
             }
-            let own =
-                |case: &&CaseOn| of(case, exporter) && !(is_general && case.approval.exporter.is_none());
-            let none = || no_record(context, check, Some(authority), exporter);
-            match latest(context, closed.into_iter().filter(own)) {
-                Some(case) => self.add_ended(context, check, case),
-                None => self.add_missing(check, Some(authority), none()),
+            if let Some(case) = ended {
+                self.add_ended(context, check, case);
+            } else if choice.of_others {
+                let none = no_record(context, check, Some(authority), exporter);
+                self.add_missing(check, Some(authority), none);
             }
         }
     }

@@ -39,6 +39,7 @@ use super::citation::Citation;
 use super::condition::Condition;
 use super::id::CompanyId;
 use super::records::{CaseOn, Dossier};
+use super::thing::ThingRef;
 use super::workflow::Activity;
 use context::{Context, Detail};
 use gates::GateResults;
@@ -48,25 +49,48 @@ use limits::Limit;
 #[must_use]
 pub fn judge(dossier: &Dossier<'_>, question: &Question) -> Answer {
     let context = Context::new(*dossier, question, Detail::Full);
-    answer(&context, &[])
+    answer(&context, Rulings::on(&context, &[]), &[])
 }
 
-/// The answer that a movement is held against: besides what [`judge`] looks at, the quantities authorised by what it
-/// draws on, which is the approval it names, wherever and however that stands, or else every open one of the pair.
-/// A limit with a period binds it in the period it occurred in alone.
+/// What a movement is held against.
+#[derive(Clone, Debug)]
+pub struct EntryAnswer {
+    /// What speaks for and against it, as in any answer.
+    pub answer: Answer,
+    /// The limits that it would break: that hold without it, or that it goes further beyond. One that was broken
+    /// before and that it does not make worse, such as a share by an order of domestic chips, is none of them.
+    pub breaks: Vec<Reason>,
+}
+
+/// What a movement is held against. Of the approvals only those limit it that it counts against: the one it names,
+/// wherever and however that stands, or else every open one of the pair. A limit with a period binds it in the
+/// period it occurred in alone.
 #[must_use]
-pub fn judge_entry(dossier: &Dossier<'_>, question: &Question, entry: Entry<'_>) -> Answer {
+pub fn judge_entry(dossier: &Dossier<'_>, question: &Question, entry: Entry<'_>) -> EntryAnswer {
     let context = Context { entry: Some(entry), ..Context::new(*dossier, question, Detail::Full) };
     let draws_on = |case: &&CaseOn| match entry.approval {
         Some(named) => case.approval.id == *named,
         None => gates::counts(&context, case),
     };
     let drawn: Vec<&CaseOn> = dossier.cases().filter(draws_on).collect();
-    answer(&context, &drawn)
+    let rulings = Rulings::on(&context, &drawn);
+    let limits = rulings.best.limits(&context, question.activity);
+    let units = i128::from(question.units.get());
+    let broken: Vec<ThingRef> = limits
+        .into_iter()
+        .filter(|limit| limit.bound.is_broken_by(units))
+        .map(|limit| limit.subject)
+        .collect();
+    let answer = answer(&context, rulings, &drawn);
+    let breaks = |reason: &&Reason| {
+        let is_limit = reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
+        is_limit && reason.subject.as_ref().is_some_and(|subject| broken.contains(subject))
+    };
+    let breaks = answer.reasons.iter().filter(breaks).cloned().collect();
+    EntryAnswer { answer, breaks }
 }
 
-fn answer<'a>(context: &Context<'a>, drawn: &[&'a CaseOn]) -> Answer {
-    let rulings = Rulings::on(context, drawn);
+fn answer<'a>(context: &Context<'a>, rulings: Rulings<'a>, drawn: &[&'a CaseOn]) -> Answer {
     let (ruling, limits) = rulings.roomiest(context, context.question.activity);
     let headroom = headroom::headroom(&limits, &ruling.evaluations);
     let figures = if context.question.activity == Activity::Order {
@@ -126,18 +150,17 @@ impl<'a> Rulings<'a> {
     }
 
     /// The ruling whose limits leave the most room for an activity, and its limits: among those that nothing but a
-    /// limit speaks against, if there are any.
+    /// limit speaks against, or else the one whose reasons are told.
     fn roomiest(&self, context: &Context<'_>, activity: Activity) -> (&Ruling<'a>, Vec<Limit>) {
-        let barred = |ruling: &Ruling<'_>| ruling.is_barred();
-        let any_free = !barred(&self.best) || !self.others.iter().all(barred);
-        let mut roomiest: Option<(&Ruling<'a>, Vec<Limit>)> = None;
-        for ruling in [&self.best].into_iter().chain(&self.others).filter(|it| !(any_free && barred(it))) {
+        let mut roomiest = (&self.best, self.best.limits(context, activity));
+        // The best is behind none that is not barred.
+        for ruling in self.others.iter().filter(|it| !it.is_barred()) {
             let limits = ruling.limits(context, activity);
-            if roomiest.as_ref().is_none_or(|(_, most)| limits::room(&limits) > limits::room(most)) {
-                roomiest = Some((ruling, limits));
+            if limits::room(&limits) > limits::room(&roomiest.1) {
+                roomiest = (ruling, limits);
             }
         }
-        roomiest.unwrap_or_else(|| (&self.best, self.best.limits(context, activity)))
+        roomiest
     }
 
     /// The four figures. They are those of orders, whatever is asked.
@@ -167,9 +190,13 @@ impl<'a> Ruling<'a> {
     fn on(context: &Context<'a>, exporter: Option<&'a CompanyId>, drawn: &[&'a CaseOn]) -> Self {
         let GateResults { findings, mut reasons, mut counting, mut evidence } =
             GateResults::of(context, exporter);
-        let governing = conditions::governing(context, &counting);
+        if let Some(named) = context.entry.and_then(|entry| entry.approval) {
+            // What names an approval counts against no other one.
+            counting.retain(|case| case.approval.id == *named);
+        }
         let is_beside = |case: &&&CaseOn| counting.iter().all(|it| it.approval.id != case.approval.id);
         let beside: Vec<&CaseOn> = drawn.iter().filter(is_beside).copied().collect();
+        let governing = conditions::governing(context, &counting);
         counting.extend(beside);
         for case in &counting {
             reasons.extend(limits::authorised(context, case));

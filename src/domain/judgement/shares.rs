@@ -40,11 +40,18 @@ pub(super) fn share(
     let is_domestic = |chip: &ChipId| context.dossier.records.chip(chip).is_some_and(|it| it.origin == home);
     let tally = |(chip, holding): (&ChipId, &Holding)| {
         let within = holding.over(sharing.period);
-        // What is still to come speaks against a company, and not for it.
-        if only_delivered && is_domestic(chip) {
-            return Tally { base: within.delivered.into(), free: 0 };
+        let tally = Tally::of(within, holding.all, sharing.counting, activity);
+        match sharing.counting {
+            // What is still to come speaks against a company, and not for it; so does what was shipped and never
+            // ordered.
+            Counting::Delivered if only_delivered && is_domestic(chip) => {
+                Tally { base: within.delivered.into(), free: 0 }
+            }
+            Counting::Ordered if is_domestic(chip) => {
+                Tally { base: within.ordered_net().max(0).into(), ..tally }
+            }
+            _ => tally,
         }
-        Tally::of(within, holding.all, sharing.counting, activity)
     };
     let mut tallies: BTreeMap<&ChipId, Tally> = held.map(|it| (it.0, tally(it))).collect();
     tallies.entry(&context.dossier.chip.id).or_default();

@@ -3,7 +3,9 @@
 use crate::domain::approval::Comparator;
 use crate::domain::authority::Gate;
 use crate::domain::condition::Terms;
-use crate::domain::judgement::testing::{World, authorised, authority, case, condition, id, told, units};
+use crate::domain::judgement::testing::{
+    World, authorised, authority, case, condition, id, moment, told, units,
+};
 use crate::domain::judgement::{Headroom, Verdict};
 use crate::domain::records::CaseOn;
 use crate::domain::workflow::Activity;
@@ -79,6 +81,33 @@ fn of_several_exporters_at_one_authority_one_will_do() {
         },
         No,
         &["blocks stage_does_not_permit general"],
+    );
+}
+
+#[test]
+fn what_ended_for_an_exporter_a_case_without_one_does_not_make_good() {
+    let own_over = |w: &mut World| {
+        w.cases.push(licence("a-licence", "amd", "over"));
+        w.question.exporter = Some(id("amd"));
+    };
+    assert_judged("its own is over, whatever is open", own_over, No, &["blocks approval_ended a-licence"]);
+    assert_judged(
+        "the same beside another one's",
+        |w| {
+            own_over(w);
+            w.cases.push(licence("n-licence", "nvidia", "granted"));
+        },
+        No,
+        &["blocks approval_ended a-licence"],
+    );
+    assert_judged(
+        "another one's is over",
+        |w| {
+            own_over(w);
+            w.question.exporter = Some(id("nvidia"));
+        },
+        Yes,
+        &[],
     );
 }
 
@@ -180,4 +209,24 @@ fn headroom_and_figures_are_the_same_whatever_is_asked_of_several_exporters() {
         world.question.activity = Activity::Order;
         assert_eq!(answer.figures.authorised, Some(100));
     }
+}
+
+#[test]
+fn headroom_is_told_of_the_exporter_whose_reasons_are() {
+    let mut world = World::new();
+    world.cases[0].standing.stage = id("filed");
+    for (name, exporter, stage) in [("a-permit", "amd", "granted"), ("n-permit", "nvidia", "filed")] {
+        let mut permit = case(name, "cn-ndrc", stage);
+        permit.approval.exporter = Some(id(exporter));
+        world.cases.push(permit);
+    }
+    world.cases.remove(1);
+    world.cases[2].approval.valid_from = Some(moment("2027-01-01"));
+    world.cases[1].approval.quantities = vec![authorised(Comparator::UpTo, 1)];
+    world.question.units = units(100);
+    let answer = world.judged();
+    let reasons = ["blocks stage_does_not_permit licence", "blocks over_limit a-permit"];
+    assert_eq!((answer.verdict, told(&answer)), (No, reasons.map(str::to_owned).to_vec()));
+    assert_eq!((answer.headroom.units, answer.figures.authorised), (Some(1), Some(1)));
+    assert_eq!(world.glanced().figures, answer.figures);
 }

@@ -222,3 +222,16 @@ fn shipping_what_is_ordered_does_not_change_a_share_of_orders() {
     world.question.activity = Activity::Order;
     assert_eq!(world.judged().headroom.units, Some(0));
 }
+
+#[test]
+fn domestic_chips_count_in_a_share_of_orders_only_as_far_as_they_were_ordered() {
+    let share = || condition("share", share("0.5", ShareBasis::Units, Counting::Ordered));
+    let held = Totals { ordered: 10, shipped: 100, ..Totals::default() };
+    let mut world = World::new().holding("910c", held);
+    world.conditions.push(share());
+    assert_eq!(world.judged().headroom.units, Some(10));
+    // What is imported counts, ordered or not.
+    let mut world = World::new().holding("910c", Totals { ordered: 120, ..held }).holding("h200", held);
+    world.conditions.push(share());
+    assert_eq!(world.judged().headroom.units, Some(20));
+}
