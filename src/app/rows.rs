@@ -134,11 +134,11 @@ impl Rows {
             return;
         }
         for (company, row) in rows {
+            kept.forget(company);
             if kept.bytes + row.len() > self.capacity {
                 kept.clear();
             }
             if row.len() <= self.capacity {
-                kept.forget(company);
                 kept.bytes += row.len();
                 kept.rows.insert(company.clone(), Arc::clone(row));
             }

@@ -70,11 +70,11 @@ impl Record {
         let sum = |kind| self.sum(asked, &asked.chip, kind, &|_| true);
         let reserved = (sum(Kind::Order) - sum(Kind::Cancellation) - sum(Kind::Shipment)).max(0);
         let used = sum(Kind::Shipment) - sum(Kind::Return);
-        let ordering = Question { activity: Activity::Order, ..asked.clone() };
-        let limits = self.weigh(&ordering, cases, None).1;
+        let limits = self.weigh(&Question { activity: Activity::Order, ..asked.clone() }, cases, None).1;
         let left = limits.iter().filter_map(|it| Some((it.most(-1_000_000_000)?, &it.subject, it.cap)));
-        let (limit, left) = left.min().map(|it| (it.2.unwrap_or(it.0 + reserved + used), it.0)).unzip();
-        (limit, reserved, used, left)
+        let cap = |it: (i128, _, Option<i128>)| (it.2.unwrap_or((it.0 + reserved + used).max(0)), it.0);
+        let (cap, left) = left.min().map(cap).unzip();
+        (cap, reserved, used, left)
     }
 
     /// Who guards the export gate of a chip's origin and the import gate where it goes; at home it passes none.
@@ -115,8 +115,8 @@ impl Record {
             let codes = [early, (!permits).then_some("stage_does_not_permit")].into_iter().flatten();
             reasons.extend(codes.map(|code| (code, "blocks", case.id.to_string())));
         }
-        // What a movement draws on: the case it names, or all that are open.
         let named = entry.and_then(|entry| entry.approval.as_ref());
+        // What a movement draws on: the case it names, or all that are open.
         let cases: Vec<_> = cases.iter().filter(|it| named.is_none_or(|id| *id == it.id)).copied().collect();
         let open = self.cases(asked, named).into_iter().filter(|it| it.1.is_none() && named.is_none());
         let drawn = named.map(|id| &self.approvals[id.as_str()]).into_iter().chain(open.map(|it| it.0));

@@ -35,7 +35,9 @@ pub(super) fn figures(context: &Context<'_>, limits: &[Limit]) -> Figures {
     let (reserved, used) = (totals.reserved(), totals.used());
     Figures {
         authorised: tightest.map(|(left, limit)| {
-            held(limit.bound.maximum().unwrap_or(left + i128::from(reserved) + i128::from(used)))
+            // A share allows no number; where it is broken by more than all there is, it allows nothing.
+            let allowed = || (left + i128::from(reserved) + i128::from(used)).max(0);
+            held(limit.bound.maximum().unwrap_or_else(allowed))
         }),
         reserved,
         used,

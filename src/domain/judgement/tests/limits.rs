@@ -55,6 +55,11 @@ fn the_four_figures_add_up_and_are_those_of_orders() {
         };
         assert_eq!(world.judged().figures, figures, "{activity}");
     }
+    // A share that is broken by far allows nothing, and not less.
+    let mut world = World::new().holding("h20", Totals { ordered: 1000, ..Totals::default() });
+    world.conditions.push(condition("share", share("0.5", ShareBasis::Units, Counting::Ordered)));
+    let figures = world.judged().figures;
+    assert_eq!((figures.authorised, figures.available), (Some(0), Some(-1000)));
     let unlimited = World::new().holding("h200", busy()).judged().figures;
     assert_eq!(unlimited, Figures { reserved: 50, used: 25, ..Figures::default() });
 }
