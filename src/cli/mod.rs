@@ -115,12 +115,20 @@ fn made(file: &Path) -> std::io::Result<File> {
     File::options().create(true).truncate(false).write(true).mode(PRIVATE).open(file)
 }
 
+/// Makes a file if it is not there; one that is there need only be readable. SQLite would not say which file it
+/// cannot open, and takes some names for those of other files.
+fn made_or_read(file: &Path) -> std::io::Result<()> {
+    let Err(cause) = made(file) else { return Ok(()) };
+    let readable = File::open(file).and_then(|there| there.metadata()).is_ok_and(|there| there.is_file());
+    if readable { Ok(()) } else { Err(cause) }
+}
+
 /// Opens the register that the configuration names.
 async fn open(config: &Config) -> Result<Register, Error> {
     let address = config.address().map_err(Error::Usage)?;
     if let Address::Sqlite(file) = &address {
-        // What SQLite makes beside a file is for the same people. If it cannot be made, SQLite says so, too.
-        drop(made(file));
+        // What SQLite makes beside a file is for the same people.
+        made_or_read(file).map_err(|cause| Error::of(file.display(), cause))?;
     }
     Ok(Register::open(address, Clock::system()).await?)
 }

@@ -3,7 +3,6 @@
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::TcpListener;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use super::backup::beside;
 use super::key::Revoke;
 use super::limits::Limits;
 use super::{Error, made, open, output, sample};
-use crate::app::{Address, Register, keys};
+use crate::app::{Address, Register, check_single_name, keys};
 use crate::config::{self, CACHE_BYTES, Config, LISTEN, PUBLIC_READ, SAMPLE};
 use crate::http;
 
@@ -129,12 +128,8 @@ impl Serve {
 fn alone(file: &Path) -> Result<File, Error> {
     // Only of a file that is there it can be told what its name stands for.
     let unfit = |cause| Error::of(file.display(), cause);
-    let names = made(file).and_then(|there| there.metadata()).map_err(unfit)?.nlink();
-    if names > 1 {
-        let why =
-            "the file has more than one name, and under each of them a log of its own that the others lack";
-        return Err(Error::of(file.display(), why));
-    }
+    drop(made(file).map_err(unfit)?);
+    check_single_name(file)?;
     // One file has one lock, whichever way leads to it.
     let file = file.canonicalize().map_err(unfit)?;
     let path = beside(&file, "-serve.lock");

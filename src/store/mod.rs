@@ -62,7 +62,7 @@ pub use companies::BOARD;
 pub use determinations::{RECEIPT_FILTERS, Receipt};
 pub use engine::Address;
 pub use error::Error;
-pub use file::holds_register;
+pub use file::{check_single_name, holds_register};
 pub use glance::Leaf;
 pub use head::{Head, Newest, random};
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};

@@ -161,6 +161,33 @@ mod sqlite_alone {
         assert!(keys.contains("first admin") && keys.contains("revoked"), "{keys}");
     }
 
+    /// SQLite takes such names for URIs, or for no files.
+    #[test]
+    fn a_path_names_the_file_that_is_called_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let within = |arguments: &[&str]| {
+            let mut command = program(arguments);
+            command.current_dir(folder.path()).env("GREENLIGHT_DATABASE", "sqlite:file:a.db");
+            command
+        };
+        let service = Service::of(within(&["serve", "--listen", "127.0.0.1:0", "--sample"]));
+        let again = run(&mut within(&["serve", "--listen", "127.0.0.1:0"])).ended(1);
+        assert!(again.err.contains("another `greenlight serve`"), "{again:?}");
+        for copy in ["file:copy.db", ":memory:"] {
+            run(&mut within(&["backup", copy])).ended(0);
+            let copied = run(&mut within(&["verify", copy])).ended(0);
+            assert!(copied.out.starts_with("1 revisions"), "{copied:?}");
+        }
+        service.stop();
+        let mut names: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
+        names.sort();
+        assert_eq!(names, [":memory:", "file:a.db", "file:a.db-serve.lock", "file:copy.db"]);
+    }
+
     #[tokio::test]
     async fn a_file_with_two_names_is_not_served() {
         let database = Database::sqlite().await;
@@ -169,6 +196,19 @@ mod sqlite_alone {
         std::fs::hard_link(&file, &alias).unwrap();
         refused(&file, "more than one name");
         refused(&alias, "more than one name");
+        // Nor may a command write what the service would not see.
+        let copy = file.with_file_name("copy.db").to_str().unwrap().to_owned();
+        for name in [&file, &alias] {
+            for command in
+                [&["key", "list"][..], &["import", "-"], &["export"], &["backup", &copy], &["verify"]]
+            {
+                let address = crate::program::sqlite(name);
+                let ran = run(program(command).env("GREENLIGHT_DATABASE", address)).ended(1);
+                assert!(ran.err.contains("more than one name"), "{ran:?}");
+            }
+            let ran = run(&mut program(&["verify", name.to_str().unwrap()])).ended(1);
+            assert!(ran.err.contains("more than one name"), "{ran:?}");
+        }
         std::fs::remove_file(&alias).unwrap();
         Service::start(&database, &[]).stop();
     }

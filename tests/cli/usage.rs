@@ -63,6 +63,9 @@ fn help_is_a_result_and_a_mistake_is_not() {
         &["key", "create", "--name", "loader", "--role", "reader", "--expires-in", "366d"],
         &["key", "revoke", "KEY"],
         &["verify", "--database", "mysql://host/database"],
+        &["verify", "--database", "postgres://host:99999/database"],
+        &["verify", "--database", "postgres://host/database?sslmod=require"],
+        &["serve", "--database", "sqlite:register.db/"],
         &["health", "--url", "ftp://host"],
     ] {
         // It is found before there is a register, which could not be opened there.
@@ -85,6 +88,21 @@ fn what_fails_exits_with_one() {
         let ran = run(&mut program(arguments)).ended(1);
         assert!(ran.out.is_empty() && ran.err.starts_with("error: "), "{ran:?}");
     }
+}
+
+#[test]
+fn a_register_that_cannot_be_opened_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    for (path, why) in [
+        (format!("{folder}/nowhere/register.db"), "No such file or directory"),
+        (folder.to_owned(), "Is a directory"),
+        (format!("{folder}/nowhere/../register.db"), "No such file or directory"),
+    ] {
+        let ran = run(&mut program(&["verify", "--database", &format!("sqlite:{path}")])).ended(1);
+        assert!(ran.err.starts_with(&format!("error: {path}: {why}")), "{ran:?}");
+    }
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
 }
 
 #[test]
