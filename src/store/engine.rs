@@ -1,13 +1,14 @@
 //! Opening: which engine an address names, with the settings that make a commit durable.
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
+use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteConnection, SqlitePool};
 
+use super::address::Address;
 use super::coalesce::MOST_AT_ONCE;
 use super::error::{Error, within};
 use super::file::{self, RegisterFile};
@@ -31,81 +32,6 @@ const PREPARED: usize = 512;
 const CACHED: &str = "-16384";
 /// The smallest SQLite without the race that can lose commits of a file shared by two connections.
 const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
-
-/// The options that the address of a server may have after a question mark, and `options[NAME]`.
-const OPTIONS: [&str; 18] = [
-    "host",
-    "hostaddr",
-    "port",
-    "dbname",
-    "user",
-    "password",
-    "sslmode",
-    "ssl-mode",
-    "sslrootcert",
-    "ssl-root-cert",
-    "ssl-ca",
-    "sslcert",
-    "ssl-cert",
-    "sslkey",
-    "ssl-key",
-    "application_name",
-    "options",
-    "statement-cache-capacity",
-];
-
-/// Where the register lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// A file of our own.
-    Sqlite(PathBuf),
-    /// A database that nodes share.
-    Postgres(String),
-}
-
-impl FromStr for Address {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        if let Some(path) = text.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            // SQLite leaves out a slash at the end, and would make a file where a folder is named.
-            let names_file = !path.is_empty() && !path.ends_with('/') && !path.contains('?');
-            if !names_file || path.starts_with(":memory:") {
-                return Err(Error::Address(format!(
-                    "`{text}` must name a file, as in `sqlite:greenlight.db`"
-                )));
-            }
-            return Ok(Self::Sqlite(PathBuf::from(path)));
-        }
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            check_url(text)?;
-            return Ok(Self::Postgres(text.to_owned()));
-        }
-        Err(Error::Address("must be `sqlite:FILE` or `postgres://USER@HOST/DATABASE`".to_owned()))
-    }
-}
-
-/// Refuses an address of a server that cannot be used as it is. An option that is not known is not repeated: where a
-/// password has a question mark in it, it is part of that.
-fn check_url(url: &str) -> Result<(), Error> {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    let names = query.split('&').filter(|pair| !pair.is_empty());
-    let names = names.map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
-    if !names.into_iter().all(|name| OPTIONS.contains(&name) || name.starts_with("options[")) {
-        return Err(Error::Address(format!(
-            "the address has an option that is not known; known are {}",
-            OPTIONS.join(", ")
-        )));
-    }
-    match PgConnectOptions::from_str(url) {
-        Ok(_) => Ok(()),
-        Err(sqlx::Error::Configuration(cause)) => {
-            Err(Error::Address(format!("the address of the server cannot be used: {cause}")))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
 
 /// The readers of a register, and what it takes to make a writer.
 #[derive(Clone, Debug)]
@@ -162,7 +88,9 @@ impl Engine {
                 ("statement_timeout", "60s"),
             ]);
         let mut first = within(CONNECT_TIMEOUT, writer.connect()).await?;
-        check_postgres(&mut first).await?;
+        let synchronous_commit = check_postgres(&mut first).await?;
+        // What the server is told later does not reach sessions that have a setting of their own.
+        let writer = writer.options([("synchronous_commit", synchronous_commit)]);
         // A migration of a large register takes its time, and so does waiting for the node that is at it.
         first.execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
@@ -347,63 +275,33 @@ async fn check_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
     Ok(())
 }
 
-async fn check_postgres(connection: &mut sqlx::PgConnection) -> Result<(), Error> {
-    let off: Vec<(String,)> = sqlx::query_as(
-        "SELECT name::TEXT FROM pg_settings
-         WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'",
+/// Refuses a server that cannot keep what it is given. Else this is how far a commit is waited for there.
+async fn check_postgres(connection: &mut sqlx::PgConnection) -> Result<String, Error> {
+    let (read_only, off, synchronous_commit, encoding): (bool, String, String, String) = sqlx::query_as(
+        "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+            COALESCE((SELECT string_agg(name, ', ' ORDER BY name) FROM pg_settings WHERE setting = 'off'
+                AND name IN ('fsync', 'full_page_writes', 'synchronous_commit')), ''),
+            current_setting('synchronous_commit'), current_setting('server_encoding')",
     )
-    .fetch_all(&mut *connection)
+    .fetch_one(connection)
     .await?;
+    if read_only {
+        return Err(Error::Unfit(
+            "this PostgreSQL can only be read: it is a standby, or default_transaction_read_only is on; \
+             name the server that is written to"
+                .to_owned(),
+        ));
+    }
     if !off.is_empty() {
-        let names: Vec<String> = off.into_iter().map(|(name,)| name).collect();
-        let names = names.join(", ");
         return Err(Error::Unfit(format!(
-            "an acknowledged write could be lost: turn on {names} in PostgreSQL"
+            "an acknowledged write could be lost: turn on {off} in PostgreSQL"
         )));
     }
-    let (encoding,): (String,) =
-        sqlx::query_as("SELECT current_setting('server_encoding')").fetch_one(connection).await?;
-    // One that takes bytes as they come keeps what it is given.
-    if ["UTF8", "SQL_ASCII"].contains(&encoding.as_str()) {
-        return Ok(());
+    // SQL_ASCII takes bytes as they come, and counts them where characters are meant.
+    if encoding != "UTF8" {
+        return Err(Error::Unfit(format!(
+            "names are in any language, and the database is in {encoding}: make one in UTF8"
+        )));
     }
-    Err(Error::Unfit(format!(
-        "names are in any language, and the database is in {encoding}: make one in UTF8"
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_names_a_file_or_a_server() {
-        assert_eq!("sqlite:a.db".parse::<Address>().unwrap(), Address::Sqlite("a.db".into()));
-        assert_eq!("sqlite:///var/a.db".parse::<Address>().unwrap(), Address::Sqlite("/var/a.db".into()));
-        assert!(matches!("postgres://h/d".parse::<Address>().unwrap(), Address::Postgres(_)));
-        for bad in
-            ["", "a.db", "sqlite:", "sqlite::memory:", "sqlite:a.db/", "sqlite:a.db?mode=ro", "mysql://h/d"]
-        {
-            assert!(bad.parse::<Address>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_address_of_a_server_is_refused_before_anybody_connects() {
-        let good =
-            "postgres://u@h/d?sslmode=disable&options=-c%20a=b&options[c]=d&statement-cache-capacity=9";
-        for good in ["postgres://h/d", "postgresql://h:5433/d?", good] {
-            assert!(good.parse::<Address>().is_ok(), "{good}");
-        }
-        for (bad, why) in [
-            ("postgres://h:99999/d", "invalid port number"),
-            ("postgres://h/d?port=99999", "cannot be used"),
-            ("postgres://h/d?sslmode=perhaps", "cannot be used"),
-            ("postgres://h/d?sslmode=disable&tls=secret", "not known; known are host, hostaddr,"),
-            ("postgres://u:se?cret@h/d", "not known; known are host, hostaddr,"),
-        ] {
-            let told = bad.parse::<Address>().unwrap_err().to_string();
-            assert!(told.contains(why) && !told.contains("cret"), "{bad}: {told}");
-        }
-    }
+    Ok(synchronous_commit)
 }

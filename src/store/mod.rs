@@ -5,6 +5,7 @@
 //! has stands by itself: the file of SQLite is copied by `backup`, its log kept short by `wal`, and it is checked by
 //! `verify`; PostgreSQL is listened to by `listener`.
 
+mod address;
 mod approvals;
 mod authorities;
 mod backup;
@@ -58,9 +59,9 @@ mod writer_cache;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use address::Address;
 pub use companies::BOARD;
 pub use determinations::{RECEIPT_FILTERS, Receipt};
-pub use engine::Address;
 pub use error::Error;
 pub use file::{check_single_name, holds_register};
 pub use glance::Leaf;
