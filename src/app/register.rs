@@ -1,5 +1,6 @@
 //! The register as the rest of the program holds it.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -32,8 +33,16 @@ impl Register {
     ///
     /// [`store::Error`] if it cannot be opened.
     pub async fn open(address: Address, clock: Clock) -> Result<Self, store::Error> {
-        let tick: store::Tick = Arc::new(|write| Box::pin(ticks::tick(write)));
-        Ok(Self { store: Store::open(address, clock, tick).await?, key_cache: Arc::default() })
+        Ok(Self { store: Store::open(address, clock, tick()).await?, key_cache: Arc::default() })
+    }
+
+    /// Opens the register in a file that cannot be written; see [`Store::open_read_only`].
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`] if it cannot be opened.
+    pub async fn open_read_only(file: &Path, clock: Clock) -> Result<Self, store::Error> {
+        Ok(Self { store: Store::open_read_only(file, clock, tick()).await?, key_cache: Arc::default() })
     }
 
     /// The store underneath.
@@ -152,6 +161,11 @@ impl Register {
         }
         Ok(copied)
     }
+}
+
+/// What a date that passes does.
+fn tick() -> store::Tick {
+    Arc::new(|write| Box::pin(ticks::tick(write)))
 }
 
 /// A new id for a thing of a kind: a prefix and a part that sorts by time.

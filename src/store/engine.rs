@@ -65,17 +65,31 @@ impl Engine {
         file::check_single_name(path)?;
         file::leave_foreign(path).await?;
         prepare_sqlite(&writer, clock).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS + MOST_AT_ONCE)
-            .acquire_timeout(BUSY_TIMEOUT)
-            // A file of our own does not hang up.
-            .test_before_acquire(false)
-            .connect_lazy_with(writer.clone().read_only(true).create_if_missing(false));
+        let readers = sqlite_readers(writer.clone().create_if_missing(false));
         // A file that has gone is not made again, empty, behind the back of those who read it.
         let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false);
         // A statement with many rows keeps aside what it changes: else in a file, once that is more than a little.
         let writer = writer.pragma("cache_size", CACHED).pragma("temp_store", "MEMORY");
         Ok(Self::Sqlite { readers, writer, wal: Wal::of(path), file: RegisterFile::of(path)? })
+    }
+
+    /// Opens the register in a file that cannot be written, as it stands: nothing is made beside it, and nobody may
+    /// write it meanwhile.
+    pub(super) async fn open_read_only(path: &Path) -> Result<Self, Error> {
+        file::check_single_name(path)?;
+        let options = file::options(path).read_only(true).immutable(true).statement_cache_capacity(PREPARED);
+        let mut first = options.connect().await?;
+        let applied = check_schema(&mut first).await;
+        let mut first = Connection::sqlite(Box::new(first));
+        if !applied? || !labels::are_folded(&mut first).await? {
+            return Err(Error::Unfit(format!(
+                "{}: this register was left by an earlier Greenlight, and cannot be brought up to date where it cannot \
+                 be written; copy it to another folder first",
+                path.display()
+            )));
+        }
+        let readers = sqlite_readers(options.clone());
+        Ok(Self::Sqlite { readers, writer: options, wal: Wal::of(path), file: RegisterFile::of(path)? })
     }
 
     async fn open_postgres(url: &str, now: Moment) -> Result<Self, Error> {
@@ -209,10 +223,30 @@ impl Engine {
     /// Lets go of every connection for reading.
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite { readers, .. } => readers.close().await,
+            Self::Sqlite { readers, writer, wal, .. } => {
+                readers.close().await;
+                // The last connection to go takes the log away, but not if it can only read. What another process
+                // still uses stays, and what cannot be taken away is no harm.
+                if wal.is_there()
+                    && self.check_place().is_ok()
+                    && let Ok(last) = writer.connect().await
+                {
+                    drop(last.close().await);
+                }
+            }
             Self::Postgres { readers, .. } => readers.close().await,
         }
     }
+}
+
+/// The connections for reading a file.
+fn sqlite_readers(options: SqliteConnectOptions) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(READERS + MOST_AT_ONCE)
+        .acquire_timeout(BUSY_TIMEOUT)
+        // A file of our own does not hang up.
+        .test_before_acquire(false)
+        .connect_lazy_with(options.read_only(true))
 }
 
 /// Makes or migrates what is in the file. A file that is not there yet becomes one with a log while nobody else
@@ -242,12 +276,7 @@ async fn begin_sqlite(options: &SqliteConnectOptions, now: Moment) -> Result<(),
 /// open a register at once that is not there yet; one that is up to date is not kept waiting for the lock.
 async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
     let migrations = sqlx::migrate!("migrations/sqlite");
-    let last = migrations.iter().map(|migration| migration.version).max();
-    let applied =
-        sqlx::query_as("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut *connection).await;
-    // The table of migrations is missing before the first one.
-    let (applied,): (Option<i64>,) = applied.unwrap_or_default();
-    if applied == last {
+    if check_schema(connection).await.unwrap_or_default() {
         migrations.run(connection).await?;
         return Ok(());
     }
@@ -255,6 +284,18 @@ async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> 
     migrations.run(&mut *locked).await?;
     locked.commit().await?;
     Ok(())
+}
+
+/// Whether the schema is up to date.
+async fn check_schema(connection: &mut SqliteConnection) -> Result<bool, Error> {
+    let last = sqlx::migrate!("migrations/sqlite").iter().map(|migration| migration.version).max();
+    // The table of migrations is missing before the first one.
+    let (applied,): (Option<i64>,) =
+        sqlx::query_as("SELECT max(version) FROM _sqlx_migrations").fetch_one(connection).await?;
+    match applied {
+        Some(applied) if Some(applied) > last => Err(Error::Newer(applied)),
+        applied => Ok(applied == last),
+    }
 }
 
 async fn check_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {

@@ -108,7 +108,23 @@ impl Store {
     ///
     /// [`Error`] if the register cannot be opened, migrated, or does not keep what it is given.
     pub async fn open(address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
-        let engine = Arc::new(Engine::open(&address, &clock).await?);
+        let engine = Engine::open(&address, &clock).await?;
+        Self::on(engine, address, clock, tick).await
+    }
+
+    /// Opens the register in a file that cannot be written, and that nobody writes meanwhile. Nothing is made beside
+    /// it; what is written to it fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if it cannot be opened, or was left by an earlier version of the program.
+    pub async fn open_read_only(file: &Path, clock: Clock, tick: Tick) -> Result<Self, Error> {
+        let engine = Engine::open_read_only(file).await?;
+        Self::on(engine, Address::Sqlite(file.to_owned()), clock, tick).await
+    }
+
+    async fn on(engine: Engine, address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
+        let engine = Arc::new(engine);
         let mut read = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?;
         let seal = read.seal().await?;
         let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, Newest::of(read.head()));

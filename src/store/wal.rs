@@ -58,6 +58,11 @@ impl Wal {
         }
     }
 
+    /// Whether there is one.
+    pub(super) fn is_there(&self) -> bool {
+        self.file.exists()
+    }
+
     /// What a read that begins at this moment is lent its connection for.
     pub(super) fn lease(&self) -> Lease {
         Lease { begun: Instant::now(), ended: self.ended.subscribe() }
