@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Error, KeyCache, ticks};
 use crate::clock::Clock;
@@ -61,6 +61,13 @@ impl Register {
     #[must_use]
     pub fn now(&self) -> Moment {
         self.store.clock().now()
+    }
+
+    /// What time it is for what expires for good, given what the clock shows at an instant: no earlier than the newest
+    /// revision, nor than the time that has passed since the start. A clock that is set back lets no key work again.
+    #[must_use]
+    pub fn latest(&self, now: Moment, at: Instant) -> Moment {
+        self.store.newest().latest(self.store.clock().latest(now, at))
     }
 
     /// Reads one state of the register.
