@@ -68,6 +68,11 @@ enum Command {
     /// Copy the register to a file, and check the copy.
     Backup(backup::Backup),
     /// Check that nothing on record was altered.
+    ///
+    /// The chain of revisions covers what was put on record, by whom, when and why, and everything that follows from it is
+    /// held against it. Keys, kept replies and the receipts of determinations are no part of the chain: of them only the
+    /// file is checked. Who can write the file can also make another chain; so keep the digest that is printed somewhere
+    /// else, and compare it later with the digest of that revision.
     Verify(verify::Verify),
     /// Print the OpenAPI document.
     Openapi,

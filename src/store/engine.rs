@@ -4,6 +4,7 @@ use std::path::Path;
 use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteConnection, SqlitePool};
@@ -79,7 +80,7 @@ impl Engine {
         file::check_single_name(path)?;
         let options = file::options(path).read_only(true).immutable(true).statement_cache_capacity(PREPARED);
         let mut first = options.connect().await?;
-        let applied = check_schema(&mut first).await;
+        let applied = is_up_to_date(&mut first).await;
         let mut first = Connection::sqlite(Box::new(first));
         if !applied? || !labels::are_folded(&mut first).await? {
             return Err(Error::Unfit(format!(
@@ -272,11 +273,16 @@ async fn begin_sqlite(options: &SqliteConnectOptions, now: Moment) -> Result<(),
     labels::refold(&mut first).await
 }
 
+/// What makes the schema of a file.
+pub(super) fn sqlite_migrations() -> Migrator {
+    sqlx::migrate!("migrations/sqlite")
+}
+
 /// Brings the schema up to date. On SQLite migrations take no lock of their own, and several processes may
 /// open a register at once that is not there yet; one that is up to date is not kept waiting for the lock.
 async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
-    let migrations = sqlx::migrate!("migrations/sqlite");
-    if check_schema(connection).await.unwrap_or_default() {
+    let migrations = sqlite_migrations();
+    if is_up_to_date(connection).await.unwrap_or_default() {
         migrations.run(connection).await?;
         return Ok(());
     }
@@ -287,8 +293,8 @@ async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> 
 }
 
 /// Whether the schema is up to date.
-async fn check_schema(connection: &mut SqliteConnection) -> Result<bool, Error> {
-    let last = sqlx::migrate!("migrations/sqlite").iter().map(|migration| migration.version).max();
+async fn is_up_to_date(connection: &mut SqliteConnection) -> Result<bool, Error> {
+    let last = sqlite_migrations().iter().map(|migration| migration.version).max();
     // The table of migrations is missing before the first one.
     let (applied,): (Option<i64>,) =
         sqlx::query_as("SELECT max(version) FROM _sqlx_migrations").fetch_one(connection).await?;

@@ -12,6 +12,7 @@ mod backup;
 mod batches;
 mod buffering;
 mod bundle;
+mod check_schema;
 mod check_side_tables;
 mod check_spans;
 mod chips;

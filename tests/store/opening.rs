@@ -188,3 +188,24 @@ async fn a_database_whose_text_is_not_utf8_is_refused() {
         assert!(refusal.contains(&format!("is in {encoding}: make one in UTF8")), "{refusal}");
     }
 }
+
+#[tokio::test]
+async fn what_the_schema_on_a_server_lacks_is_found() {
+    let Some(database) = Database::postgres().await else { return };
+    let register = database.open(&Clock::system()).await;
+    let faults = async || register.store().verify().await.unwrap().faults;
+    assert_eq!(faults().await, [""; 0]);
+    database.tamper("CREATE INDEX more ON company (name)").await;
+    assert_eq!(faults().await, [""; 0]);
+    let altered = "DROP INDEX company_name_idx; DROP TRIGGER company_followed ON company;
+        ALTER TABLE chip DISABLE TRIGGER chip_followed;
+        CREATE TRIGGER forge BEFORE DELETE ON chip FOR EACH ROW EXECUTE FUNCTION chip_followed()";
+    database.tamper(altered).await;
+    let found = [
+        "the schema lacks the index company_name_idx",
+        "the schema lacks the trigger chip_followed",
+        "the schema lacks the trigger company_followed",
+        "the schema has a trigger forge that is none of ours",
+    ];
+    assert_eq!(faults().await, found);
+}
