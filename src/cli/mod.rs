@@ -19,11 +19,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::app::{Address, BoxFuture, Error as AppError, Register, StoreError, Write};
 use crate::clock::Clock;
-use crate::config::{Config, check_environment};
+use crate::config::{Config, check_arguments, check_environment};
 use error::Error;
 
 /// The exit code of a command that did not do what it was asked.
@@ -83,21 +84,36 @@ enum Command {
 
 /// Does what the arguments of the process ask for.
 pub async fn run() -> ExitCode {
-    let outcome = match (check_environment(std::env::vars_os()), Arguments::try_parse()) {
+    let outcome = match (faults(), Arguments::try_parse()) {
         (_, Err(asked)) if !asked.use_stderr() => {
             output::result(asked.render().to_string().trim_end()).map(|()| ExitCode::SUCCESS)
         }
-        (Err(wrong), _) => Err(Error::Usage(wrong.join("\nerror: "))),
-        (Ok(()), Err(wrong)) => {
+        (faults, Err(wrong)) if faults.is_empty() || !is_about_a_value(wrong.kind()) => {
             output::tell_lines(wrong.render().to_string().trim_end());
+            for fault in faults {
+                output::tell(format_args!("error: {fault}"));
+            }
             Ok(ExitCode::from(BAD_USAGE))
         }
-        (Ok(()), Ok(arguments)) => execute(arguments).await.map(|()| ExitCode::SUCCESS),
+        (faults, Ok(arguments)) if faults.is_empty() => execute(arguments).await.map(|()| ExitCode::SUCCESS),
+        (faults, _) => Err(Error::Usage(faults.join("\nerror: "))),
     };
     outcome.unwrap_or_else(|error| {
         output::tell_lines(format_args!("error: {error}"));
         ExitCode::from(error.exit_code())
     })
+}
+
+/// What is wrong with the variables of the environment and the values of options, all at once.
+fn faults() -> Vec<String> {
+    let variables = check_environment(std::env::vars_os());
+    let arguments = check_arguments(std::env::args_os().skip(1));
+    [variables, arguments].into_iter().filter_map(Result::err).flatten().collect()
+}
+
+/// Whether what is wrong with the arguments is the value of one, which [`faults`] has, too.
+fn is_about_a_value(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue)
 }
 
 async fn execute(arguments: Arguments) -> Result<(), Error> {

@@ -228,6 +228,20 @@ mod postgres_shared {
         }
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_services_started_at_once_one_loads_the_sample() {
+        let Some(database) = Database::postgres().await else { return };
+        let start = |_| {
+            let database = database.clone();
+            std::thread::spawn(move || Service::start(&database, &["--sample"]))
+        };
+        let services: Vec<_> = (0..4).map(start).collect();
+        let services: Vec<Service> = services.into_iter().map(|service| service.join().unwrap()).collect();
+        let loaded = format!("loaded the sample register: {} things", things());
+        let told = |what: &str| services.iter().filter(|service| service.greeting.contains(what)).count();
+        assert_eq!((told(&loaded), told(": 0 things")), (1, 0));
+    }
+
     /// However many processes there are, what each accepts it accepts after all the others.
     #[tokio::test(flavor = "multi_thread")]
     async fn of_fifty_orders_through_two_services_just_those_within_the_cap_are_taken() {

@@ -127,6 +127,24 @@ error: GREENLIGHT_SAMPEL is no variable of this program; did you mean GREENLIGHT
 }
 
 #[test]
+fn every_wrong_option_is_told_with_every_wrong_variable() {
+    let options = ["serve", "--max-connections", "0", "--body-deadline=0s", "--database", "mysql://h/d"];
+    let ran = run(program(&options).env("GREENLIGHT_SAMPLE", "perhaps")).ended(2);
+    assert_eq!(
+        ran.err,
+        "error: GREENLIGHT_SAMPLE: must be true or false
+error: --max-connections: must be a whole number from 1 to 1000000
+error: --body-deadline: must lie between 1ms and 60m
+error: --database: must be `sqlite:FILE` or `postgres://USER@HOST/DATABASE`
+"
+    );
+    let ran = run(&mut program(&["serve", "--colour", "green", "--max-connections", "0"])).ended(2);
+    for told in ["unexpected argument '--colour'", "error: --max-connections: must be a whole number"] {
+        assert!(ran.err.contains(told), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_variable_for_tests_is_tolerated() {
     run(program(&["openapi"]).env("GREENLIGHT_TEST_POSTGRES", "postgres://host/database")).ended(0);
 }
