@@ -139,7 +139,7 @@ fn setting(name: &str, value: &str) -> String {
 
 async fn refusal(address: Address) -> String {
     let opened = Register::open(address, Clock::system()).await;
-    opened.map(drop).expect_err("it was opened").to_string()
+    opened.map(drop).unwrap_err().to_string()
 }
 
 #[tokio::test]
