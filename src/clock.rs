@@ -58,6 +58,19 @@ impl Clock {
         }
     }
 
+    /// The later of what the clock shows, if that is `now`, and what it showed at the start, plus the time that has
+    /// passed since, seen from `at`: a clock that is set back makes nothing young again.
+    #[must_use]
+    pub fn latest(&self, now: Moment, at: Instant) -> Moment {
+        match &self.0 {
+            Source::System { since, started } => {
+                let passed = at.saturating_duration_since(*started).as_secs();
+                now.max(since.plus_seconds(i64::try_from(passed).unwrap_or(i64::MAX)))
+            }
+            Source::Set(_) => now,
+        }
+    }
+
     /// Waits, in real time whatever the clock shows.
     pub async fn pause(&self, duration: Duration) {
         tokio::time::sleep(duration).await;

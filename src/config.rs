@@ -249,6 +249,32 @@ pub fn check_environment(variables: impl Iterator<Item = (OsString, OsString)>) 
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
+/// Checks the values of options of ours that are given on the command line; the rest is left to whoever reads it.
+///
+/// # Errors
+///
+/// Everything that is wrong with them, a line each. No value is repeated, since one may be a secret.
+pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), Vec<String>> {
+    let mut arguments = arguments.map_while(|argument| argument.into_string().ok()).peekable();
+    let mut wrong = Vec::new();
+    while let Some(argument) = arguments.next().filter(|argument| argument != "--") {
+        let Some(option) = argument.strip_prefix("--") else { continue };
+        let (flag, value) =
+            option.split_once('=').map_or((option, None), |(flag, value)| (flag, Some(value)));
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.flag == flag) else { continue };
+        // What is or is not is said by the flag alone.
+        if setting.default == "false" {
+            continue;
+        }
+        let next = || arguments.next_if(|next| !next.starts_with("--"));
+        let Some(value) = value.map(str::to_owned).or_else(next) else { continue };
+        if let Err(fault) = (setting.check)(&value) {
+            wrong.push(format!("--{flag}: {fault}"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
 fn check_variable(name: &str, value: OsString) -> Result<(), String> {
     if OF_TESTS.contains(&name) {
         return Ok(());
@@ -409,6 +435,21 @@ mod tests {
                 "GREENLIGHT_SAMPLE: must be true or false",
             ]
         );
+    }
+
+    #[test]
+    fn every_option_that_is_wrong_is_told() {
+        let checked = |line: &str| {
+            check_arguments(line.split(' ').map(OsString::from)).err().unwrap_or_default().join("; ")
+        };
+        assert_eq!(checked("serve --listen 127.0.0.1:80 --sample --max-connections=1 --colour x"), "");
+        assert_eq!(
+            checked("--database mysql://u:secret@h/d serve --max-connections 0 --sample --body-deadline=0s"),
+            "--database: must be `sqlite:FILE` or `postgres://USER@HOST/DATABASE`; \
+             --max-connections: must be a whole number from 1 to 1000000; \
+             --body-deadline: must lie between 1ms and 60m"
+        );
+        assert_eq!(checked("import --mode --reason x -- --mode y"), "");
     }
 
     #[test]

@@ -60,14 +60,20 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    fn faults(&self, now: Moment) -> Faults {
+    /// What is wrong with it: `from` is the time by which it is judged whether it works.
+    fn faults(&self, now: Moment, from: Moment) -> Faults {
         let mut faults = Faults::default();
-        let latest = now.plus_days(i64::from(MAX_DAYS));
-        if self.expires_at.is_some_and(|at| at <= now || at > latest) {
+        let latest = from.plus_days(i64::from(MAX_DAYS));
+        if self.expires_at.is_some_and(|at| at <= from || at > latest) {
+            let from = if from > now {
+                format!("{from}, the time of the newest revision")
+            } else {
+                "now".to_owned()
+            };
             faults.add(
                 "/expires_at",
                 FaultCode::OutOfRange,
-                format!("must lie within {MAX_DAYS} days from now"),
+                format!("must lie within {MAX_DAYS} days from {from}"),
             );
         }
         if !self.authorities.is_empty() && self.role != Role::Editor {
@@ -89,7 +95,8 @@ impl NewKey {
 pub async fn create(write: &mut Write, actor: &Actor, new: NewKey) -> Result<(Key, Secret), Error> {
     actor.may_manage_keys()?;
     let now = write.now();
-    new.faults(now).or(())?;
+    let from = write.head().latest(now);
+    new.faults(now, from).or(())?;
     let authorities: Vec<ThingRef> =
         new.authorities.iter().map(|id| ThingRef::new(Kind::Authority, id.as_str())).collect();
     if !authorities.is_empty() {
@@ -98,7 +105,7 @@ pub async fn create(write: &mut Write, actor: &Actor, new: NewKey) -> Result<(Ke
     let id =
         KeyId::try_from(format!("key-{}", unique(now)?).as_str()).map_err(|fault| unfit(fault.detail))?;
     let secret = secret(&id)?;
-    let default = now.plus_days(i64::from(DEFAULT_DAYS));
+    let default = from.plus_days(i64::from(DEFAULT_DAYS));
     let key = Key {
         id,
         name: new.name,
@@ -154,7 +161,8 @@ pub async fn holder(register: &Register, secret: &str) -> Result<Option<Arc<Key>
     }
     let Some(id) = named(secret) else { return Ok(None) };
     let found = looked_up(register, id).await?.filter(|(_, kept)| fits(kept, secret));
-    Ok(found.map(|(key, _)| key).filter(|key| key.works_at(register.now())))
+    let latest = register.latest(register.now(), Instant::now());
+    Ok(found.map(|(key, _)| key).filter(|key| key.works_at(latest)))
 }
 
 /// The key that a secret opens, if it was looked up a moment ago and still works: both clocks are read by
@@ -162,7 +170,7 @@ pub async fn holder(register: &Register, secret: &str) -> Result<Option<Arc<Key>
 #[must_use]
 pub fn recalled(register: &Register, secret: &str, at: Instant, now: Moment) -> Option<Arc<Key>> {
     let (key, kept) = register.key_cache().get(named(secret)?, at)?;
-    (fits(&kept, secret) && key.works_at(now)).then_some(key)
+    (fits(&kept, secret) && key.works_at(register.latest(now, at))).then_some(key)
 }
 
 /// The id of the key that a secret names.

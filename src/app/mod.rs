@@ -35,5 +35,5 @@ pub use crate::store::{
     Address, At, BoxFuture, ChangeFilter, Error as StoreError, Filed, Filter, Findings, Found,
     HOLDING_FILTERS, Head, HoldingPage, Leaf, Listed, Listing, Maker, Needs, Newest, Page, PairTotals,
     Position, Presence, Query, RECEIPT_FILTERS, Read, Receipt, Reply, Seal, Sort, SortKey, Stored, Takes,
-    Wanted, Write, holds_register,
+    Wanted, Write, check_single_name, holds_register,
 };

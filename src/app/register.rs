@@ -1,8 +1,9 @@
 //! The register as the rest of the program holds it.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Error, KeyCache, ticks};
 use crate::clock::Clock;
@@ -32,8 +33,16 @@ impl Register {
     ///
     /// [`store::Error`] if it cannot be opened.
     pub async fn open(address: Address, clock: Clock) -> Result<Self, store::Error> {
-        let tick: store::Tick = Arc::new(|write| Box::pin(ticks::tick(write)));
-        Ok(Self { store: Store::open(address, clock, tick).await?, key_cache: Arc::default() })
+        Ok(Self { store: Store::open(address, clock, tick()).await?, key_cache: Arc::default() })
+    }
+
+    /// Opens the register in a file that cannot be written; see [`Store::open_read_only`].
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error`] if it cannot be opened.
+    pub async fn open_read_only(file: &Path, clock: Clock) -> Result<Self, store::Error> {
+        Ok(Self { store: Store::open_read_only(file, clock, tick()).await?, key_cache: Arc::default() })
     }
 
     /// The store underneath.
@@ -52,6 +61,13 @@ impl Register {
     #[must_use]
     pub fn now(&self) -> Moment {
         self.store.clock().now()
+    }
+
+    /// What time it is for what expires for good, given what the clock shows at an instant: no earlier than the newest
+    /// revision, nor than the time that has passed since the start. A clock that is set back lets no key work again.
+    #[must_use]
+    pub fn latest(&self, now: Moment, at: Instant) -> Moment {
+        self.store.newest().latest(self.store.clock().latest(now, at))
     }
 
     /// Reads one state of the register.
@@ -152,6 +168,11 @@ impl Register {
         }
         Ok(copied)
     }
+}
+
+/// What a date that passes does.
+fn tick() -> store::Tick {
+    Arc::new(|write| Box::pin(ticks::tick(write)))
 }
 
 /// A new id for a thing of a kind: a prefix and a part that sorts by time.

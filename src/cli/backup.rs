@@ -1,14 +1,14 @@
 //! `greenlight backup`: a copy of the register, checked before it has its name.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::verify::{check, open_file};
-use super::{Error, open_to_read, output, with};
-use crate::app::{Register, StoreError};
+use super::verify::{MARK, beginning, check, open_file};
+use super::{Error, PRIVATE, open_to_read, output, with};
+use crate::app::Register;
 use crate::config::Config;
 
 #[derive(Args)]
@@ -28,29 +28,57 @@ impl Backup {
             return Err(Error::of(self.file.display(), "is there already"));
         }
         let part = beside(&self.file, ".part");
-        match register.store().backup(&part).await {
-            Ok(()) => {}
-            Err(StoreError::File { cause, .. }) if cause.kind() == ErrorKind::AlreadyExists => {
-                let why = "another backup is under way, or was broken off and can be removed";
-                return Err(Error::of(part.display(), why));
-            }
-            // Nothing was made.
-            Err(error @ StoreError::Address(_)) => return Err(error.into()),
-            Err(error) => {
-                discard(&part);
-                return Err(error.into());
-            }
-        }
-        let summary = checked(&part).await.inspect_err(|_| discard(&part))?;
-        settle(&part, &self.file).map_err(failed)?;
-        output::result(summary)
+        let _reserved = reserve(&part)?;
+        let copied = self.copy_to(register, &part).await;
+        output::result(copied.inspect_err(|_| discard(&part))?)
     }
+
+    /// Copies the register by way of a name that says that the copy is not whole yet.
+    async fn copy_to(&self, register: &Register, part: &Path) -> Result<String, Error> {
+        register.store().backup(part).await?;
+        let summary = checked(part).await?;
+        settle(part, &self.file).map_err(|cause| Error::of(self.file.display(), cause))?;
+        Ok(summary)
+    }
+}
+
+/// Takes the name of a copy that is not whole yet, as long as what is returned lives. What a backup that was killed
+/// has left there gives way, and nothing else does.
+fn reserve(part: &Path) -> Result<File, Error> {
+    let failed = |cause| Error::of(part.display(), cause);
+    let made = File::options().create(true).truncate(false).write(true).mode(PRIVATE).open(part);
+    let made = made.map_err(failed)?;
+    match made.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::of(part.display(), "another backup is under way"));
+        }
+        Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+    }
+    // Another backup may have given it its name since it was opened; and it may be a link to who knows what.
+    let place = fs::symlink_metadata(part).map_err(failed)?;
+    let file = made.metadata().map_err(failed)?;
+    let is_there = (place.dev(), place.ino()) == (file.dev(), file.ino());
+    // SQLite may write the first page last.
+    let mark = beginning(part).map_err(failed)?;
+    if !is_there || (mark != MARK && mark != [0; MARK.len()]) {
+        return Err(Error::of(part.display(), "is there already, and no backup has left it"));
+    }
+    discard_beside(part);
+    made.set_len(0).map_err(failed)?;
+    Ok(made)
 }
 
 /// Removes a copy that is not to be kept, with what SQLite may have put beside it.
 fn discard(part: &Path) {
-    for ending in ["", "-journal", "-wal", "-shm"] {
-        // The failure before is what counts; there may be nothing to remove.
+    // The failure before is what counts; there may be nothing to remove.
+    drop(fs::remove_file(part));
+    discard_beside(part);
+}
+
+/// Removes what SQLite may have put beside a copy.
+fn discard_beside(part: &Path) {
+    for ending in ["-journal", "-wal", "-shm"] {
         drop(fs::remove_file(beside(part, ending)));
     }
 }

@@ -77,7 +77,7 @@ impl Create {
                     owner: self.owner,
                     role: self.role,
                     authorities: self.authorities,
-                    expires_at: Some(write.now().plus_seconds(self.expires_in)),
+                    expires_at: Some(write.head().latest(write.now()).plus_seconds(self.expires_in)),
                 };
                 keys::create(write, &Actor::Operator, new).await
             })

@@ -19,11 +19,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::app::{Address, BoxFuture, Error as AppError, Register, StoreError, Write};
 use crate::clock::Clock;
-use crate::config::{Config, check_environment};
+use crate::config::{Config, check_arguments, check_environment};
 use error::Error;
 
 /// The exit code of a command that did not do what it was asked.
@@ -68,6 +69,11 @@ enum Command {
     /// Copy the register to a file, and check the copy.
     Backup(backup::Backup),
     /// Check that nothing on record was altered.
+    ///
+    /// The chain of revisions covers what was put on record, by whom, when and why, and everything that follows from it is
+    /// held against it. Keys, kept replies and the receipts of determinations are no part of the chain: of them only the
+    /// file is checked. Who can write the file can also make another chain; so keep the digest that is printed somewhere
+    /// else, and compare it later with the digest of that revision.
     Verify(verify::Verify),
     /// Print the OpenAPI document.
     Openapi,
@@ -78,21 +84,36 @@ enum Command {
 
 /// Does what the arguments of the process ask for.
 pub async fn run() -> ExitCode {
-    let outcome = match (check_environment(std::env::vars_os()), Arguments::try_parse()) {
+    let outcome = match (faults(), Arguments::try_parse()) {
         (_, Err(asked)) if !asked.use_stderr() => {
             output::result(asked.render().to_string().trim_end()).map(|()| ExitCode::SUCCESS)
         }
-        (Err(wrong), _) => Err(Error::Usage(wrong.join("\nerror: "))),
-        (Ok(()), Err(wrong)) => {
+        (faults, Err(wrong)) if faults.is_empty() || !is_about_a_value(wrong.kind()) => {
             output::tell_lines(wrong.render().to_string().trim_end());
+            for fault in faults {
+                output::tell(format_args!("error: {fault}"));
+            }
             Ok(ExitCode::from(BAD_USAGE))
         }
-        (Ok(()), Ok(arguments)) => execute(arguments).await.map(|()| ExitCode::SUCCESS),
+        (faults, Ok(arguments)) if faults.is_empty() => execute(arguments).await.map(|()| ExitCode::SUCCESS),
+        (faults, _) => Err(Error::Usage(faults.join("\nerror: "))),
     };
     outcome.unwrap_or_else(|error| {
         output::tell_lines(format_args!("error: {error}"));
         ExitCode::from(error.exit_code())
     })
+}
+
+/// What is wrong with the variables of the environment and the values of options, all at once.
+fn faults() -> Vec<String> {
+    let variables = check_environment(std::env::vars_os());
+    let arguments = check_arguments(std::env::args_os().skip(1));
+    [variables, arguments].into_iter().filter_map(Result::err).flatten().collect()
+}
+
+/// Whether what is wrong with the arguments is the value of one, which [`faults`] has, too.
+fn is_about_a_value(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue)
 }
 
 async fn execute(arguments: Arguments) -> Result<(), Error> {
@@ -115,12 +136,20 @@ fn made(file: &Path) -> std::io::Result<File> {
     File::options().create(true).truncate(false).write(true).mode(PRIVATE).open(file)
 }
 
+/// Makes a file if it is not there; one that is there need only be readable. SQLite would not say which file it
+/// cannot open, and takes some names for those of other files.
+fn made_or_read(file: &Path) -> std::io::Result<()> {
+    let Err(cause) = made(file) else { return Ok(()) };
+    let readable = File::open(file).and_then(|there| there.metadata()).is_ok_and(|there| there.is_file());
+    if readable { Ok(()) } else { Err(cause) }
+}
+
 /// Opens the register that the configuration names.
 async fn open(config: &Config) -> Result<Register, Error> {
     let address = config.address().map_err(Error::Usage)?;
     if let Address::Sqlite(file) = &address {
-        // What SQLite makes beside a file is for the same people. If it cannot be made, SQLite says so, too.
-        drop(made(file));
+        // What SQLite makes beside a file is for the same people.
+        made_or_read(file).map_err(|cause| Error::of(file.display(), cause))?;
     }
     Ok(Register::open(address, Clock::system()).await?)
 }

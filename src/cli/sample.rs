@@ -32,6 +32,10 @@ pub(super) async fn load(register: &Register) -> Result<(), Error> {
         tell(&outcome);
         return Err(Error::Failed("the sample register was not taken".to_owned()));
     }
-    output::tell(format_args!("loaded the sample register: {} things", outcome.created));
+    if outcome.created == 0 {
+        output::tell("another service has just loaded the sample register");
+    } else {
+        output::tell(format_args!("loaded the sample register: {} things", outcome.created));
+    }
     Ok(())
 }

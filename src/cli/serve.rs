@@ -1,11 +1,11 @@
 //! `greenlight serve`: serves the register until it is told to stop.
 
 use std::fs::{File, TryLockError};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::net::TcpListener;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,14 +15,15 @@ use super::backup::beside;
 use super::key::Revoke;
 use super::limits::Limits;
 use super::{Error, made, open, output, sample};
-use crate::app::{Address, Register, keys};
+use crate::app::{Address, Register, check_single_name, keys};
 use crate::config::{self, CACHE_BYTES, Config, LISTEN, PUBLIC_READ, SAMPLE};
 use crate::http;
 
 /// How often what need not be kept any longer is forgotten.
 const TIDY: Duration = Duration::from_hours(1);
-/// How long what is queued may take once the service stops.
-const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+/// How much longer than requests under way may go on a stop may take: a second for their connections to end, and one
+/// for what is queued.
+const STOP_SLACK: Duration = Duration::from_secs(2);
 /// How many files may be open beside connections.
 const SPARE_FILES: u64 = 256;
 
@@ -54,14 +55,16 @@ impl Serve {
         };
         self.make_room();
         let listener = self.bind()?;
-        let stop = told_to_stop()?;
+        let told_at = Arc::new(OnceLock::new());
+        let stop = told_to_stop(Arc::clone(&told_at))?;
         let mut register = open(config).await?;
         if register.come_to_life().await? {
             register.store().close().await;
             register = open(config).await?;
         }
         let outcome = self.attend(&register, listener, stop).await;
-        let closed = tokio::time::timeout(CLOSE_WITHIN, register.store().close()).await;
+        let until = *told_at.get_or_init(Instant::now) + self.limits.limits().stop + STOP_SLACK;
+        let closed = tokio::time::timeout_at(until.into(), register.store().close()).await;
         if closed.is_err() {
             tracing::warn!("the database does not answer; it is left alone");
         }
@@ -129,12 +132,8 @@ impl Serve {
 fn alone(file: &Path) -> Result<File, Error> {
     // Only of a file that is there it can be told what its name stands for.
     let unfit = |cause| Error::of(file.display(), cause);
-    let names = made(file).and_then(|there| there.metadata()).map_err(unfit)?.nlink();
-    if names > 1 {
-        let why =
-            "the file has more than one name, and under each of them a log of its own that the others lack";
-        return Err(Error::of(file.display(), why));
-    }
+    drop(made(file).map_err(unfit)?);
+    check_single_name(file)?;
     // One file has one lock, whichever way leads to it.
     let file = file.canonicalize().map_err(unfit)?;
     let path = beside(&file, "-serve.lock");
@@ -148,17 +147,35 @@ fn alone(file: &Path) -> Result<File, Error> {
     }
 }
 
-/// Resolves once the process is asked to end.
-fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+/// Resolves once the process is asked to end, and notes when that was.
+fn told_to_stop(told_at: Arc<OnceLock<Instant>>) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
     let listen = |kind| signal(kind).map_err(|cause| Error::of("cannot listen for signals", cause));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    // Whoever starts it with `nohup` wants it to outlive the terminal.
+    let mut hangup = if ignores_hangup() { None } else { Some(listen(SignalKind::hangup())?) };
     Ok(async move {
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => drop(hangup.recv().await),
+                None => pending().await,
+            }
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = hung_up => {}
         }
+        told_at.get_or_init(Instant::now);
         tracing::info!("stopping");
     })
+}
+
+/// Whether the process was started with SIGHUP ignored, as far as the system tells.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A bit for each signal, that of SIGHUP the lowest.
+    ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).is_some_and(|set| set & 1 == 1)
 }
 
 /// What is done beside serving, until it is dropped.

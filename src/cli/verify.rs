@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::backup::beside;
 use super::{Error, open_to_read, output};
-use crate::app::{Address, Findings, Register, Wanted, holds_register};
+use crate::app::{Address, Findings, Register, StoreError, Wanted, holds_register};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::wire::values::hexadecimal;
@@ -34,10 +35,12 @@ impl Verify {
     }
 }
 
-/// As much of the beginning of a file as tells whether it is one of SQLite's.
+/// As much of the beginning of a file as tells whether it is one of SQLite's; zeros where it has ended.
 pub(super) fn beginning(file: &Path) -> std::io::Result<[u8; MARK.len()]> {
+    let mut read = Vec::new();
+    File::open(file)?.take(MARK.len() as u64).read_to_end(&mut read)?;
     let mut mark = [0; MARK.len()];
-    File::open(file)?.read_exact(&mut mark)?;
+    mark.iter_mut().zip(read).for_each(|(byte, read)| *byte = read);
     Ok(mark)
 }
 
@@ -48,7 +51,18 @@ pub(super) async fn open_file(file: &Path) -> Result<Register, Error> {
     if mark != MARK || !holds_register(file).await? {
         return Err(Error::of(file.display(), "this is no register"));
     }
-    Ok(Register::open(Address::Sqlite(file.to_owned()), Clock::system()).await?)
+    let clock = Clock::system();
+    // Who reads a file with a log writes beside it. Without one it is whole, and nobody can write it who might be
+    // in the way.
+    let is_whole = || ["-wal", "-shm"].iter().all(|ending| !beside(file, ending).exists());
+    if !is_whole() || File::options().write(true).open(file).is_ok() {
+        match Register::open(Address::Sqlite(file.to_owned()), clock.clone()).await {
+            // Its folder cannot be written.
+            Err(StoreError::Database(_)) if is_whole() => {}
+            opened => return Ok(opened?),
+        }
+    }
+    Ok(Register::open_read_only(file, clock).await?)
 }
 
 /// Checks a register: what was checked, or a failure once the faults have been told.

@@ -60,7 +60,7 @@ pub const STOP_DEADLINE: Setting = Setting {
     flag: "stop-deadline",
     env: "GREENLIGHT_STOP_DEADLINE",
     default: "10s",
-    meaning: "How long requests under way may go on once the service stops",
+    meaning: "How long requests under way may go on once the service is told to stop; it has ended 2s later at the latest, whatever the database does",
     check: |text| span(text).map(drop),
 };
 /// How often a quiet stream gives a sign of life.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -67,9 +67,10 @@ impl KeyWatch {
             return Ok(());
         }
         let mut read = register.read(Wanted::Newest).await?;
+        let latest = register.latest(register.now(), Instant::now());
         for id in ids {
             let key = read.key(&id).await?;
-            if !key.is_some_and(|(key, _)| key.works_at(register.now())) {
+            if !key.is_some_and(|(key, _)| key.works_at(latest)) {
                 self.end(&id);
             }
         }

@@ -1,41 +1,46 @@
 //! Backups of a register that is a file: one consistent copy, on stable storage, marked as a copy.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::Store;
 use super::engine::Engine;
 use super::error::Error;
+use super::file;
 
 impl Store {
-    /// Copies the register to a file that does not exist yet.
+    /// Copies the register to a file that is empty or does not exist yet. Kept replies go with it: what was carried out
+    /// is in the copy, and a client that repeats it there must not have it carried out again.
     ///
     /// # Errors
     ///
-    /// [`Error::Address`] on PostgreSQL, [`Error::File`] if the file exists or cannot be written, or
+    /// [`Error::Address`] on PostgreSQL, [`Error::File`] if the file holds something or cannot be written, or
     /// [`Error::Database`].
     pub async fn backup(&self, target: &Path) -> Result<(), Error> {
         let Engine::Sqlite { readers, .. } = &*self.engine else {
             return Err(Error::Address("a register on PostgreSQL is backed up with pg_dump".to_owned()));
         };
+        let place = Path::new(".").join(target);
         let name =
-            target.to_str().ok_or_else(|| Error::Address("the file's name must be UTF-8".to_owned()))?;
-        let file = |cause| Error::File { path: target.display().to_string(), cause };
-        // Reserves the name: what is there already is never overwritten. It holds what only its owner may read.
-        File::options().write(true).create_new(true).mode(0o600).open(target).map_err(file)?;
+            place.to_str().ok_or_else(|| Error::Address("the file's name must be UTF-8".to_owned()))?;
+        let failed = |cause| Error::File { path: target.display().to_string(), cause };
+        // What is there already is never overwritten. The copy holds what only its owner may read.
+        let empty = File::options().write(true).create(true).truncate(false).mode(0o600).open(target);
+        if empty.and_then(|empty| empty.metadata()).map_err(failed)?.len() > 0 {
+            return Err(failed(ErrorKind::AlreadyExists.into()));
+        }
         sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *readers.acquire().await?).await?;
-        let mut copy = SqliteConnectOptions::new().filename(target).connect().await?;
+        let mut copy = file::options(target).connect().await?;
         sqlx::query("UPDATE head SET copied = 1 WHERE one = 1").execute(&mut copy).await?;
-        sqlx::query("DELETE FROM reply").execute(&mut copy).await?;
         copy.close().await?;
         // VACUUM INTO does not wait for the disk.
-        File::open(target).and_then(|copy| copy.sync_all()).map_err(file)?;
+        File::open(target).and_then(|copy| copy.sync_all()).map_err(failed)?;
         let folder =
             target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(file)
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 }

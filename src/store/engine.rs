@@ -1,16 +1,18 @@
 //! Opening: which engine an address names, with the settings that make a commit durable.
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
+use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, SqliteConnection, SqlitePool};
 
+use super::address::Address;
 use super::coalesce::MOST_AT_ONCE;
 use super::error::{Error, within};
-use super::file::{RegisterFile, leave_foreign};
+use super::file::{self, RegisterFile};
 use super::head::{self, HeadRow};
 use super::labels;
 use super::statement::{Connection, Statement};
@@ -31,35 +33,6 @@ const PREPARED: usize = 512;
 const CACHED: &str = "-16384";
 /// The smallest SQLite without the race that can lose commits of a file shared by two connections.
 const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
-
-/// Where the register lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// A file of our own.
-    Sqlite(PathBuf),
-    /// A database that nodes share.
-    Postgres(String),
-}
-
-impl FromStr for Address {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        if let Some(path) = text.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            if path.is_empty() || path.contains('?') || path.starts_with(":memory:") {
-                return Err(Error::Address(format!(
-                    "`{text}` must name a file, as in `sqlite:greenlight.db`"
-                )));
-            }
-            return Ok(Self::Sqlite(PathBuf::from(path)));
-        }
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(text.to_owned()));
-        }
-        Err(Error::Address("must be `sqlite:FILE` or `postgres://USER@HOST/DATABASE`".to_owned()))
-    }
-}
 
 /// The readers of a register, and what it takes to make a writer.
 #[derive(Clone, Debug)]
@@ -82,8 +55,7 @@ impl Engine {
     async fn open_sqlite(path: &Path, clock: &Clock) -> Result<Self, Error> {
         // Waiting for a lock is done by the writer itself, in steps short enough to find a gap between
         // the batches of another process.
-        let writer = SqliteConnectOptions::new()
-            .filename(path)
+        let writer = file::options(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -91,19 +63,34 @@ impl Engine {
             .busy_timeout(BUSY_TIMEOUT)
             .statement_cache_capacity(PREPARED)
             .pragma("journal_size_limit", KEPT_SIZE);
-        leave_foreign(path).await?;
+        file::check_single_name(path)?;
+        file::leave_foreign(path).await?;
         prepare_sqlite(&writer, clock).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS + MOST_AT_ONCE)
-            .acquire_timeout(BUSY_TIMEOUT)
-            // A file of our own does not hang up.
-            .test_before_acquire(false)
-            .connect_lazy_with(writer.clone().read_only(true).create_if_missing(false));
+        let readers = sqlite_readers(writer.clone().create_if_missing(false));
         // A file that has gone is not made again, empty, behind the back of those who read it.
         let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false);
         // A statement with many rows keeps aside what it changes: else in a file, once that is more than a little.
         let writer = writer.pragma("cache_size", CACHED).pragma("temp_store", "MEMORY");
         Ok(Self::Sqlite { readers, writer, wal: Wal::of(path), file: RegisterFile::of(path)? })
+    }
+
+    /// Opens the register in a file that cannot be written, as it stands: nothing is made beside it, and nobody may
+    /// write it meanwhile.
+    pub(super) async fn open_read_only(path: &Path) -> Result<Self, Error> {
+        file::check_single_name(path)?;
+        let options = file::options(path).read_only(true).immutable(true).statement_cache_capacity(PREPARED);
+        let mut first = options.connect().await?;
+        let applied = is_up_to_date(&mut first).await;
+        let mut first = Connection::sqlite(Box::new(first));
+        if !applied? || !labels::are_folded(&mut first).await? {
+            return Err(Error::Unfit(format!(
+                "{}: this register was left by an earlier Greenlight, and cannot be brought up to date where it cannot \
+                 be written; copy it to another folder first",
+                path.display()
+            )));
+        }
+        let readers = sqlite_readers(options.clone());
+        Ok(Self::Sqlite { readers, writer: options, wal: Wal::of(path), file: RegisterFile::of(path)? })
     }
 
     async fn open_postgres(url: &str, now: Moment) -> Result<Self, Error> {
@@ -116,7 +103,9 @@ impl Engine {
                 ("statement_timeout", "60s"),
             ]);
         let mut first = within(CONNECT_TIMEOUT, writer.connect()).await?;
-        check_postgres(&mut first).await?;
+        let synchronous_commit = check_postgres(&mut first).await?;
+        // What the server is told later does not reach sessions that have a setting of their own.
+        let writer = writer.options([("synchronous_commit", synchronous_commit)]);
         // A migration of a large register takes its time, and so does waiting for the node that is at it.
         first.execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
@@ -235,10 +224,30 @@ impl Engine {
     /// Lets go of every connection for reading.
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite { readers, .. } => readers.close().await,
+            Self::Sqlite { readers, writer, wal, .. } => {
+                readers.close().await;
+                // The last connection to go takes the log away, but not if it can only read. What another process
+                // still uses stays, and what cannot be taken away is no harm.
+                if wal.is_there()
+                    && self.check_place().is_ok()
+                    && let Ok(last) = writer.connect().await
+                {
+                    drop(last.close().await);
+                }
+            }
             Self::Postgres { readers, .. } => readers.close().await,
         }
     }
+}
+
+/// The connections for reading a file.
+fn sqlite_readers(options: SqliteConnectOptions) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(READERS + MOST_AT_ONCE)
+        .acquire_timeout(BUSY_TIMEOUT)
+        // A file of our own does not hang up.
+        .test_before_acquire(false)
+        .connect_lazy_with(options.read_only(true))
 }
 
 /// Makes or migrates what is in the file. A file that is not there yet becomes one with a log while nobody else
@@ -264,16 +273,16 @@ async fn begin_sqlite(options: &SqliteConnectOptions, now: Moment) -> Result<(),
     labels::refold(&mut first).await
 }
 
+/// What makes the schema of a file.
+pub(super) fn sqlite_migrations() -> Migrator {
+    sqlx::migrate!("migrations/sqlite")
+}
+
 /// Brings the schema up to date. On SQLite migrations take no lock of their own, and several processes may
 /// open a register at once that is not there yet; one that is up to date is not kept waiting for the lock.
 async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
-    let migrations = sqlx::migrate!("migrations/sqlite");
-    let last = migrations.iter().map(|migration| migration.version).max();
-    let applied =
-        sqlx::query_as("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut *connection).await;
-    // The table of migrations is missing before the first one.
-    let (applied,): (Option<i64>,) = applied.unwrap_or_default();
-    if applied == last {
+    let migrations = sqlite_migrations();
+    if is_up_to_date(connection).await.unwrap_or_default() {
         migrations.run(connection).await?;
         return Ok(());
     }
@@ -281,6 +290,18 @@ async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> 
     migrations.run(&mut *locked).await?;
     locked.commit().await?;
     Ok(())
+}
+
+/// Whether the schema is up to date.
+async fn is_up_to_date(connection: &mut SqliteConnection) -> Result<bool, Error> {
+    let last = sqlite_migrations().iter().map(|migration| migration.version).max();
+    // The table of migrations is missing before the first one.
+    let (applied,): (Option<i64>,) =
+        sqlx::query_as("SELECT max(version) FROM _sqlx_migrations").fetch_one(connection).await?;
+    match applied {
+        Some(applied) if Some(applied) > last => Err(Error::Newer(applied)),
+        applied => Ok(applied == last),
+    }
 }
 
 async fn check_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
@@ -301,42 +322,33 @@ async fn check_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
     Ok(())
 }
 
-async fn check_postgres(connection: &mut sqlx::PgConnection) -> Result<(), Error> {
-    let off: Vec<(String,)> = sqlx::query_as(
-        "SELECT name::TEXT FROM pg_settings
-         WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'",
+/// Refuses a server that cannot keep what it is given. Else this is how far a commit is waited for there.
+async fn check_postgres(connection: &mut sqlx::PgConnection) -> Result<String, Error> {
+    let (read_only, off, synchronous_commit, encoding): (bool, String, String, String) = sqlx::query_as(
+        "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+            COALESCE((SELECT string_agg(name, ', ' ORDER BY name) FROM pg_settings WHERE setting = 'off'
+                AND name IN ('fsync', 'full_page_writes', 'synchronous_commit')), ''),
+            current_setting('synchronous_commit'), current_setting('server_encoding')",
     )
-    .fetch_all(&mut *connection)
+    .fetch_one(connection)
     .await?;
+    if read_only {
+        return Err(Error::Unfit(
+            "this PostgreSQL can only be read: it is a standby, or default_transaction_read_only is on; \
+             name the server that is written to"
+                .to_owned(),
+        ));
+    }
     if !off.is_empty() {
-        let names: Vec<String> = off.into_iter().map(|(name,)| name).collect();
-        let names = names.join(", ");
         return Err(Error::Unfit(format!(
-            "an acknowledged write could be lost: turn on {names} in PostgreSQL"
+            "an acknowledged write could be lost: turn on {off} in PostgreSQL"
         )));
     }
-    let (encoding,): (String,) =
-        sqlx::query_as("SELECT current_setting('server_encoding')").fetch_one(connection).await?;
-    // One that takes bytes as they come keeps what it is given.
-    if ["UTF8", "SQL_ASCII"].contains(&encoding.as_str()) {
-        return Ok(());
+    // SQL_ASCII takes bytes as they come, and counts them where characters are meant.
+    if encoding != "UTF8" {
+        return Err(Error::Unfit(format!(
+            "names are in any language, and the database is in {encoding}: make one in UTF8"
+        )));
     }
-    Err(Error::Unfit(format!(
-        "names are in any language, and the database is in {encoding}: make one in UTF8"
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_names_a_file_or_a_server() {
-        assert_eq!("sqlite:a.db".parse::<Address>().unwrap(), Address::Sqlite("a.db".into()));
-        assert_eq!("sqlite:///var/a.db".parse::<Address>().unwrap(), Address::Sqlite("/var/a.db".into()));
-        assert!(matches!("postgres://h/d".parse::<Address>().unwrap(), Address::Postgres(_)));
-        for bad in ["", "a.db", "sqlite:", "sqlite::memory:", "mysql://h/d"] {
-            assert!(bad.parse::<Address>().is_err(), "{bad}");
-        }
-    }
+    Ok(synchronous_commit)
 }

@@ -13,6 +13,29 @@ use super::wal;
 /// Tables that every register has had from the first one on.
 const OURS: i64 = 4;
 
+/// The settings that open the file at a path, whatever its name is. Without a folder before it SQLite would take
+/// `file:a.db` for a URI, and `:memory:` for no file.
+pub(super) fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(Path::new(".").join(file))
+}
+
+/// Refuses a file that has several names (hard links): under each of them SQLite keeps a log of its own, and who
+/// opens the file by one name does not see what is in the log of another.
+///
+/// # Errors
+///
+/// [`Error::Address`] if it has.
+pub fn check_single_name(file: &Path) -> Result<(), Error> {
+    if std::fs::metadata(file).is_ok_and(|there| there.is_file() && there.nlink() > 1) {
+        return Err(Error::Address(format!(
+            "{}: the file has more than one name, and under each of them a log of its own that the others lack; \
+             remove the names that are not needed",
+            file.display()
+        )));
+    }
+    Ok(())
+}
+
 /// Whether a file holds a register already. It is only read, and nothing is made beside it.
 ///
 /// # Errors
@@ -41,8 +64,7 @@ pub(super) async fn leave_foreign(file: &Path) -> Result<(), Error> {
 async fn tables(file: &Path) -> Result<(i64, i64), Error> {
     // Where there is a log it must be read, too: all of a register may still be there.
     let whole = !wal::beside(file).exists();
-    let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(whole);
-    let mut connection = options.connect().await?;
+    let mut connection = options(file).read_only(true).immutable(whole).connect().await?;
     let counted = sqlx::query_as(
         "SELECT count(*), COALESCE(sum(name IN ('_sqlx_migrations', 'head', 'revision', 'change')), 0)
          FROM sqlite_schema WHERE type = 'table'",

@@ -59,6 +59,13 @@ impl Head {
         present(self.recorded_at, clock)
     }
 
+    /// The later of what a clock shows and the time at which the newest revision was recorded, however far apart they
+    /// are: what had expired by then stays so.
+    #[must_use]
+    pub fn latest(&self, clock: Moment) -> Moment {
+        self.recorded_at.max(clock)
+    }
+
     /// Whether what is recorded is how things are: no date has passed without a revision, and none before it had.
     #[must_use]
     pub fn is_current(&self, clock: Moment) -> bool {
@@ -139,6 +146,12 @@ impl Newest {
     pub fn is_current(&self, clock: Moment) -> bool {
         let now = present(self.recorded_at, clock);
         self.recorded_at <= now && self.due_at.is_none_or(|due| due > now)
+    }
+
+    /// The later of what a clock shows and the time at which it was recorded; see [`Head::latest`].
+    #[must_use]
+    pub fn latest(&self, clock: Moment) -> Moment {
+        self.recorded_at.max(clock)
     }
 
     /// Takes over what is newer, and tells whether anything was. At one revision the date only moves on.

@@ -32,11 +32,15 @@ pub(super) const FOLDING: i64 = 2;
 /// How many labels are folded anew at once.
 const TOGETHER: i64 = 1000;
 
+/// Whether labels are folded as they are to be.
+pub(super) async fn are_folded(connection: &mut Connection) -> Result<bool, Error> {
+    let folding = Statement::new("SELECT folding FROM head WHERE one = 1");
+    Ok(connection.fetch_one::<(i64,)>(folding).await?.0 >= FOLDING)
+}
+
 /// Folds the labels on record anew, if that was done in an earlier way. What is interrupted is begun again.
 pub(super) async fn refold(connection: &mut Connection) -> Result<(), Error> {
-    let folding = Statement::new("SELECT folding FROM head WHERE one = 1");
-    let (folding,): (i64,) = connection.fetch_one(folding).await?;
-    if folding >= FOLDING {
+    if are_folded(connection).await? {
         return Ok(());
     }
     let mut last: Option<(String, String, String, i64, String)> = None;

@@ -4,7 +4,8 @@ use std::future::pending;
 
 use sqlx::postgres::PgListener;
 
-use super::engine::{Address, CONNECT_TIMEOUT};
+use super::address::Address;
+use super::engine::CONNECT_TIMEOUT;
 use super::error::{Error, within};
 use super::statement::Statement;
 use super::writer::{BoxFuture, Writer};

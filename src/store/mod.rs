@@ -5,12 +5,14 @@
 //! has stands by itself: the file of SQLite is copied by `backup`, its log kept short by `wal`, and it is checked by
 //! `verify`; PostgreSQL is listened to by `listener`.
 
+mod address;
 mod approvals;
 mod authorities;
 mod backup;
 mod batches;
 mod buffering;
 mod bundle;
+mod check_schema;
 mod check_side_tables;
 mod check_spans;
 mod chips;
@@ -58,11 +60,11 @@ mod writer_cache;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use address::Address;
 pub use companies::BOARD;
 pub use determinations::{RECEIPT_FILTERS, Receipt};
-pub use engine::Address;
 pub use error::Error;
-pub use file::holds_register;
+pub use file::{check_single_name, holds_register};
 pub use glance::Leaf;
 pub use head::{Head, Newest, random};
 pub use holdings::{HOLDING_FILTERS, HoldingPage, PairTotals};
@@ -107,7 +109,23 @@ impl Store {
     ///
     /// [`Error`] if the register cannot be opened, migrated, or does not keep what it is given.
     pub async fn open(address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
-        let engine = Arc::new(Engine::open(&address, &clock).await?);
+        let engine = Engine::open(&address, &clock).await?;
+        Self::on(engine, address, clock, tick).await
+    }
+
+    /// Opens the register in a file that cannot be written, and that nobody writes meanwhile. Nothing is made beside
+    /// it; what is written to it fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if it cannot be opened, or was left by an earlier version of the program.
+    pub async fn open_read_only(file: &Path, clock: Clock, tick: Tick) -> Result<Self, Error> {
+        let engine = Engine::open_read_only(file).await?;
+        Self::on(engine, Address::Sqlite(file.to_owned()), clock, tick).await
+    }
+
+    async fn on(engine: Engine, address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
+        let engine = Arc::new(engine);
         let mut read = Read::open(engine.reader().await?, Wanted::Newest, clock.now()).await?;
         let seal = read.seal().await?;
         let writer = Writer::start(Arc::clone(&engine), clock.clone(), tick, Newest::of(read.head()));

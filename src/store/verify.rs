@@ -106,7 +106,7 @@ fn of_kind(statement: Statement, text: &'static str, kind: Kind) -> Statement {
 }
 
 impl Store {
-    /// Checks everything on record: the file itself, the chain of revisions and its head, rows against the
+    /// Checks everything on record: the file itself, its schema, the chain of revisions and its head, rows against the
     /// documents of changes, columns and the rows that follow from documents against these at every revision,
     /// spans against transitions, and sums against movements.
     ///
@@ -119,6 +119,7 @@ impl Store {
         if self.file().is_some() {
             read.check_file(&mut findings).await?;
         }
+        read.check_schema(self.file().is_some(), &mut findings).await?;
         read.check_chain(&mut findings).await?;
         read.check_head(self.clock.now(), &mut findings).await?;
         for kind in Kind::ALL.iter().copied() {

@@ -58,6 +58,11 @@ impl Wal {
         }
     }
 
+    /// Whether there is one.
+    pub(super) fn is_there(&self) -> bool {
+        self.file.exists()
+    }
+
     /// What a read that begins at this moment is lent its connection for.
     pub(super) fn lease(&self) -> Lease {
         Lease { begun: Instant::now(), ended: self.ended.subscribe() }
@@ -76,8 +81,10 @@ impl Wal {
         }
         let [patient, otherwise] = WAIT_FOR_READERS;
         connection.execute(Statement::new(patient)).await?;
-        let (busy, ..) = connection.fetch_one::<(i64, i64, i64)>(Statement::new(TRUNCATE_WAL)).await?;
+        let truncated = connection.fetch_one::<(i64, i64, i64)>(Statement::new(TRUNCATE_WAL)).await;
+        // The connection goes on being used, whatever came of it, and must not become patient.
         connection.execute(Statement::new(otherwise)).await?;
+        let (busy, ..) = truncated?;
         self.next.store(if busy == 0 { TRUNCATE_FROM } else { size + RETRY_AFTER }, Ordering::Relaxed);
         if busy != 0 && size >= END_READS_FROM {
             tracing::debug!(size, "reads are ended for the log to begin again");
@@ -106,5 +113,30 @@ impl Lease {
             Ok(_) = over => Err(Error::Ended),
             done = work => Ok(done?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::ConnectOptions as _;
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_that_does_not_begin_again_makes_no_connection_patient() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("register.db");
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let options = options.journal_mode(SqliteJournalMode::Wal).busy_timeout(Duration::ZERO);
+        let mut connection = Connection::sqlite(Box::new(options.connect().await.unwrap()));
+        // Inside a transaction that writes the log cannot begin again.
+        connection.execute(Statement::new("BEGIN IMMEDIATE")).await.unwrap();
+        connection.execute(Statement::new("CREATE TABLE a (b)")).await.unwrap();
+        let wal = Wal::of(&folder.path().join("large.db"));
+        std::fs::File::create(&wal.file).unwrap().set_len(TRUNCATE_FROM).unwrap();
+        assert!(wal.shorten_wal(&mut connection).await.is_err());
+        let patience = Statement::new("PRAGMA busy_timeout");
+        assert_eq!(connection.fetch_one::<(i64,)>(patience).await.unwrap(), (0,));
     }
 }

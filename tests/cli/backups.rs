@@ -1,7 +1,10 @@
 //! Backups.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
@@ -38,6 +41,67 @@ async fn a_backup_is_one_file_that_says_what_the_register_says() {
     assert_eq!(verified.out, ran.out);
     let exported = run(&mut program(&["export", "--database", &sqlite(&copy)])).ended(0);
     assert_eq!(exported.out, export(&database));
+    assert_eq!(files(folder.path()), ["copy.db"], "something is left beside the copy");
+}
+
+#[tokio::test]
+async fn what_a_killed_backup_has_left_gives_way() {
+    let database = Database::sqlite().await;
+    let folder = tempfile::tempdir().unwrap();
+    for (number, half) in [&b"SQLite format 3\0half"[..], &[0; 4096], b""].into_iter().enumerate() {
+        let name = format!("copy-{number}.db");
+        let copy = folder.path().join(&name);
+        let part = folder.path().join(format!("{name}.part"));
+        std::fs::write(&part, half).unwrap();
+        std::fs::write(folder.path().join(format!("{name}.part-journal")), half).unwrap();
+        let held = std::fs::File::open(&part).unwrap();
+        held.lock().unwrap();
+        let ran = backup(&database, &copy).ended(1);
+        assert!(ran.err.contains("another backup is under way"), "{ran:?}");
+        assert_eq!(std::fs::read(&part).unwrap(), half);
+        drop(held);
+        backup(&database, &copy).ended(0);
+        run(&mut program(&["verify", copy.to_str().unwrap()])).ended(0);
+    }
+    assert_eq!(files(folder.path()), ["copy-0.db", "copy-1.db", "copy-2.db"]);
+}
+
+/// The program as somebody who may write neither a file nor its folder: root may write everywhere.
+fn powerless(folder: &Path, arguments: &[&str]) -> Command {
+    if std::fs::metadata(folder).unwrap().uid() > 0 {
+        return program(arguments);
+    }
+    let copied = folder.join("greenlight");
+    std::fs::copy(env!("CARGO_BIN_EXE_greenlight"), &copied).unwrap();
+    let mut command = Command::new(copied);
+    command.args(arguments).env_clear().stdin(Stdio::null()).uid(65534).gid(65534);
+    command
+}
+
+#[tokio::test]
+async fn a_copy_that_cannot_be_written_can_be_checked() {
+    let database = Database::sqlite().await;
+    import_sample(&database);
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    let copied = backup(&database, &copy).ended(0).out;
+    let permit = |file: &Path, mode| std::fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+    let mut verify = powerless(folder.path(), &["verify", copy.to_str().unwrap()]);
+    permit(folder.path(), 0o555);
+    for mode in [0o444, 0o666] {
+        permit(&copy, mode);
+        assert_eq!(run(&mut verify).ended(0).out, copied);
+    }
+    permit(folder.path(), 0o755);
+    // One of an earlier version would have to be brought up to date.
+    let mut earlier = SqliteConnectOptions::new().filename(&copy).connect().await.unwrap();
+    earlier.execute("UPDATE head SET folding = 1").await.unwrap();
+    earlier.close().await.unwrap();
+    permit(folder.path(), 0o555);
+    permit(&copy, 0o444);
+    let ran = run(&mut verify).ended(1);
+    assert!(ran.err.contains("left by an earlier Greenlight"), "{ran:?}");
+    permit(folder.path(), 0o755);
 }
 
 #[tokio::test]
@@ -89,7 +153,8 @@ async fn a_file_that_is_no_register_is_not_made_one() {
     for (name, content) in [("empty", ""), ("text", "a text that is long enough to be a header")] {
         let file = folder.path().join(name);
         std::fs::write(&file, content).unwrap();
-        run(&mut program(&["verify", file.to_str().unwrap()])).ended(1);
+        let ran = run(&mut program(&["verify", file.to_str().unwrap()])).ended(1);
+        assert!(ran.err.contains("this is no register"), "{ran:?}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
     }
     assert_eq!(files(folder.path()), ["empty", "text"]);

@@ -172,8 +172,13 @@ impl Service {
     }
 
     /// The secret in what it says after it is ready, if it shows one before it is told to stop.
-    pub(crate) fn stop(mut self) -> String {
-        self.signal("TERM");
+    pub(crate) fn stop(self) -> String {
+        self.stopped_by("TERM")
+    }
+
+    /// The same with another signal.
+    pub(crate) fn stopped_by(mut self, signal: &str) -> String {
+        self.signal(signal);
         let status = self.child.wait().unwrap();
         let said: Vec<String> = self.told.iter().collect();
         assert!(status.success(), "{status}: {said:?}");
@@ -197,7 +202,8 @@ impl Service {
         pages * 4096
     }
 
-    fn signal(&self, name: &str) {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }

@@ -1,10 +1,13 @@
 //! Serving.
 
+use std::any::Any;
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
+use greenlight::app::Address;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 use crate::program::{SAMPLE, Service, fed, import_sample, on, program, run, things};
 use crate::support::{Database, on_each_engine};
@@ -15,6 +18,7 @@ on_each_engine!(
     lines_can_be_imported_while_the_service_runs,
     a_service_is_asked_for_its_health,
     a_service_that_cannot_listen_says_so,
+    a_stop_ends_within_its_bound_while_somebody_else_holds_the_register,
 );
 
 fn status(answer: &str) -> &str {
@@ -73,6 +77,65 @@ async fn a_service_that_cannot_listen_says_so(database: Database) {
     assert!(!ran.err.contains("gl_"));
 }
 
+/// Takes what every write needs, as long as what is returned lives.
+async fn held(database: &Database) -> Box<dyn Any> {
+    match database.address() {
+        Address::Sqlite(file) => {
+            let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+            connection.execute("BEGIN IMMEDIATE").await.unwrap();
+            Box::new(connection)
+        }
+        Address::Postgres(url) => {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            connection.execute("BEGIN; SELECT revision FROM head FOR UPDATE").await.unwrap();
+            Box::new(connection)
+        }
+    }
+}
+
+async fn a_stop_ends_within_its_bound_while_somebody_else_holds_the_register(database: Database) {
+    let service = Service::start(&database, &["--stop-deadline", "500ms"]);
+    let key = service.says(|line| line.trim().starts_with("gl_")).trim().to_owned();
+    let held = held(&database).await;
+    let put = |path: &'static str| {
+        let (host, key) = (service.host.clone(), key.clone());
+        let body = r#"{"name": "A", "jurisdiction": "CN"}"#;
+        std::thread::spawn(move || Service::send(&host, ("PUT", path), &key, body))
+    };
+    let waiting = [put("/v1/companies/a"), put("/v1/companies/b")];
+    // While one waits for the register the others are in the queue.
+    while service.get("/metrics", Some(&key)).contains("writes_queued 0") {
+        assert!(!waiting.iter().any(std::thread::JoinHandle::is_finished));
+    }
+    let begun = Instant::now();
+    service.stop();
+    // What the program itself takes to end comes on top.
+    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+    for waiting in waiting {
+        assert!(!waiting.join().unwrap().contains(" 201 "));
+    }
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_service_whose_terminal_goes_stops_unless_that_was_ruled_out() {
+    let database = Database::sqlite().await;
+    Service::start(&database, &["--sample"]).stopped_by("HUP");
+    let mut ruled_out = on(&database, &[]);
+    let started = format!(
+        "trap '' HUP; exec '{}' serve --listen 127.0.0.1:0 --public-read",
+        ruled_out.get_program().to_str().unwrap()
+    );
+    let variables: Vec<_> =
+        ruled_out.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    ruled_out = std::process::Command::new("sh");
+    ruled_out.args(["-c", &started]).envs(variables).stdin(Stdio::null());
+    let service = Service::of(ruled_out);
+    service.signal("HUP");
+    assert_eq!(status(&service.get("/v1/companies/alibaba", None)), "200");
+    service.stop();
+}
+
 mod sqlite_alone {
     use super::*;
 
@@ -96,7 +159,7 @@ mod sqlite_alone {
     async fn nor_by_another_name() {
         // The register need not be there yet when it is named.
         for database in [Database::sqlite().await, Database::sqlite().await.empty().await] {
-            let greenlight::app::Address::Sqlite(file) = database.address() else { panic!("no file") };
+            let Address::Sqlite(file) = database.address() else { panic!("no file") };
             let alias = file.with_file_name("alias.db");
             std::os::unix::fs::symlink(&file, &alias).unwrap();
             let mut first = on(&database, &["serve", "--listen", "127.0.0.1:0"]);
@@ -110,7 +173,7 @@ mod sqlite_alone {
     #[tokio::test]
     async fn nothing_is_written_to_a_file_that_was_taken_away() {
         let database = Database::sqlite().await;
-        let greenlight::app::Address::Sqlite(file) = database.address() else { panic!("no file") };
+        let Address::Sqlite(file) = database.address() else { panic!("no file") };
         let service = Service::start(&database, &[]);
         let key = service.says(|line| line.trim().starts_with("gl_")).trim().to_owned();
         let put = |id: &str| {
@@ -161,14 +224,54 @@ mod sqlite_alone {
         assert!(keys.contains("first admin") && keys.contains("revoked"), "{keys}");
     }
 
+    /// SQLite takes such names for URIs, or for no files.
+    #[test]
+    fn a_path_names_the_file_that_is_called_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let within = |arguments: &[&str]| {
+            let mut command = program(arguments);
+            command.current_dir(folder.path()).env("GREENLIGHT_DATABASE", "sqlite:file:a.db");
+            command
+        };
+        let service = Service::of(within(&["serve", "--listen", "127.0.0.1:0", "--sample"]));
+        let again = run(&mut within(&["serve", "--listen", "127.0.0.1:0"])).ended(1);
+        assert!(again.err.contains("another `greenlight serve`"), "{again:?}");
+        for copy in ["file:copy.db", ":memory:"] {
+            run(&mut within(&["backup", copy])).ended(0);
+            let copied = run(&mut within(&["verify", copy])).ended(0);
+            assert!(copied.out.starts_with("1 revisions"), "{copied:?}");
+        }
+        service.stop();
+        let mut names: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
+        names.sort();
+        assert_eq!(names, [":memory:", "file:a.db", "file:a.db-serve.lock", "file:copy.db"]);
+    }
+
     #[tokio::test]
     async fn a_file_with_two_names_is_not_served() {
         let database = Database::sqlite().await;
-        let greenlight::app::Address::Sqlite(file) = database.address() else { panic!("no file") };
+        let Address::Sqlite(file) = database.address() else { panic!("no file") };
         let alias = file.with_file_name("alias.db");
         std::fs::hard_link(&file, &alias).unwrap();
         refused(&file, "more than one name");
         refused(&alias, "more than one name");
+        // Nor may a command write what the service would not see.
+        let copy = file.with_file_name("copy.db").to_str().unwrap().to_owned();
+        for name in [&file, &alias] {
+            for command in
+                [&["key", "list"][..], &["import", "-"], &["export"], &["backup", &copy], &["verify"]]
+            {
+                let address = crate::program::sqlite(name);
+                let ran = run(program(command).env("GREENLIGHT_DATABASE", address)).ended(1);
+                assert!(ran.err.contains("more than one name"), "{ran:?}");
+            }
+            let ran = run(&mut program(&["verify", name.to_str().unwrap()])).ended(1);
+            assert!(ran.err.contains("more than one name"), "{ran:?}");
+        }
         std::fs::remove_file(&alias).unwrap();
         Service::start(&database, &[]).stop();
     }
@@ -186,6 +289,20 @@ mod postgres_shared {
         for service in [&one, &other] {
             assert_eq!(status(&service.get("/v1/companies/alibaba", None)), "200");
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_services_started_at_once_one_loads_the_sample() {
+        let Some(database) = Database::postgres().await else { return };
+        let start = |_| {
+            let database = database.clone();
+            std::thread::spawn(move || Service::start(&database, &["--sample"]))
+        };
+        let services: Vec<_> = (0..4).map(start).collect();
+        let services: Vec<Service> = services.into_iter().map(|service| service.join().unwrap()).collect();
+        let loaded = format!("loaded the sample register: {} things", things());
+        let told = |what: &str| services.iter().filter(|service| service.greeting.contains(what)).count();
+        assert_eq!((told(&loaded), told(": 0 things")), (1, 0));
     }
 
     /// However many processes there are, what each accepts it accepts after all the others.

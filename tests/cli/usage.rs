@@ -63,6 +63,9 @@ fn help_is_a_result_and_a_mistake_is_not() {
         &["key", "create", "--name", "loader", "--role", "reader", "--expires-in", "366d"],
         &["key", "revoke", "KEY"],
         &["verify", "--database", "mysql://host/database"],
+        &["verify", "--database", "postgres://host:99999/database"],
+        &["verify", "--database", "postgres://host/database?sslmod=require"],
+        &["serve", "--database", "sqlite:register.db/"],
         &["health", "--url", "ftp://host"],
     ] {
         // It is found before there is a register, which could not be opened there.
@@ -88,6 +91,21 @@ fn what_fails_exits_with_one() {
 }
 
 #[test]
+fn a_register_that_cannot_be_opened_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    for (path, why) in [
+        (format!("{folder}/nowhere/register.db"), "No such file or directory"),
+        (folder.to_owned(), "Is a directory"),
+        (format!("{folder}/nowhere/../register.db"), "No such file or directory"),
+    ] {
+        let ran = run(&mut program(&["verify", "--database", &format!("sqlite:{path}")])).ended(1);
+        assert!(ran.err.starts_with(&format!("error: {path}: {why}")), "{ran:?}");
+    }
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+}
+
+#[test]
 fn every_wrong_variable_of_ours_is_told_at_once() {
     let mut command = program(&["openapi"]);
     command.envs([
@@ -106,6 +124,24 @@ error: GREENLIGHT_PUBLIC_READ: must be true or false
 error: GREENLIGHT_SAMPEL is no variable of this program; did you mean GREENLIGHT_SAMPLE?
 "
     );
+}
+
+#[test]
+fn every_wrong_option_is_told_with_every_wrong_variable() {
+    let options = ["serve", "--max-connections", "0", "--body-deadline=0s", "--database", "mysql://h/d"];
+    let ran = run(program(&options).env("GREENLIGHT_SAMPLE", "perhaps")).ended(2);
+    assert_eq!(
+        ran.err,
+        "error: GREENLIGHT_SAMPLE: must be true or false
+error: --max-connections: must be a whole number from 1 to 1000000
+error: --body-deadline: must lie between 1ms and 60m
+error: --database: must be `sqlite:FILE` or `postgres://USER@HOST/DATABASE`
+"
+    );
+    let ran = run(&mut program(&["serve", "--colour", "green", "--max-connections", "0"])).ended(2);
+    for told in ["unexpected argument '--colour'", "error: --max-connections: must be a whole number"] {
+        assert!(ran.err.contains(told), "{ran:?}");
+    }
 }
 
 #[test]

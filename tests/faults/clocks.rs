@@ -11,7 +11,7 @@ use crate::service::{Service, done, key, program};
 use crate::skipped;
 use crate::support::{Database, on_each_engine};
 
-on_each_engine!(order_does_not_depend_on_the_clock);
+on_each_engine!(order_does_not_depend_on_the_clock, an_expired_key_stays_so);
 
 /// Where `faketime` keeps its library.
 const LIBRARIES: [&str; 3] = [
@@ -80,4 +80,25 @@ async fn order_does_not_depend_on_the_clock(database: Database) {
     assert_ne!(first.json(), Value::Null);
     drop(service);
     done(&mut program(&database, &["verify"]));
+}
+
+/// Also where nothing was put on record since: the service knows how much time has passed since it was started.
+async fn an_expired_key_stays_so(database: Database) {
+    let Some(library) = LIBRARIES.into_iter().find(|library| Path::new(library).exists()) else {
+        skipped("faketime is not installed: no clock is set");
+        return;
+    };
+    let database = address(&database);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clock");
+    let create = ["key", "create", "--name", "short", "--role", "reader", "--expires-in", "1d"];
+    let short = done(&mut program(&database, &create)).trim().to_owned();
+    let long = key(&database);
+    fs::write(&file, "+2d\n").unwrap();
+    let service = start(&database, &long, library, &file);
+    for step in ["+2d", "-2d", "+0"] {
+        fs::write(&file, format!("{step}\n")).unwrap();
+        let status = |key: &str| Request::get("/v1/companies").send(&service.host, key).unwrap().status;
+        assert_eq!((status(&long), status(&short)), (200, 401), "{step}");
+    }
 }

@@ -1,5 +1,6 @@
 //! A copy made while the service is written to.
 
+use crate::client::Request;
 use crate::kills::address;
 use crate::ledger::{self, Load, untrue};
 use crate::service::{Service, done, key, program};
@@ -18,6 +19,8 @@ async fn a_copy_is_a_register_of_its_own() {
     let before = load.stop();
     let load = Load::start(&service, 1);
     load.goes_on(5);
+    let request = Request::company("repeated");
+    let first = service.ask(&request);
     let told = done(&mut program(&database, &["backup", file.to_str().unwrap()]));
     assert!(told.contains(" 0 faults"), "{told}");
     load.goes_on(5);
@@ -34,6 +37,9 @@ async fn a_copy_is_a_register_of_its_own() {
     let restored = Service::start(&copy, &service.key);
     let feed = format!("/v1/changes?after={position}");
     assert_eq!(service.get(&feed).status, 200);
+    // Whoever repeats there what the copy knows to be carried out is told so.
+    let again = restored.ask(&request);
+    assert_eq!((again.field("idempotency-replayed"), &again.body), (Some("true"), &first.body), "{again:?}");
     let answer = restored.get(&feed);
     assert_eq!((answer.status, &answer.json()["code"]), (410, &"position_gone".into()));
 }

@@ -23,7 +23,7 @@ use crate::support::things::{
 };
 
 /// What is done to the record of a register, and a part of what `verify` says to it.
-const ALTERED: [(&str, &str); 17] = [
+const ALTERED: [(&str, &str); 20] = [
     (
         "UPDATE company SET document = replace(document, 'Alibaba', 'Albaba') WHERE id = 'alibaba'",
         "a version does not agree with its change",
@@ -64,6 +64,15 @@ const ALTERED: [(&str, &str); 17] = [
     (
         "INSERT INTO change SELECT revision, ordinal + 1, kind, id, action, before, after FROM change WHERE id = 'newcomer-1'",
         "a change has no version: `newcomer-1`",
+    ),
+    ("DROP INDEX company_name_idx", "the schema lacks the index company_name_idx"),
+    (
+        "DROP INDEX company_current_key; CREATE UNIQUE INDEX company_current_key ON company (id, since)",
+        "the index company_current_key of the schema is not as it was made",
+    ),
+    (
+        "CREATE TRIGGER forge AFTER INSERT ON company BEGIN UPDATE company SET jurisdiction = 'US'; END",
+        "the schema has a trigger forge that is none of ours",
     ),
 ];
 

@@ -1,11 +1,14 @@
 //! Opening a register that is not there yet, that is, and that several open at once.
 
+use std::str::FromStr as _;
+
 use futures_util::future::join_all;
 use greenlight::app::{Address, Register, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::company::Company;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::support::things::{company, import, newest, noon, of, put};
 use crate::support::{Database, on_each_engine};
@@ -117,4 +120,92 @@ async fn what_was_folded_in_an_earlier_way_is_folded_anew(database: Database) {
     let register = database.open(&clock).await;
     let found = register.read(Wanted::Newest).await.unwrap().search("STRASSE", None, 10).await.unwrap();
     assert_eq!(found.items.len(), 1);
+}
+
+/// What the server in the address of a database is told.
+async fn told(database: &Database, sql: String) {
+    let Address::Postgres(url) = database.address() else { panic!("no server") };
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// A setting of the database that the sessions begun from here on have.
+fn setting(name: &str, value: &str) -> String {
+    format!(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {name} = {value}', current_database()); END $$"
+    )
+}
+
+async fn refusal(address: Address) -> String {
+    let opened = Register::open(address, Clock::system()).await;
+    opened.map(drop).unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_commit_is_waited_for_whatever_the_server_is_told_later() {
+    let Some(database) = Database::postgres().await else { return };
+    let register = database.open(&Clock::system()).await;
+    told(&database, setting("synchronous_commit", "off")).await;
+    let noted = "CREATE TABLE noted (setting TEXT);
+        CREATE FUNCTION note() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO noted VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+        CREATE TRIGGER note AFTER INSERT ON revision FOR EACH STATEMENT EXECUTE FUNCTION note()";
+    database.tamper(noted).await;
+    put(&register, company("alibaba")).await.unwrap();
+    let Address::Postgres(url) = database.address() else { panic!("no server") };
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let noted: Vec<(String,)> =
+        sqlx::query_as("SELECT setting FROM noted").fetch_all(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    assert_eq!(noted, [("on".to_owned(),)]);
+    let refusal = refusal(database.address()).await;
+    assert!(refusal.contains("turn on synchronous_commit"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_server_that_can_only_be_read_is_told_as_such() {
+    let Some(database) = Database::postgres().await else { return };
+    told(&database, setting("default_transaction_read_only", "on")).await;
+    let refusal = refusal(database.address()).await;
+    assert!(refusal.contains("can only be read"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_database_whose_text_is_not_utf8_is_refused() {
+    let Some(database) = Database::postgres().await else { return };
+    let Address::Postgres(url) = database.address() else { panic!("no server") };
+    let of = |name: &str| PgConnectOptions::from_str(&url).unwrap().database(name);
+    for encoding in ["SQL_ASCII", "LATIN1"] {
+        let own = PgConnectOptions::from_str(&url).unwrap().get_database().unwrap().to_owned();
+        let name = format!("{own}_{}", encoding.to_lowercase());
+        let create = format!(
+            "CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        );
+        told(&database, create).await;
+        let refusal = refusal(Address::Postgres(of(&name).to_url_lossy().to_string())).await;
+        told(&database, format!("DROP DATABASE \"{name}\" WITH (FORCE)")).await;
+        assert!(refusal.contains(&format!("is in {encoding}: make one in UTF8")), "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_schema_on_a_server_lacks_is_found() {
+    let Some(database) = Database::postgres().await else { return };
+    let register = database.open(&Clock::system()).await;
+    let faults = async || register.store().verify().await.unwrap().faults;
+    assert_eq!(faults().await, [""; 0]);
+    database.tamper("CREATE INDEX more ON company (name)").await;
+    assert_eq!(faults().await, [""; 0]);
+    let altered = "DROP INDEX company_name_idx; DROP TRIGGER company_followed ON company;
+        ALTER TABLE chip DISABLE TRIGGER chip_followed;
+        CREATE TRIGGER forge BEFORE DELETE ON chip FOR EACH ROW EXECUTE FUNCTION chip_followed()";
+    database.tamper(altered).await;
+    let found = [
+        "the schema lacks the index company_name_idx",
+        "the schema lacks the trigger chip_followed",
+        "the schema lacks the trigger company_followed",
+        "the schema has a trigger forge that is none of ours",
+    ];
+    assert_eq!(faults().await, found);
 }

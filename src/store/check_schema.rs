@@ -1,0 +1,71 @@
+//! Checking that tables, indexes and triggers are those that the migrations make.
+
+use std::collections::BTreeMap;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::engine::sqlite_migrations;
+use super::error::Error;
+use super::read::Read;
+use super::statement::{Connection, Statement};
+use super::verify::Findings;
+
+/// What a schema consists of: the text that made each part, by its kind and name.
+type Parts = BTreeMap<(String, String), String>;
+
+/// What SQLite has made itself, such as what it knows of the spread of values, comes and goes.
+const ON_SQLITE: &str =
+    "SELECT type, name, COALESCE(sql, '') FROM sqlite_schema WHERE substr(name, 1, 7) <> 'sqlite_'";
+
+/// The indexes and triggers on PostgreSQL, which have the same names there; what makes them is not looked at, nor are
+/// indexes that constraints have made. A trigger that is switched off is none.
+const ON_POSTGRES: &str = "SELECT 'index', i.relname::TEXT, '' FROM pg_class i
+     WHERE i.relkind = 'i' AND i.relnamespace = current_schema()::REGNAMESPACE
+         AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid AND c.contype IN ('p', 'u'))
+     UNION ALL
+     SELECT DISTINCT 'trigger', t.tgname::TEXT, '' FROM pg_trigger t JOIN pg_class r ON r.oid = t.tgrelid
+     WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND r.relnamespace = current_schema()::REGNAMESPACE";
+
+impl Read {
+    /// Checks that every part of the schema is there and was made as the migrations make it. What would do more than
+    /// they meant, a trigger, must not be there; an index more does no harm.
+    pub(super) async fn check_schema(&mut self, is_file: bool, findings: &mut Findings) -> Result<(), Error> {
+        let mut expected = expected().await?;
+        let found = parts(&mut self.connection, if is_file { ON_SQLITE } else { ON_POSTGRES }).await?;
+        if !is_file {
+            expected.retain(|(kind, _), _| kind == "index" || kind == "trigger");
+            expected.values_mut().for_each(String::clear);
+        }
+        for ((kind, name), made) in &expected {
+            match found.get(&(kind.clone(), name.clone())) {
+                None => findings.add(format!("the schema lacks the {kind} {name}")),
+                Some(found) if found != made => {
+                    findings.add(format!("the {kind} {name} of the schema is not as it was made"));
+                }
+                Some(_) => {}
+            }
+        }
+        for part in found.keys().filter(|part| part.0 == "trigger" && !expected.contains_key(*part)) {
+            findings.add(format!("the schema has a trigger {} that is none of ours", part.1));
+        }
+        Ok(())
+    }
+}
+
+/// The schema as the migrations make it, in memory.
+async fn expected() -> Result<Parts, Error> {
+    let mut fresh = SqliteConnectOptions::new().connect().await?;
+    sqlite_migrations().run(&mut fresh).await?;
+    let rows: Vec<(String, String, String)> = sqlx::query_as(ON_SQLITE).fetch_all(&mut fresh).await?;
+    fresh.close().await?;
+    Ok(by_name(rows))
+}
+
+async fn parts(connection: &mut Connection, sql: &'static str) -> Result<Parts, Error> {
+    Ok(by_name(connection.fetch_all(Statement::new(sql)).await?))
+}
+
+fn by_name(rows: Vec<(String, String, String)>) -> Parts {
+    rows.into_iter().map(|(kind, name, made)| ((kind, name), made)).collect()
+}
