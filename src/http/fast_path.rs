@@ -31,7 +31,7 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
     if tags > LONGEST_TAGS || check_head(request, true).is_err() {
         return None;
     }
-    let form = kept.form(liked(headers)?, headers)?;
+    let form = kept.form(liked(headers), headers)?;
     // Whoever must be looked up, may not read, or has asked enough is seen to where every request is.
     if !app.knows_reader(headers, started, now) {
         return None;

@@ -82,7 +82,7 @@ problems! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not take this method",
         "The `Allow` field names the methods it takes.";
     NotAcceptable = "not_acceptable", NOT_ACCEPTABLE, "No form of the answer is acceptable",
-        "The request refuses every media type or content coding that the service can answer with.";
+        "`Accept` refuses every media type that the answer comes in. Name one of those that `detail` lists, or leave it out.";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
         "The body did not arrive in time. Nothing was applied.";
     IllegalMove = "illegal_move", CONFLICT, "The workflow has no such move",

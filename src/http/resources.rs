@@ -138,6 +138,7 @@ fn expose_one<T: Exposed>(api: &mut Api) {
         let schema = json!({"type": "string", "maxLength": 1_000_000});
         show_operation =
             show_operation.answers(200, "The thing.", workflows::MERMAID, schema, "stateDiagram-v2\n".into());
+        show_operation = show_operation.refuses(&[Code::NotAcceptable]);
     }
     api.on(show_operation, show::<T::Record>);
 }
