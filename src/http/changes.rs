@@ -6,7 +6,7 @@ use axum::http::header;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, actor};
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
 use super::page::{Cursor, answer as page_answer, body as page_body, cut, total};
@@ -192,7 +192,12 @@ async fn follow(call: Call) -> Result<Response, Problem> {
                 () = call.app.stopping.begun() => {}
             }
         }
-        let items: Vec<String> = page.items.iter().map(written).collect();
+        if after.is_some() {
+            // While it was held its key may have expired or been revoked.
+            actor(&call.app, call.operation.access, &call.headers).await?;
+        }
+        // Each is let go as it is written, so that a large page is not there twice.
+        let items: Vec<String> = page.items.into_iter().map(|entry| written(&entry)).collect();
         let next = format!("{epoch}.{}", page.next);
         let etag = weak(items.iter().map(String::as_str));
         let body = page_body(&items, None, Some(&next), newest);
