@@ -1,5 +1,6 @@
 //! The change feed, polled or waited for, and the history of single things.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::http::header;
@@ -33,10 +34,19 @@ const LONGEST_POSITION: usize = 64;
 
 /// A change as it is shown.
 pub(crate) fn written(entry: &Entry) -> String {
+    let mut text = String::new();
+    write_change(&mut text, entry);
+    text
+}
+
+/// Writes a change as it is shown.
+pub(crate) fn write_change<'e>(text: &mut String, entry: &'e Entry) {
     let Entry { change, revision } = entry;
-    let document = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
+    let document = |text: &'e Option<String>| text.as_deref().unwrap_or("null");
     let quoted = |text: &str| Value::from(text).to_string();
-    format!(
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
         "{{\"revision\":{},\"ordinal\":{},\"kind\":\"{}\",\"id\":\"{}\",\"action\":\"{}\",\"recorded_at\":\"{}\",\"actor\":{},\"reason\":{},\"before\":{},\"after\":{}}}",
         change.revision,
         change.ordinal,
