@@ -23,6 +23,8 @@ on_each_engine!(
     a_quiet_stream_gives_signs_of_life,
     a_stream_whose_filter_drops_everything_gives_signs_of_life,
     a_revoked_key_ends_its_stream_and_no_other,
+    a_damaged_key_ends_its_stream_and_hides_no_other,
+    a_large_revision_comes_whole_through_every_filter,
     who_does_not_read_is_dropped_while_others_go_on,
     a_change_by_another_process_comes_within_a_second,
     a_change_comes_at_once_to_a_hundred,
@@ -200,8 +202,6 @@ async fn a_quiet_stream_gives_signs_of_life(database: Database) {
     assert_eq!(stream.event().await.unwrap().number(), 1);
 }
 
-/// Makes a key, and returns its id and its secret.
-async fn key(service: &Service) -> (String, String) {
 async fn a_stream_whose_filter_drops_everything_gives_signs_of_life(database: Database) {
     let limits = Limits { heartbeat: Duration::from_millis(300), ..brisk() };
     let service = Service::start(database, limits).await;
@@ -250,6 +250,8 @@ async fn a_large_revision_comes_whole_through_every_filter(database: Database) {
     }
 }
 
+/// Makes a key, and returns its id and its secret.
+async fn key(service: &Service) -> (String, String) {
     let secret = service
         .register
         .write(|write| {
@@ -297,6 +299,31 @@ async fn a_revoked_key_ends_its_stream_and_no_other(database: Database) {
     let request = |fields: &str| format!("GET /v1/changes/stream HTTP/1.0\r\n{fields}\r\n");
     for fields in [String::new(), bearer(&revoked)] {
         assert_eq!(exchange(service.address, request(&fields)).await.problem(), "unauthenticated");
+    }
+}
+
+async fn a_damaged_key_ends_its_stream_and_hides_no_other(database: Database) {
+    let options = Options { limits: brisk(), ..Options::default() };
+    let service = Service::with(database.clone(), options).await;
+    let bearer = |secret: &str| format!("Authorization: Bearer {secret}\r\n");
+    let mut others = Vec::new();
+    let (_, damaged) = key(&service).await;
+    database.tamper("UPDATE api_key SET name = 'damaged'").await;
+    let mut ending = Stream::open(service.address, "", &bearer(&damaged)).await;
+    // They are looked at in no order, so that most of them come after the damaged one.
+    for _ in 0..8 {
+        let (_, secret) = key(&service).await;
+        others.push(Stream::open(service.address, "", &bearer(&secret)).await);
+    }
+    database.tamper("UPDATE api_key SET name = '' WHERE name = 'damaged'").await;
+    assert_eq!(ending.event().await, None);
+    put(&service.register, company("a")).await.unwrap();
+    for other in &mut others {
+        assert_eq!(other.event().await.unwrap().number(), 1);
+    }
+    database.tamper("UPDATE api_key SET revoked_at = created_at WHERE name = 'reader'").await;
+    for mut other in others {
+        assert_eq!(other.event().await, None);
     }
 }
 
