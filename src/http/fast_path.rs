@@ -38,6 +38,8 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
     }
     let asker = Asker::new(Some(peer), headers, started);
     let left = app.rates.spend(&asker).ok()?;
+    let id = request_id(headers, now);
+    let told_id = HeaderValue::from_str(id.as_str()).ok()?;
     let mut fields = kept.headers_for(&form);
     let (status, body) = match form {
         Representation::Nothing => {
@@ -46,8 +48,7 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
         }
         Representation::Identity(body) | Representation::Coded(_, body) => (StatusCode::OK, Body::from(body)),
     };
-    let id = request_id(headers, now);
-    fields.insert(REQUEST_ID, HeaderValue::from_str(id.as_str()).ok()?);
+    fields.insert(REQUEST_ID, told_id);
     say_rates(&mut fields, left);
     kept.tally().count(status, started);
     tracing::debug!(request.id = %id, status = status.as_u16(), "answered {id} at the door");

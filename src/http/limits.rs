@@ -85,18 +85,16 @@ impl Rates {
         Self { peers: limits.per_peer.map(Allowances::new), keys: limits.per_key.map(Allowances::new) }
     }
 
-    /// Pays for a request; tells what is left of the tightest allowance, if there is any.
+    /// Pays for a request; tells what is left of the tightest allowance, if there is any. Who cannot pay with the key
+    /// has not paid for the address either.
     pub(crate) fn spend(&self, asker: &Asker) -> Result<Option<(&'static str, Left)>, Problem> {
-        let mut tightest: Option<(&'static str, Left)> = None;
-        for (policy, outcome) in [
-            ("peer", self.peers.as_ref().zip(asker.peer).map(|(all, peer)| all.spend(&peer, asker.at))),
-            ("key", self.keys.as_ref().zip(asker.secret()).map(|(all, key)| all.spend(&key, asker.at))),
-        ] {
-            match outcome {
-                None => {}
-                Some(Err(left)) => return Err(exhausted(policy, left)),
-                Some(Ok(left)) if tightest.is_some_and(|(_, least)| least.requests <= left.requests) => {}
-                Some(Ok(left)) => tightest = Some((policy, left)),
+        let peers = self.peers.as_ref().zip(asker.peer);
+        let peer = peers.map(|(all, peer)| all.spend(&peer, asker.at)).transpose();
+        let peer = peer.map_err(|left| exhausted("peer", left))?;
+        let key = self.keys.as_ref().zip(asker.secret()).map(|(all, key)| all.spend(&key, asker.at));
+        let key = key.transpose().map_err(|left| {
+            if let Some((all, peer)) = peers {
+                all.give_back_all(&peer);
             }
         }
         Ok(tightest)
