@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
 
@@ -19,11 +19,13 @@ use super::observe::{REQUEST_ID, request_id};
 use super::workflows::may_differ;
 
 /// The answer to a request, if it is kept, right, and for whoever asks; everything else is for the routes.
-pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option<Response> {
+pub(crate) fn answer<B: HttpBody>(app: &App, request: &Request<B>, peer: IpAddr) -> Option<Response> {
     // Each clock is read once: on some machines that takes longer than finding the answer.
     let (started, now) = (Instant::now(), app.register.now());
     let headers = request.headers();
-    if request.method() != Method::GET || may_differ(request.uri().path(), headers) {
+    // A body would have to be read, or the connection closed.
+    let bare = request.method() == Method::GET && request.body().is_end_stream();
+    if !bare || may_differ(request.uri().path(), headers) {
         return None;
     }
     let kept = app.cache.find(request.uri().path_and_query()?.as_str(), app.lasting_at(now)?)?;
@@ -36,10 +38,10 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
     if !app.knows_reader(headers, started, now) {
         return None;
     }
-    let asker = Asker::new(Some(peer), headers, started);
-    let left = app.rates.spend(&asker).ok()?;
     let id = request_id(headers, now);
     let told_id = HeaderValue::from_str(id.as_str()).ok()?;
+    let asker = Asker::new(Some(peer), headers, started);
+    let left = app.rates.spend(&asker).ok()?;
     let mut fields = kept.headers_for(&form);
     let (status, body) = match form {
         Representation::Nothing => {
