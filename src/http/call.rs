@@ -130,7 +130,7 @@ async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|cause| {
-            Problem::new(Code::MalformedJson, format!("the body could not be read: {cause}"))
+            Problem::new(Code::MalformedRequest, format!("the body could not be read to its end: {cause}"))
         })?;
         if whole.len() + piece.len() > limit {
             return Err(Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes"));

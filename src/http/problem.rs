@@ -54,7 +54,7 @@ macro_rules! problems {
 
 problems! {
     MalformedRequest = "malformed_request", BAD_REQUEST, "The request is not HTTP/1.1",
-        "The head of the request breaks the rules of RFC 9112: its line, a field, or not exactly one `Host`. The connection is closed.";
+        "The request breaks the rules of RFC 9112: its line, a field, not exactly one `Host`, or how its body is divided into chunks. The connection is closed.";
     MalformedJson = "malformed_json", BAD_REQUEST, "The body is not JSON",
         "The body could not be read as JSON in UTF-8. Mend it and send it again.";
     InvalidBody = "invalid_body", BAD_REQUEST, "The body is not what it should be",
