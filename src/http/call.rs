@@ -11,12 +11,13 @@ use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::App;
-use super::concurrency::Permit;
+use super::concurrency::Turn;
 use super::connection::Peer;
 use super::operation::{Access, Operation};
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::resources::BODY_LIMIT;
+use super::write::IDEMPOTENCY_KEY;
 use crate::app;
 use crate::domain::actor::{Actor, Key};
 use crate::domain::fault::{Fault, FaultCode};
@@ -52,7 +53,7 @@ pub(crate) struct Call {
     pub(crate) request_id: Name,
     path_params: Vec<(String, String)>,
     /// Its place among those whose bodies may be large.
-    _place: Option<Permit>,
+    _place: Option<Turn>,
 }
 
 impl Call {
@@ -76,8 +77,16 @@ impl Call {
             Params::read(parts.uri.query().unwrap_or_default(), &operation, app.register.store().seal())?;
         check_media_type(&operation, &parts.headers, &parts.method)?;
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
-        let large = operation.input.as_ref().is_some_and(|input| input.limit > BODY_LIMIT);
-        let place = if large { Some(app.imports.take(&actor, peer)?) } else { None };
+        let place = match &operation.input {
+            Some(input) if body.size_hint().lower() > input.limit as u64 => {
+                return Err(too_large(input.limit));
+            }
+            Some(input) if input.limit > BODY_LIMIT => {
+                let idempotency_key = parts.headers.get(IDEMPOTENCY_KEY).map(HeaderValue::as_bytes);
+                Some(app.imports.take_turn(&actor, peer, idempotency_key).await?)
+            }
+            _ => None,
+        };
         let body = match &operation.input {
             Some(input) => whole(body, input.limit).await?,
             None => Bytes::new(),

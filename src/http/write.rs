@@ -15,6 +15,8 @@ use crate::domain::actor::Actor;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::{Name, Reason};
 
+/// The field that makes a request the same however often it is sent.
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The longest idempotency key, in characters.
 pub(crate) const LONGEST_KEY: usize = 255;
 
