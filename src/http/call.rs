@@ -142,7 +142,7 @@ async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
             Problem::new(Code::MalformedRequest, format!("the body could not be read to its end: {cause}"))
         })?;
         if whole.len() + piece.len() > limit {
-            return Err(Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes"));
+            return Err(too_large(limit));
         }
         // Most come in one piece.
         if whole.is_empty() && pieces.is_end_stream() {
@@ -151,6 +151,10 @@ async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
         whole.extend_from_slice(&piece);
     }
     Ok(whole.into())
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(Code::PayloadTooLarge, format!("the body must have at most {limit} bytes"))
 }
 
 /// The longest list of tags, in bytes.

@@ -58,7 +58,7 @@ problems! {
     MalformedJson = "malformed_json", BAD_REQUEST, "The body is not JSON",
         "The body could not be read as JSON in UTF-8. Mend it and send it again.";
     InvalidBody = "invalid_body", BAD_REQUEST, "The body is not what it should be",
-        "`errors` lists every fault with the JSON pointer of the value. Nothing was applied.";
+        "`errors` lists every fault, or the first 1,000, with the JSON pointer of the value. Nothing was applied.";
     InvalidParameter = "invalid_parameter", BAD_REQUEST, "A parameter is not what it should be",
         "`errors` lists every fault with the name of the query parameter, path parameter or header. Parameters are never ignored.";
     InvalidCursor = "invalid_cursor", BAD_REQUEST, "The cursor does not fit",
@@ -66,7 +66,7 @@ problems! {
     RevisionInFuture = "revision_in_future", BAD_REQUEST, "That revision has not come",
         "`revision`, `known_at` or a position in the feed lies beyond the newest revision.";
     InvalidLines = "invalid_lines", BAD_REQUEST, "Some lines are not what they should be",
-        "`errors` lists every fault with its line. Nothing of the import was applied.";
+        "`errors` lists every fault, or the first 1,000, with its line. Nothing of the import was applied.";
     TooManyLines = "too_many_lines", BAD_REQUEST, "The import has too many lines",
         "An import that is all or nothing has at most 10,000 lines. Divide it, or send it with `mode=partial`.";
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "A key is needed",
@@ -104,7 +104,7 @@ problems! {
     ExternalRefConflict = "external_ref_conflict", CONFLICT, "The external reference belongs to another movement",
         "`by` names the movement of the company and kind that has it, `errors` the fields in which they differ. What was entered wrongly is set right by another movement, with a reference of its own.";
     ImportRefused = "import_refused", CONFLICT, "What is on record does not allow some lines",
-        "`errors` lists every line with its problem code. Nothing of the import was applied.";
+        "`errors` lists every line, or the first 1,000, with its problem code. Nothing of the import was applied.";
     Retired = "retired", GONE, "The thing was retired",
         "It was on record once. Its history stays readable, and so is it at an earlier `revision`.";
     PositionGone = "position_gone", GONE, "The position is of another epoch",
@@ -132,6 +132,9 @@ problems! {
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The register cannot be reached or written",
         "Try again after `Retry-After`. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
 }
+
+/// How many faults one problem tells at most.
+pub(crate) const MOST_TOLD: usize = 1000;
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,11 +209,21 @@ impl Problem {
         Self { code, detail: detail.into(), errors: Vec::new(), members: Map::new(), fields: Vec::new() }
     }
 
-    /// A problem with everything that is wrong.
+    /// A problem with everything that is wrong; of more than [`MOST_TOLD`] faults it tells the first.
     pub(crate) fn with_errors(code: Code, errors: Vec<Wrong>) -> Self {
+        let count = errors.len();
+        Self::counted(code, errors, count)
+    }
+
+    /// A problem with what is wrong, of so many faults in all.
+    pub(crate) fn counted(code: Code, mut errors: Vec<Wrong>, count: usize) -> Self {
+        errors.truncate(MOST_TOLD);
         let detail = match errors.as_slice() {
             [only] => only.detail.clone(),
-            several => format!("{} things are wrong; see errors", several.len()),
+            told if told.len() < count => {
+                format!("{count} things are wrong; errors tells the first {}", told.len())
+            }
+            _ => format!("{count} things are wrong; see errors"),
         };
         Self { errors, ..Self::new(code, detail) }
     }
@@ -234,7 +247,8 @@ impl Problem {
 
     /// A problem of a body.
     pub(crate) fn invalid_body(faults: &Faults) -> Self {
-        Self::with_errors(Code::InvalidBody, faults.0.iter().map(Wrong::from).collect())
+        let told = faults.0.iter().take(MOST_TOLD).map(Wrong::from).collect();
+        Self::counted(Code::InvalidBody, told, faults.0.len())
     }
 
     /// The problem with a further member.

@@ -1,11 +1,12 @@
 //! Writing: once, on the version that was meant, on trial if asked, and with a reason.
 
+use axum::http::Method;
 use greenlight::domain::actor::Role;
 use greenlight::domain::text::Reason;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::service::{Answer, MERGE_PATCH, Service};
+use crate::service::{Answer, MERGE_PATCH, NDJSON, Service};
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
@@ -20,6 +21,7 @@ on_each_engine!(
     a_patch_changes_what_it_names,
     a_patch_takes_away_nothing_that_is_no_field,
     every_fault_of_a_body_is_told_at_once,
+    of_very_many_faults_the_first_are_told,
     fields_that_the_service_sets_may_be_repeated_but_not_changed,
     a_thing_that_is_referred_to_stays,
 );
@@ -327,6 +329,27 @@ async fn fields_that_the_service_sets_may_be_repeated_but_not_changed(database: 
     let path = "/v1/approvals/alibaba-h200-sxm-cn-unspecified";
     let mut shown = service.get(path).await.is(200).json();
     shown["note"] = "Read again.".into();
+    for charset in ["utf-8", "\"UTF-8\"", "utf8"] {
+        let media_type = format!("application/json;charset={charset};q=1");
+        let put = service.put("/v1/companies/x", &tencent("x")).field("content-type", &media_type).await;
+        assert!(put.status < 300, "{charset}: {}", put.brief());
+    }
+}
+
+async fn of_very_many_faults_the_first_are_told(database: Database) {
+    let service = Service::empty(&database).await;
+    let mut body = tencent("x");
+    for number in 0..3000 {
+        body[format!("unknown-{number}")] = Value::Null;
+    }
+    let answer = service.put("/v1/companies/x", &body).await.refused(400, "invalid_body");
+    assert_eq!(answer.faults().len(), 1000);
+    assert_eq!(answer.json()["detail"], "3000 things are wrong; errors tells the first 1000");
+    let lines: String = (0..1500).map(|_| "{\"kind\": \"colour\"}\n").collect();
+    let import = service.request(Method::POST, "/v1/imports").body(NDJSON, lines);
+    let answer = import.await.refused(400, "invalid_lines");
+    assert_eq!(answer.faults().len(), 1000);
+    assert_eq!(answer.json()["detail"], "1500 things are wrong; errors tells the first 1000");
     service.put(path, &shown).field("if-match", "*").await.is(200);
     shown["note"] = "And again.".into();
     shown["stage"] = "approved".into();
