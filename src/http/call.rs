@@ -176,6 +176,12 @@ fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method)
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     let fits = essence.as_deref().map_or(!input.required, |given| input.media_types.contains(&given));
+    if fits && !given.is_none_or(is_utf8) {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "send the body in UTF-8, the only charset taken",
+        ));
+    }
     // An empty list is allowed.
     let plain = |value: &HeaderValue| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
@@ -187,6 +193,16 @@ fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method)
     }
     let wanted = input.media_types.join("` or `");
     Err(Problem::new(Code::UnsupportedMediaType, format!("send the body as `{wanted}`")))
+}
+
+/// Whether a media type names no other charset than UTF-8 (RFC 9110, section 8.3.1: names have no case, and values may
+/// be quoted).
+fn is_utf8(media_type: &str) -> bool {
+    let params = media_type.split(';').skip(1).filter_map(|param| param.split_once('='));
+    params.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).all(|(_, charset)| {
+        let charset = charset.trim().trim_matches('"');
+        ["utf-8", "utf8"].iter().any(|known| charset.eq_ignore_ascii_case(known))
+    })
 }
 
 /// Who calls, if that has the access an operation asks for. An unknown key is always looked up.

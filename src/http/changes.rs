@@ -58,7 +58,7 @@ pub(crate) fn write_change<'e>(text: &mut String, entry: &'e Entry) {
         revision.reason.as_ref().map_or_else(|| "null".to_owned(), |reason| quoted(reason.as_str())),
         document(&change.before),
         document(&change.after),
-    )
+    );
 }
 
 /// The schema of a change.
@@ -237,7 +237,11 @@ pub(crate) fn located(name: &str, text: &str, epoch: &str, newest: i64) -> Resul
     }
     let (of, number) = text.rsplit_once('.').map_or((None, text), |(of, number)| (Some(of), number));
     let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    let number = number.parse::<i64>().ok().filter(|_| digits).ok_or_else(|| {
+    let names_epoch = |of: &str| {
+        !of.is_empty() && of.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    let formed = digits && of.is_none_or(names_epoch);
+    let number = number.parse::<i64>().ok().filter(|_| formed).ok_or_else(|| {
         let detail = "must be a position that the feed gave out, or a revision number";
         Problem::malformed(name, detail)
     })?;

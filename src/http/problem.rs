@@ -110,7 +110,7 @@ problems! {
     PositionGone = "position_gone", GONE, "The position is of another epoch",
         "The register was restored from a copy since. Read the lists again, and follow the feed from the revision they state.";
     StaleVersion = "stale_version", PRECONDITION_FAILED, "The thing has another version",
-        "The `ETag` field holds the version on record. Read it, decide again, and send the change with that version in `If-Match`.";
+        "The `ETag` field holds the version on record. Read it, decide again, and send the change with that version in `If-Match`. Without that field nothing is on record: to create it, leave `If-Match` out.";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "A body has at most 1 MiB, an import at most 64 MiB.";
     UriTooLong = "uri_too_long", URI_TOO_LONG, "The path is too long",

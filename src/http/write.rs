@@ -359,11 +359,13 @@ fn idempotency_key(call: &Call) -> Result<Option<String>, Problem> {
         return Err(Problem::malformed("Idempotency-Key", "is not taken here, since no secret is kept"));
     }
     let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-    let fits = (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits {
+    let visible = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
+    if (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(visible) {
         return Ok(Some(text.to_owned()));
     }
-    let detail = format!("must have 1 to {LONGEST_KEY} visible ASCII characters");
+    let detail = format!(
+        "must have 1 to {LONGEST_KEY} visible ASCII characters but `\"`, and may stand between two of these"
+    );
     Err(Problem::malformed("Idempotency-Key", detail))
 }
 

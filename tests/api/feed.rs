@@ -136,7 +136,7 @@ async fn a_position_of_another_epoch_is_gone_and_one_of_the_future_refused(datab
         let page = service.get(&format!("/v1/changes?after={present}")).await.is(200).json();
         assert_eq!(page["next"], format!("{epoch}.1"));
     }
-    for strange in ["x", "-1", "%2B1", "1.", ".", "1.5.x"] {
+    for strange in ["x", "-1", "%2B1", "1.", ".", "1.5.x", "1.1.1", ".1", "A.1", "a-b.1"] {
         let answer = service.get(&format!("/v1/changes?after={strange}")).await;
         assert_eq!(answer.refused(400, "invalid_parameter").faults(), ["after malformed"], "{strange}");
     }

@@ -89,7 +89,7 @@ async fn an_idempotency_key_stands_for_one_request_of_one_key(database: Database
     assert_eq!(post("Tencent").field("idempotency-key", "\"k-1\"").await.is(201).body, first.body);
     let admin = post("Another").key(&service.keys.admin).await.is(201);
     assert_ne!(admin.body, first.body);
-    for wrong in ["", "two words", &"k".repeat(256)] {
+    for wrong in ["", "two words", &"k".repeat(256), "\"", "\"\"", "\"a", "a\"", "\"a\";p=1"] {
         let answer = post("Third").field("idempotency-key", wrong).await.refused(400, "invalid_parameter");
         assert_eq!(answer.faults(), ["Idempotency-Key malformed"], "{wrong}");
     }
@@ -169,8 +169,10 @@ async fn a_change_names_the_version_it_is_based_on(database: Database) {
         answer.refused(400, "invalid_parameter");
     }
     // Nothing is there to be changed, and something that must not be there is.
-    let nothing = service.put("/v1/companies/new", &tencent("x")).field("if-match", "*").await;
-    nothing.refused(404, "not_found");
+    for named in ["*", &second] {
+        let nothing = service.put("/v1/companies/new", &tencent("x")).field("if-match", named).await;
+        assert_eq!(nothing.refused(412, "stale_version").field("etag"), None, "{named}");
+    }
     let there = service.put(path, &tencent("x")).field("if-none-match", "*").await;
     there.refused(412, "stale_version");
     service.put("/v1/companies/new", &tencent("x")).field("if-none-match", "*").await.is(201);
@@ -321,14 +323,12 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         let answer = service.put("/v1/companies/x", &json!({})).field("content-type", media_type).await;
         answer.refused(415, "unsupported_media_type");
     }
+    for charset in ["latin1", "\"iso-8859-1\"", "utf-16", ""] {
+        let media_type = format!("application/json; Charset={charset}");
+        let answer = service.put("/v1/companies/x", &tencent("x")).field("content-type", &media_type).await;
+        answer.refused(415, "unsupported_media_type");
+    }
     assert_eq!(service.get("/v1/companies").await.ids(), [""; 0]);
-}
-
-async fn fields_that_the_service_sets_may_be_repeated_but_not_changed(database: Database) {
-    let service = Service::sample(&database).await;
-    let path = "/v1/approvals/alibaba-h200-sxm-cn-unspecified";
-    let mut shown = service.get(path).await.is(200).json();
-    shown["note"] = "Read again.".into();
     for charset in ["utf-8", "\"UTF-8\"", "utf8"] {
         let media_type = format!("application/json;charset={charset};q=1");
         let put = service.put("/v1/companies/x", &tencent("x")).field("content-type", &media_type).await;
@@ -350,6 +350,13 @@ async fn of_very_many_faults_the_first_are_told(database: Database) {
     let answer = import.await.refused(400, "invalid_lines");
     assert_eq!(answer.faults().len(), 1000);
     assert_eq!(answer.json()["detail"], "1500 things are wrong; errors tells the first 1000");
+}
+
+async fn fields_that_the_service_sets_may_be_repeated_but_not_changed(database: Database) {
+    let service = Service::sample(&database).await;
+    let path = "/v1/approvals/alibaba-h200-sxm-cn-unspecified";
+    let mut shown = service.get(path).await.is(200).json();
+    shown["note"] = "Read again.".into();
     service.put(path, &shown).field("if-match", "*").await.is(200);
     shown["note"] = "And again.".into();
     shown["stage"] = "approved".into();
