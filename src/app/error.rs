@@ -31,6 +31,9 @@ pub enum Error {
         /// The version on record.
         current: i64,
     },
+    /// The caller means to change a version of a thing that is not on record.
+    #[error("{0} is not on record, so there is no version of it to change")]
+    NothingToChange(ThingRef),
     /// The caller does not say which version it means to change.
     #[error("the version to change is not given")]
     Unconditional {

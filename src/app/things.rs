@@ -51,11 +51,11 @@ impl Precondition {
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`] if the caller meant to change one.
+    /// [`Error::NothingToChange`] if the caller meant to change one.
     fn allows_creation(&self, thing: ThingRef) -> Result<(), Error> {
         match self {
             Self::None | Self::Absent | Self::Import => Ok(()),
-            Self::Any | Self::Versions(_) => Err(Error::Unknown(thing)),
+            Self::Any | Self::Versions(_) => Err(Error::NothingToChange(thing)),
         }
     }
 }

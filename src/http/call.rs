@@ -11,12 +11,13 @@ use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::App;
-use super::concurrency::Permit;
+use super::concurrency::Turn;
 use super::connection::Peer;
 use super::operation::{Access, Operation};
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::resources::BODY_LIMIT;
+use super::write::IDEMPOTENCY_KEY;
 use crate::app;
 use crate::domain::actor::{Actor, Key};
 use crate::domain::fault::{Fault, FaultCode};
@@ -52,7 +53,7 @@ pub(crate) struct Call {
     pub(crate) request_id: Name,
     path_params: Vec<(String, String)>,
     /// Its place among those whose bodies may be large.
-    _place: Option<Permit>,
+    _place: Option<Turn>,
 }
 
 impl Call {
@@ -76,8 +77,16 @@ impl Call {
             Params::read(parts.uri.query().unwrap_or_default(), &operation, app.register.store().seal())?;
         check_media_type(&operation, &parts.headers, &parts.method)?;
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
-        let large = operation.input.as_ref().is_some_and(|input| input.limit > BODY_LIMIT);
-        let place = if large { Some(app.imports.take(&actor, peer)?) } else { None };
+        let place = match &operation.input {
+            Some(input) if body.size_hint().lower() > input.limit as u64 => {
+                return Err(too_large(input.limit));
+            }
+            Some(input) if input.limit > BODY_LIMIT => {
+                let idempotency_key = parts.headers.get(IDEMPOTENCY_KEY).map(HeaderValue::as_bytes);
+                Some(app.imports.take_turn(&actor, peer, idempotency_key).await?)
+            }
+            _ => None,
+        };
         let body = match &operation.input {
             Some(input) => whole(body, input.limit).await?,
             None => Bytes::new(),
@@ -130,10 +139,10 @@ async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|cause| {
-            Problem::new(Code::MalformedJson, format!("the body could not be read: {cause}"))
+            Problem::new(Code::MalformedRequest, format!("the body could not be read to its end: {cause}"))
         })?;
         if whole.len() + piece.len() > limit {
-            return Err(Problem::new(Code::PayloadTooLarge, "the body is larger than this operation takes"));
+            return Err(too_large(limit));
         }
         // Most come in one piece.
         if whole.is_empty() && pieces.is_end_stream() {
@@ -142,6 +151,10 @@ async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
         whole.extend_from_slice(&piece);
     }
     Ok(whole.into())
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(Code::PayloadTooLarge, format!("the body must have at most {limit} bytes"))
 }
 
 /// The longest list of tags, in bytes.
@@ -163,6 +176,12 @@ fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method)
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     let fits = essence.as_deref().map_or(!input.required, |given| input.media_types.contains(&given));
+    if fits && !given.is_none_or(is_utf8) {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "send the body in UTF-8, the only charset taken",
+        ));
+    }
     // An empty list is allowed.
     let plain = |value: &HeaderValue| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
@@ -174,6 +193,16 @@ fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method)
     }
     let wanted = input.media_types.join("` or `");
     Err(Problem::new(Code::UnsupportedMediaType, format!("send the body as `{wanted}`")))
+}
+
+/// Whether a media type names no other charset than UTF-8 (RFC 9110, section 8.3.1: names have no case, and values may
+/// be quoted).
+fn is_utf8(media_type: &str) -> bool {
+    let params = media_type.split(';').skip(1).filter_map(|param| param.split_once('='));
+    params.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).all(|(_, charset)| {
+        let charset = charset.trim().trim_matches('"');
+        ["utf-8", "utf8"].iter().any(|known| charset.eq_ignore_ascii_case(known))
+    })
 }
 
 /// Who calls, if that has the access an operation asks for. An unknown key is always looked up.

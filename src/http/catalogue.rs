@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::problem::{Code, Problem};
+use super::problem::{Code, MOST_TOLD, Problem};
 use super::schema::{Field, count, id, list, named, nullable, optional, required, shown, stage_id, text};
 use super::{changes, imports, params, workflows};
 use crate::app::imports::{BadLine, Cause, Outcome, read_some};
@@ -49,7 +49,11 @@ pub(crate) fn schema() -> Value {
 fn members() -> Vec<Field> {
     let stages = || list(stage_id(), 0, Workflow::MAX_STAGES);
     vec![
-        optional("errors", list(named("Fault"), 1, 100_000), "Everything that is wrong with the input."),
+        optional(
+            "errors",
+            list(named("Fault"), 1, MOST_TOLD),
+            "Everything that is wrong with the input; of more than 1,000 faults the first.",
+        ),
         optional("workflow", id(), "The workflow that has no such move: `illegal_move`, `move_in_use`."),
         optional("stage", stage_id(), "The stage the case would leave: `illegal_move`, `move_in_use`."),
         optional("to", stage_id(), "The stage it would enter: `illegal_move`, `move_in_use`."),
@@ -243,7 +247,7 @@ fn plain(code: Code) -> &'static str {
         Code::NoSuchPath => "there is no such path; see /docs",
         Code::MethodNotAllowed => "the path does not take this method; see Allow",
         Code::RequestTimeout => "the body did not arrive in time",
-        Code::PayloadTooLarge => "the body is larger than this operation takes",
+        Code::PayloadTooLarge => "the body must have at most 1048576 bytes",
         Code::UriTooLong => "path and query must have at most 8192 bytes",
         Code::UnsupportedMediaType => "send the body as `application/json`",
         Code::IdempotencyKeyReused => "the key was sent with another request before",

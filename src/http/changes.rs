@@ -1,12 +1,13 @@
 //! The change feed, polled or waited for, and the history of single things.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::http::header;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, actor};
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
 use super::page::{Cursor, answer as page_answer, body as page_body, cut, total};
@@ -33,10 +34,19 @@ const LONGEST_POSITION: usize = 64;
 
 /// A change as it is shown.
 pub(crate) fn written(entry: &Entry) -> String {
+    let mut text = String::new();
+    write_change(&mut text, entry);
+    text
+}
+
+/// Writes a change as it is shown.
+pub(crate) fn write_change<'e>(text: &mut String, entry: &'e Entry) {
     let Entry { change, revision } = entry;
-    let document = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
+    let document = |text: &'e Option<String>| text.as_deref().unwrap_or("null");
     let quoted = |text: &str| Value::from(text).to_string();
-    format!(
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
         "{{\"revision\":{},\"ordinal\":{},\"kind\":\"{}\",\"id\":\"{}\",\"action\":\"{}\",\"recorded_at\":\"{}\",\"actor\":{},\"reason\":{},\"before\":{},\"after\":{}}}",
         change.revision,
         change.ordinal,
@@ -48,7 +58,7 @@ pub(crate) fn written(entry: &Entry) -> String {
         revision.reason.as_ref().map_or_else(|| "null".to_owned(), |reason| quoted(reason.as_str())),
         document(&change.before),
         document(&change.after),
-    )
+    );
 }
 
 /// The schema of a change.
@@ -192,7 +202,12 @@ async fn follow(call: Call) -> Result<Response, Problem> {
                 () = call.app.stopping.begun() => {}
             }
         }
-        let items: Vec<String> = page.items.iter().map(written).collect();
+        if after.is_some() {
+            // While it was held its key may have expired or been revoked.
+            actor(&call.app, call.operation.access, &call.headers).await?;
+        }
+        // Each is let go as it is written, so that a large page is not there twice.
+        let items: Vec<String> = page.items.into_iter().map(|entry| written(&entry)).collect();
         let next = format!("{epoch}.{}", page.next);
         let etag = weak(items.iter().map(String::as_str));
         let body = page_body(&items, None, Some(&next), newest);
@@ -222,7 +237,11 @@ pub(crate) fn located(name: &str, text: &str, epoch: &str, newest: i64) -> Resul
     }
     let (of, number) = text.rsplit_once('.').map_or((None, text), |(of, number)| (Some(of), number));
     let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    let number = number.parse::<i64>().ok().filter(|_| digits).ok_or_else(|| {
+    let names_epoch = |of: &str| {
+        !of.is_empty() && of.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    let formed = digits && of.is_none_or(names_epoch);
+    let number = number.parse::<i64>().ok().filter(|_| formed).ok_or_else(|| {
         let detail = "must be a position that the feed gave out, or a revision number";
         Problem::malformed(name, detail)
     })?;

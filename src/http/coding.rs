@@ -24,29 +24,37 @@ pub(crate) enum Coding {
     Brotli,
 }
 
-/// How the client likes a body to be coded; `None` if it weighs or excludes codings, which is left to the
-/// layer that compresses.
-pub(crate) fn liked(headers: &HeaderMap) -> Option<Coding> {
-    let mut lines = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let Some(line) = lines.next() else { return Some(Coding::Identity) };
-    let text = line.to_str().ok().filter(|text| !text.contains([';', '*']) && lines.next().is_none())?;
-    let taken = |coding: &str| text.split(',').any(|token| token.trim().eq_ignore_ascii_case(coding));
-    Some(if taken("br") {
-        Coding::Brotli
-    } else if taken("gzip") || taken("x-gzip") {
-        Coding::Gzip
-    } else {
-        Coding::Identity
-    })
+/// How the client likes a body to be coded: the coding it weighs most, and of those weighed alike the one that makes
+/// the smallest body. One that refuses every coding there is, identity included, is sent the body as it is, which
+/// RFC 9110 (section 12.5.3) allows: what was asked for has been done by then, and a 406 would deny it.
+pub(crate) fn liked(headers: &HeaderMap) -> Coding {
+    let codings: [(Coding, &[&str]); 3] =
+        [(Coding::Identity, &["identity"]), (Coding::Gzip, &GZIP), (Coding::Brotli, &["br"])];
+    let weights = codings.map(|(coding, names)| (weight(headers, names), coding));
+    let acceptable = weights.into_iter().filter(|(weight, _)| *weight > 0);
+    acceptable.max_by_key(|(weight, _)| *weight).map_or(Coding::Identity, |(_, coding)| coding)
 }
+
+/// The names of the coding that gzip makes.
+const GZIP: [&str; 2] = ["gzip", "x-gzip"];
 
 /// Whether a client takes a body that is compressed with gzip: it names it, or else any coding, and excludes neither.
 pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
-    let codings: Vec<(&str, Option<u16>)> = weighed(headers, &header::ACCEPT_ENCODING).collect();
-    let is = |coding: &str, names: &[&str]| names.iter().any(|name| coding.eq_ignore_ascii_case(name));
-    let named = codings.iter().find(|(coding, _)| is(coding, &["gzip", "x-gzip"]));
-    let any = || codings.iter().rfind(|(coding, _)| is(coding, &["*"]));
-    named.or_else(any).and_then(|(_, weight)| *weight).is_some_and(|weight| weight > 0)
+    weight(headers, &GZIP) > 0
+}
+
+/// How much a client likes a coding that goes by these names: as much as it says of it, or else of any.
+fn weight(headers: &HeaderMap, names: &[&str]) -> u16 {
+    let (mut own, mut any) = (None, None);
+    for (coding, weight) in weighed(headers, &header::ACCEPT_ENCODING) {
+        // Of several words about the same coding the first counts; a weight that is malformed likes it not at all.
+        if names.iter().any(|name| coding.eq_ignore_ascii_case(name)) {
+            own = own.or(Some(weight.unwrap_or_default()));
+        } else if coding == "*" {
+            any = any.or(Some(weight.unwrap_or_default()));
+        }
+    }
+    own.or(any).unwrap_or_default()
 }
 
 /// Whether an answer of a size is sent compressed to whoever likes that.
@@ -73,68 +81,77 @@ fn may_be_compressed(fields: &HeaderMap) -> bool {
 /// layer that compresses, which puts every body into a box of six kilobytes and moves that about.
 pub(crate) async fn coded(request: Request, next: Next) -> Response {
     let liked = liked(request.headers());
-    let accepted: Vec<HeaderValue> =
-        request.headers().get_all(header::ACCEPT_ENCODING).iter().cloned().collect();
     let mut response = next.run(request).await;
     // Nobody knows how much it will be in the end of what is sent as it is made.
     let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
-    let worth = worth_compressing(response.headers(), size.unwrap_or(usize::MAX));
+    if !worth_compressing(response.headers(), size.unwrap_or(usize::MAX)) {
+        return response;
+    }
     match liked {
-        Some(Coding::Identity) if worth => {
+        Coding::Identity => {
             say_depends(response.headers_mut());
             response
         }
-        Some(_) if !worth => response,
-        _ => compressed(accepted, response, worth).await,
+        Coding::Gzip => compressed("gzip", response).await,
+        Coding::Brotli => compressed("br", response).await,
     }
 }
 
-/// An answer as the layer that compresses gives it to a client that accepts these codings.
-async fn compressed(accepted: Vec<HeaderValue>, response: Response, worth: bool) -> Response {
+/// An answer as the layer that compresses gives it to a client that accepts this coding only.
+async fn compressed(coding: &'static str, response: Response) -> Response {
     let mut request = Request::default();
-    for coding in accepted {
-        request.headers_mut().append(header::ACCEPT_ENCODING, coding);
-    }
+    request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
     let held = Arc::new(Mutex::new(Some(response)));
     let given = move || async move {
         // It is asked for once.
         held.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     };
-    let worth = move |_: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| worth;
-    let layer = CompressionLayer::new().compress_when(worth);
-    given.layer(layer).call(request, ()).await
+    let always = |_: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| true;
+    given.layer(CompressionLayer::new().compress_when(always)).call(request, ()).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn accepting(text: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
+        headers
+    }
+
     #[test]
-    fn a_client_that_weighs_codings_is_left_to_the_layer_that_compresses() {
-        let of = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
-            liked(&headers)
-        };
-        assert_eq!(liked(&HeaderMap::new()), Some(Coding::Identity));
-        assert_eq!(of("gzip, deflate, br, zstd"), Some(Coding::Brotli));
-        assert_eq!(of("GZIP"), Some(Coding::Gzip));
-        assert_eq!(of("deflate, x-gzip"), Some(Coding::Gzip));
-        assert_eq!(of("identity"), Some(Coding::Identity));
-        let takes = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
-            takes_gzip(&headers)
-        };
+    fn the_coding_weighed_most_is_liked_and_no_coding_where_none_is_acceptable() {
+        assert_eq!(liked(&HeaderMap::new()), Coding::Identity);
+        for (text, coding) in [
+            ("gzip, deflate, br, zstd", Coding::Brotli),
+            ("GZIP", Coding::Gzip),
+            ("deflate, x-gzip", Coding::Gzip),
+            ("br;q=0.5, gzip", Coding::Gzip),
+            ("*", Coding::Brotli),
+            ("br;q=0, *", Coding::Gzip),
+            ("identity;q=0, gzip", Coding::Gzip),
+            ("gzip;q=0.5, identity", Coding::Identity),
+            ("identity", Coding::Identity),
+            ("deflate", Coding::Identity),
+            ("gzip;q=much", Coding::Identity),
+            ("", Coding::Identity),
+            ("identity;q=0", Coding::Identity),
+            ("identity;q=0, zstd", Coding::Identity),
+            ("*;q=0", Coding::Identity),
+        ] {
+            assert_eq!(liked(&accepting(text)), coding, "{text}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_taken_by_whoever_names_it_or_any_coding() {
         assert!(!takes_gzip(&HeaderMap::new()));
         for taken in ["gzip", "br, X-GZIP;q=0.1", "*", "*;q=0, gzip", "br; q=1, * ; q=0.5"] {
-            assert!(takes(taken), "{taken}");
+            assert!(takes_gzip(&accepting(taken)), "{taken}");
         }
         for refused in ["identity", "br", "gzip;q=0, *", "*;q=0.000", "gzip;q=much", ""] {
-            assert!(!takes(refused), "{refused}");
-        }
-        for weighed in ["br;q=0.5, gzip", "*", "identity;q=0"] {
-            assert_eq!(of(weighed), None, "{weighed}");
+            assert!(!takes_gzip(&accepting(refused)), "{refused}");
         }
     }
 }

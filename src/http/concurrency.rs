@@ -1,7 +1,10 @@
 //! Places for what takes much of the service: so many at once, and so many of one client.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::limits::network;
 use super::problem::{Code, Problem};
@@ -18,10 +21,14 @@ const MOST_EACH: usize = 2;
 pub(crate) struct ConcurrencyLimit {
     work: &'static str,
     holders: Arc<Mutex<Vec<Holder>>>,
+    shared: Arc<Mutex<SharedPlaces>>,
 }
 
+/// The places of requests with an idempotency key, by whose they are and the key.
+type SharedPlaces = HashMap<(Holder, Box<[u8]>), Weak<SharedPlace>>;
+
 /// Whoever has a key, or asks from an address without one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holder {
     Key(KeyId),
     Peer(Option<IpAddr>),
@@ -33,18 +40,59 @@ pub(crate) struct Permit {
     holder: Holder,
 }
 
+/// A place of all those who make the same request, of whom one is at work at a time.
+struct SharedPlace {
+    _permit: Permit,
+    turn: Arc<AsyncMutex<()>>,
+}
+
+/// A turn at a place, as long as this lives.
+pub(crate) struct Turn {
+    // Passed on to whoever waits for it before the place is given up.
+    _turn: OwnedMutexGuard<()>,
+    _place: Arc<SharedPlace>,
+}
+
 impl ConcurrencyLimit {
     /// Places for work that goes by this name, in the plural.
     pub(crate) fn new(work: &'static str) -> Self {
-        Self { work, holders: Arc::default() }
+        Self { work, holders: Arc::default(), shared: Arc::default() }
     }
 
     /// A place for whoever asks, if there is one.
     pub(crate) fn take(&self, actor: &Actor, peer: Option<IpAddr>) -> Result<Permit, Problem> {
-        let holder = match actor {
-            Actor::Key(key) => Holder::Key(key.id.clone()),
-            _ => Holder::Peer(peer.map(network)),
+        self.take_for(Holder::of(actor, peer))
+    }
+
+    /// A place for whoever asks, if there is one. Who repeats a request that is under way, by its idempotency key,
+    /// needs none of its own, and waits until that is done.
+    pub(crate) async fn take_turn(
+        &self,
+        actor: &Actor,
+        peer: Option<IpAddr>,
+        idempotency_key: Option<&[u8]>,
+    ) -> Result<Turn, Problem> {
+        let holder = Holder::of(actor, peer);
+        let place = match idempotency_key {
+            None => Arc::new(SharedPlace::of(self.take_for(holder)?)),
+            Some(key) => {
+                let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                shared.retain(|_, place| place.strong_count() > 0);
+                let request = (holder.clone(), key.into());
+                if let Some(place) = shared.get(&request).and_then(Weak::upgrade) {
+                    place
+                } else {
+                    let place = Arc::new(SharedPlace::of(self.take_for(holder)?));
+                    shared.insert(request, Arc::downgrade(&place));
+                    place
+                }
+            }
         };
+        let turn = Arc::clone(&place.turn).lock_owned().await;
+        Ok(Turn { _turn: turn, _place: place })
+    }
+
+    fn take_for(&self, holder: Holder) -> Result<Permit, Problem> {
         let mut holders = self.holders();
         let own = holders.iter().filter(|other| **other == holder).count();
         let full = if own >= MOST_EACH {
@@ -60,6 +108,21 @@ impl ConcurrencyLimit {
 
     fn holders(&self) -> MutexGuard<'_, Vec<Holder>> {
         self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Holder {
+    fn of(actor: &Actor, peer: Option<IpAddr>) -> Self {
+        match actor {
+            Actor::Key(key) => Self::Key(key.id.clone()),
+            _ => Self::Peer(peer.map(network)),
+        }
+    }
+}
+
+impl SharedPlace {
+    fn of(permit: Permit) -> Self {
+        Self { _permit: permit, turn: Arc::default() }
     }
 }
 

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use futures_util::future::Either;
+use headers::HeaderMapExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service as _, service_fn};
@@ -25,7 +26,7 @@ use super::client_stream::{ClientStream, ConnectionState};
 use super::fast_path;
 use super::limits::{MOST_FIELD_BYTES, MOST_URI_BYTES};
 use super::problem::{Code, Problem};
-use super::raw_stream::RawStream;
+use super::raw_stream::{RawStream, date};
 use crate::app::fresh_id;
 
 /// The most that is kept of what a client says or is told, in bytes.
@@ -151,12 +152,15 @@ impl Host {
 
     /// A whole answer for what never became a request; the connection ends with it.
     pub(crate) fn last_word(&self, problem: &Problem) -> Vec<u8> {
-        let request_id = fresh_id(self.app.register.now());
+        let now = self.app.register.now();
+        let request_id = fresh_id(now);
         let status = problem.code.status();
         let body = problem.body(request_id.as_str());
         let mut text =
             format!("HTTP/1.1 {} {}\r\n", status.as_u16(), status.canonical_reason().unwrap_or_default());
-        for (name, value) in problem.header_fields() {
+        let mut fields: HeaderMap = problem.header_fields().into_iter().collect();
+        fields.typed_insert(date(now));
+        for (name, value) in &fields {
             // Writing to a string cannot fail.
             let _ = write!(text, "{name}: {}\r\n", value.to_str().unwrap_or_default());
         }

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
 
@@ -19,11 +19,13 @@ use super::observe::{REQUEST_ID, request_id};
 use super::workflows::may_differ;
 
 /// The answer to a request, if it is kept, right, and for whoever asks; everything else is for the routes.
-pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option<Response> {
+pub(crate) fn answer<B: HttpBody>(app: &App, request: &Request<B>, peer: IpAddr) -> Option<Response> {
     // Each clock is read once: on some machines that takes longer than finding the answer.
     let (started, now) = (Instant::now(), app.register.now());
     let headers = request.headers();
-    if request.method() != Method::GET || may_differ(request.uri().path(), headers) {
+    // A body would have to be read, or the connection closed.
+    let bare = request.method() == Method::GET && request.body().is_end_stream();
+    if !bare || may_differ(request.uri().path(), headers) {
         return None;
     }
     let kept = app.cache.find(request.uri().path_and_query()?.as_str(), app.lasting_at(now)?)?;
@@ -31,11 +33,13 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
     if tags > LONGEST_TAGS || check_head(request, true).is_err() {
         return None;
     }
-    let form = kept.form(liked(headers)?, headers)?;
+    let form = kept.form(liked(headers), headers)?;
     // Whoever must be looked up, may not read, or has asked enough is seen to where every request is.
     if !app.knows_reader(headers, started, now) {
         return None;
     }
+    let id = request_id(headers, now);
+    let told_id = HeaderValue::from_str(id.as_str()).ok()?;
     let asker = Asker::new(Some(peer), headers, started);
     let left = app.rates.spend(&asker).ok()?;
     let mut fields = kept.headers_for(&form);
@@ -46,8 +50,7 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>, peer: IpAddr) -> Option
         }
         Representation::Identity(body) | Representation::Coded(_, body) => (StatusCode::OK, Body::from(body)),
     };
-    let id = request_id(headers, now);
-    fields.insert(REQUEST_ID, HeaderValue::from_str(id.as_str()).ok()?);
+    fields.insert(REQUEST_ID, told_id);
     say_rates(&mut fields, left);
     kept.tally().count(status, started);
     tracing::debug!(request.id = %id, status = status.as_u16(), "answered {id} at the door");

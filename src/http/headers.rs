@@ -89,6 +89,10 @@ pub(crate) fn of_problem(operation: &Operation, status: StatusCode) -> Value {
     said.extend(match status {
         StatusCode::UNAUTHORIZED => Some(("WWW-Authenticate", "WWW-Authenticate")),
         StatusCode::GONE => Some(("Link", "Link")),
+        // What a put means to change need not be on record.
+        StatusCode::PRECONDITION_FAILED if operation.method == Method::PUT => {
+            Some(("ETag", "ETag-If-On-Record"))
+        }
         StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => {
             Some(("ETag", "ETag-On-Record"))
         }
@@ -122,7 +126,7 @@ pub(crate) fn components() -> Value {
         |about: &str, schema: Value| json!({"description": about, "required": true, "schema": schema});
     let at_times = |about: &str, schema: Value| json!({"description": about, "schema": schema});
     let revision = || count(0, i64::MAX);
-    let said: [(&str, Value); 14] = [
+    let said: [(&str, Value); 15] = [
         ("X-Request-Id", always("The id of the request.", short(200))),
         ("RateLimit", at_times("What is left of the caller's allowance, where there is one.", short(100))),
         ("RateLimit-Policy", at_times("The caller's allowance, where there is one.", short(100))),
@@ -135,6 +139,10 @@ pub(crate) fn components() -> Value {
             ),
         ),
         ("ETag-On-Record", always("The version on record, for `If-Match`.", short(200))),
+        (
+            "ETag-If-On-Record",
+            at_times("The version on record, for `If-Match`; not if nothing is on record.", short(200)),
+        ),
         ("Revision", always("The revision shown or made.", revision())),
         (
             "Revision-Unchanged",

@@ -1,14 +1,15 @@
 //! The hub: every new revision is read and rendered once on this node, however many follow the stream.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::changes::written;
+use super::changes::write_change;
 use super::key_watch::KeyWatch;
 use crate::app::feed::{self, Entry};
 use crate::app::{ChangeFilter, Error, Register, Wanted};
@@ -21,6 +22,12 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 const PAGE: i64 = 500;
 /// How many of those who are behind read from the register at a time.
 const BEHIND: usize = 4;
+/// What is larger, in bytes, is shared rather than copied, and takes room.
+const SMALL: usize = 128 * 1024;
+/// How much room there is, in KiB, for large pages of those who are behind: they are kept until they have been taken.
+const ROOM_KIB: u32 = 64 * 1024;
+/// About how many bytes of a change are not its documents.
+const BESIDE: usize = 300;
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -33,10 +40,10 @@ pub(crate) struct Event {
     parts: Vec<Part>,
 }
 
-/// A change, ready to send, and what tells whether somebody wants it.
+/// A change: where it stands in its event, and what tells whether somebody wants it.
 #[derive(Debug)]
 struct Part {
-    json: Bytes,
+    at: Range<usize>,
     kind: Kind,
     touches: Vec<ThingRef>,
 }
@@ -50,36 +57,71 @@ impl Part {
 }
 
 impl Event {
-    fn new(epoch: &str, revision: i64, parts: Vec<(String, Kind, Vec<ThingRef>)>) -> Self {
-        let texts: Vec<&str> = parts.iter().map(|(text, ..)| text.as_str()).collect();
-        let whole = Bytes::from(rendered(epoch, revision, &texts));
-        let parts = parts.into_iter().map(|(text, kind, touches)| Part { json: text.into(), kind, touches });
-        Self { revision, whole, parts: parts.collect() }
+    /// A revision with its changes, each with what it touches.
+    fn new(epoch: &str, revision: i64, changes: Vec<(Entry, Vec<ThingRef>)>) -> Self {
+        let mut whole = String::with_capacity(room_for(changes.iter().map(|(entry, _)| entry)));
+        whole.push_str(&beginning(epoch, revision));
+        let mut parts = Vec::with_capacity(changes.len());
+        // Each is let go as it is written, so that a large revision is not there twice.
+        for (entry, touches) in changes {
+            if !parts.is_empty() {
+                whole.push(',');
+            }
+            let begins = whole.len();
+            write_change(&mut whole, &entry);
+            parts.push(Part { at: begins..whole.len(), kind: entry.change.thing.kind, touches });
+        }
+        whole.push_str(END);
+        Self { revision, whole: whole.into(), parts }
     }
 
-    /// What it says to somebody who wants only some changes; `None` if that is nothing.
-    pub(crate) fn told(&self, epoch: &str, narrowing: &ChangeFilter) -> Option<Bytes> {
-        let wanted: Vec<&str> = self
-            .parts
-            .iter()
-            .filter(|part| part.passes(narrowing))
-            .filter_map(|part| std::str::from_utf8(&part.json).ok())
-            .collect();
-        match wanted.len() {
-            0 => None,
-            all if all == self.parts.len() => Some(self.whole.clone()),
-            _ => Some(rendered(epoch, self.revision, &wanted).into()),
+    /// What it says to somebody who wants only some changes, in pieces of the event that all share; none if that is
+    /// nothing.
+    pub(crate) fn told(&self, epoch: &str, narrowing: &ChangeFilter) -> VecDeque<Bytes> {
+        let parts: Vec<(bool, &Part)> =
+            self.parts.iter().map(|part| (part.passes(narrowing), part)).collect();
+        let wanted = parts.iter().filter(|(wanted, _)| *wanted).count();
+        if wanted == 0 {
+            return VecDeque::new();
         }
+        if wanted == parts.len() {
+            return [self.whole.clone()].into();
+        }
+        let mut pieces = VecDeque::from([Bytes::from(beginning(epoch, self.revision))]);
+        // Neighbours stand side by side, with the comma between them.
+        for run in parts.chunk_by(|(one, _), (other, _)| one == other) {
+            let (Some((true, first)), Some((_, last))) = (run.first(), run.last()) else { continue };
+            if pieces.len() > 1 {
+                pieces.push_back(Bytes::from_static(b","));
+            }
+            pieces.push_back(self.whole.slice(first.at.start..last.at.end));
+        }
+        pieces.push_back(Bytes::from_static(END.as_bytes()));
+        // What is small is sent in one piece, which costs less than to share it.
+        let size: usize = pieces.iter().map(Bytes::len).sum();
+        if size > SMALL {
+            return pieces;
+        }
+        [Bytes::from(pieces.iter().flatten().copied().collect::<Vec<u8>>())].into()
     }
 
     fn size(&self) -> usize {
-        self.whole.len() + self.parts.iter().map(|part| part.json.len()).sum::<usize>()
+        self.whole.len() + self.parts.len() * size_of::<Part>()
     }
 }
 
-/// Changes of one revision as an event.
-fn rendered(epoch: &str, revision: i64, changes: &[&str]) -> String {
-    format!("event: revision\nid: {epoch}.{revision}\ndata: [{}]\n\n", changes.join(","))
+/// The beginning of an event, up to its changes, which commas separate.
+fn beginning(epoch: &str, revision: i64) -> String {
+    format!("event: revision\nid: {epoch}.{revision}\ndata: [")
+}
+
+/// The end of an event.
+const END: &str = "]\n\n";
+
+/// About how many bytes it takes to write changes: enough, as a rule, not to have to move what is written.
+fn room_for<'e>(entries: impl Iterator<Item = &'e Entry>) -> usize {
+    let document = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    entries.map(|entry| document(&entry.change.before) + document(&entry.change.after) + BESIDE).sum()
 }
 
 /// The newest revisions, ready to send: one after the other, without gaps.
@@ -115,19 +157,46 @@ pub(crate) enum After {
     Gone,
 }
 
-/// A page of events from the register.
-pub(crate) struct Events {
-    /// The events.
-    pub(crate) text: String,
+/// A page of events from the register: one, however many are sent it at the same time.
+struct Page {
+    text: String,
     /// The position after them.
-    pub(crate) next: i64,
+    next: i64,
+    /// The room it takes of that for large pages.
+    _room: Option<OwnedSemaphorePermit>,
 }
+
+/// A page of events, as one of those has it who are sent it.
+pub(crate) struct Events(Arc<Page>);
+
+impl Events {
+    /// The position after them.
+    pub(crate) fn next(&self) -> i64 {
+        self.0.next
+    }
+
+    /// The events, without a copy; `None` if there are none.
+    pub(crate) fn bytes(self) -> Option<Bytes> {
+        (!self.0.text.is_empty()).then(|| Bytes::from_owner(self))
+    }
+}
+
+impl AsRef<[u8]> for Events {
+    fn as_ref(&self) -> &[u8] {
+        self.0.text.as_bytes()
+    }
+}
+
+/// The pages that are being made or sent, by what was asked for: those who ask for the same wait for one another.
+type Pages = HashMap<(i64, ChangeFilter), Arc<AsyncMutex<Weak<Page>>>>;
 
 struct Shared {
     register: Register,
     ring: RwLock<Ring>,
     newest: watch::Sender<i64>,
     behind: Semaphore,
+    room: Arc<Semaphore>,
+    pages: Mutex<Pages>,
 }
 
 /// The newest revisions, ready to send to everybody who follows them.
@@ -147,6 +216,8 @@ impl Hub {
             ring: RwLock::default(),
             newest: watch::Sender::new(0),
             behind: Semaphore::new(BEHIND),
+            room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
+            pages: Mutex::default(),
         };
         Self { shared: Arc::new(shared), key_watch: Arc::default(), tasks: OnceLock::new() }
     }
@@ -183,22 +254,92 @@ impl Hub {
         event.map_or(After::Behind, |event| After::Event(Arc::clone(event), event.revision))
     }
 
-    /// The events after a position from the register, for somebody who is behind.
-    pub(crate) async fn read(&self, position: i64, narrowing: &ChangeFilter) -> Result<Events, Error> {
-        let _turn = self.shared.behind.acquire().await;
-        let mut read = self.shared.register.read(Wanted::Newest).await?;
+    /// Reads the events after a position from the register, for somebody who is behind. Dropping the task ends it.
+    pub(crate) fn read(&self, position: i64, narrowing: &ChangeFilter) -> JoinSet<Result<Events, Error>> {
+        let (shared, narrowing) = (Arc::clone(&self.shared), narrowing.clone());
+        let mut task = JoinSet::new();
+        task.spawn(async move { shared.page(position, narrowing).await.map(Events) });
+        task
+    }
+}
+
+impl Shared {
+    /// A page: the one that somebody else is sent who asked for the same, or else a new one.
+    async fn page(&self, position: i64, narrowing: ChangeFilter) -> Result<Arc<Page>, Error> {
+        let slot = {
+            let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            // Of a page that nobody makes or has, the slot is of no use any more.
+            pages.retain(|_, slot| {
+                Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|page| page.strong_count() > 0)
+            });
+            Arc::clone(pages.entry((position, narrowing.clone())).or_default())
+        };
+        let mut slot = slot.lock().await;
+        if let Some(page) = slot.upgrade() {
+            return Ok(page);
+        }
+        let page = Arc::new(self.new_page(position, &narrowing).await?);
+        *slot = Arc::downgrade(&page);
+        Ok(page)
+    }
+
+    /// Makes a page. Of one that is large there must be room until everybody has taken it; while there is none it is
+    /// let go, and made again once there is.
+    async fn new_page(&self, position: i64, narrowing: &ChangeFilter) -> Result<Page, Error> {
+        let mut room: Option<OwnedSemaphorePermit> = None;
+        loop {
+            let turn = self.behind.acquire().await;
+            let (text, next) = self.rendered(position, narrowing).await?;
+            let wanted = room_of(text.len());
+            let missing = wanted.saturating_sub(room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+            let more = u32::try_from(missing).unwrap_or(ROOM_KIB);
+            if missing == 0 {
+                return Ok(Page { text, next, _room: room });
+            }
+            if let Ok(more) = Arc::clone(&self.room).try_acquire_many_owned(more) {
+                return Ok(Page { text, next, _room: Some(merged(room, more)) });
+            }
+            drop((text, turn, room));
+            let wanted = u32::try_from(wanted).unwrap_or(ROOM_KIB);
+            room = Arc::clone(&self.room).acquire_many_owned(wanted).await.ok();
+        }
+    }
+
+    /// The events after a position, as text, and the position after them.
+    async fn rendered(&self, position: i64, narrowing: &ChangeFilter) -> Result<(String, i64), Error> {
+        let mut read = self.register.read(Wanted::Newest).await?;
         let page = feed::page(&mut read, position, PAGE, narrowing).await?;
         let epoch = read.head().epoch.clone();
         drop(read);
-        let mut text = String::new();
-        for changes in page.items.chunk_by(|one, other| one.change.revision == other.change.revision) {
-            let revision = changes.first().map_or(0, |entry| entry.change.revision);
-            let changes: Vec<String> = changes.iter().map(written).collect();
-            let changes: Vec<&str> = changes.iter().map(String::as_str).collect();
-            text.push_str(&rendered(&epoch, revision, &changes));
+        let mut text = String::with_capacity(room_for(page.items.iter()));
+        let mut before = None;
+        // Each is let go as it is written, so that a large revision is not there twice.
+        for entry in page.items {
+            let revision = entry.change.revision;
+            if before == Some(revision) {
+                text.push(',');
+            } else {
+                text.push_str(if before.is_some() { END } else { "" });
+                text.push_str(&beginning(&epoch, revision));
+            }
+            write_change(&mut text, &entry);
+            before = Some(revision);
         }
-        Ok(Events { text, next: page.next })
+        text.push_str(if before.is_some() { END } else { "" });
+        Ok((text, page.next))
     }
+}
+
+/// How much of the room for large pages one of so many bytes takes, in KiB. One larger than all of it takes all.
+fn room_of(bytes: usize) -> usize {
+    if bytes <= SMALL { 0 } else { bytes.div_ceil(1024).min(ROOM_KIB as usize) }
+}
+
+fn merged(room: Option<OwnedSemaphorePermit>, mut more: OwnedSemaphorePermit) -> OwnedSemaphorePermit {
+    if let Some(room) = room {
+        more.merge(room);
+    }
+    more
 }
 
 /// Reads and renders every new revision, for ever.
@@ -226,14 +367,15 @@ async fn news(shared: &Shared, last: i64) -> Result<i64, Error> {
     let epoch = read.head().epoch.clone();
     drop(read);
     let mut events: VecDeque<Event> = VecDeque::new();
-    for changes in page.items.chunk_by(|one, other| one.change.revision == other.change.revision) {
-        let revision = changes.first().map_or(0, |entry| entry.change.revision);
-        let part = |entry: &Entry| {
+    let mut entries = page.items.into_iter().peekable();
+    while let Some(revision) = entries.peek().map(|entry| entry.change.revision) {
+        let mut changes = Vec::new();
+        while let Some(entry) = entries.next_if(|entry| entry.change.revision == revision) {
             let mut touches = beside.remove(&(revision, entry.change.ordinal)).unwrap_or_default();
             touches.push(entry.change.thing.clone());
-            (written(entry), entry.change.thing.kind, touches)
-        };
-        events.push_back(Event::new(&epoch, revision, changes.iter().map(part).collect()));
+            changes.push((entry, touches));
+        }
+        events.push_back(Event::new(&epoch, revision, changes));
     }
     if let Ok(mut ring) = shared.ring.write() {
         if ring.epoch != epoch {

@@ -21,9 +21,13 @@ use crate::app::imports::{
     self, ATOMIC_LINES, BadLine, Cause, LINES_A_REVISION, MOST_REPORTED, Outcome, ReadLines,
 };
 use crate::app::{Error, Needs, StoreError, Write};
+use crate::domain::fault::PlacedFault;
+use crate::domain::refusal::Refusal;
 use crate::domain::text::Note;
 use crate::wire::lines::Line;
 
+/// The most errors that a report tells.
+const MOST_ERRORS: usize = MOST_REPORTED * 10;
 /// The most bytes of an import.
 const LIMIT: usize = 64 << 20;
 
@@ -62,8 +66,8 @@ pub(crate) fn fields() -> Vec<Field> {
         required("failed", number(), "Lines not taken."),
         required(
             "errors",
-            list(named("ImportError"), 0, MOST_REPORTED * 10),
-            "Why they were not taken; at most 1,000 lines are told.",
+            list(named("ImportError"), 0, MOST_ERRORS),
+            "Why they were not taken; at most 1,000 lines are told, and 10,000 errors.",
         ),
     ]
 }
@@ -157,7 +161,12 @@ pub(crate) fn refusal(outcome: &Outcome) -> Problem {
     });
     let only_faults = outcome.bad.iter().all(|bad| matches!(bad.cause, Cause::Faults(_) | Cause::Syntax(_)));
     let code = if only_faults { Code::InvalidLines } else { Code::ImportRefused };
-    denied.unwrap_or_else(|| Problem::with_errors(code, wrong(outcome)))
+    denied.unwrap_or_else(|| {
+        let wrong = wrong(outcome);
+        // Of more bad lines than are told, each has something wrong with it.
+        let count = wrong.len().max(outcome.failed);
+        Problem::counted(code, wrong, count)
+    })
 }
 
 fn wrong(outcome: &Outcome) -> Vec<Wrong> {
@@ -180,6 +189,13 @@ fn of_line(bad: &BadLine) -> Vec<Wrong> {
                 at(Some(placed.pointer.clone()), placed.fault.code.to_string(), placed.fault.detail.clone())
             })
             .collect(),
+        Cause::Error(error @ Error::Refused(Refusal::Dangling(faults) | Refusal::Fixed(faults))) => {
+            let code = Problem::from(error).code.as_str();
+            let placed = |placed: &PlacedFault| {
+                at(Some(placed.pointer.clone()), code.to_owned(), placed.fault.detail.clone())
+            };
+            faults.0.iter().map(placed).collect()
+        }
         Cause::Error(error) => {
             let problem = Problem::from(error);
             vec![at(None, problem.code.as_str().to_owned(), problem.detail)]
@@ -200,7 +216,7 @@ struct Report {
 impl Report {
     fn of(outcome: &Outcome) -> Self {
         let Outcome { created, updated, unchanged, failed, .. } = *outcome;
-        let errors = wrong(outcome).iter().map(Wrong::value).collect();
+        let errors = wrong(outcome).iter().take(MOST_ERRORS).map(Wrong::value).collect();
         Self { created, updated, unchanged, failed, errors }
     }
 
@@ -213,7 +229,8 @@ impl Report {
         let mut lines: HashSet<String> = self.errors.iter().map(|error| error["line"].to_string()).collect();
         for error in next.errors {
             let line = error["line"].to_string();
-            if lines.contains(&line) || lines.len() < MOST_REPORTED {
+            let told = lines.contains(&line) || lines.len() < MOST_REPORTED;
+            if told && self.errors.len() < MOST_ERRORS {
                 lines.insert(line);
                 self.errors.push(error);
             }

@@ -69,8 +69,16 @@ impl KeyWatch {
         let mut read = register.read(Wanted::Newest).await?;
         let latest = register.latest(register.now(), Instant::now());
         for id in ids {
-            let key = read.key(&id).await?;
-            if !key.is_some_and(|(key, _)| key.works_at(latest)) {
+            let works = match read.key(&id).await {
+                Ok(key) => key.is_some_and(|(key, _)| key.works_at(latest)),
+                // Nobody could ask with it again, and the others are looked at all the same.
+                Err(error @ StoreError::Damaged { .. }) => {
+                    tracing::error!(%error, "the key of a stream is damaged");
+                    false
+                }
+                Err(error) => return Err(error),
+            };
+            if !works {
                 self.end(&id);
             }
         }

@@ -3,18 +3,19 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::StreamExt as _;
 use hyper::body::{Body as _, Frame, SizeHint};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 use super::App;
 use super::call::secret;
@@ -30,6 +31,11 @@ pub(crate) const MOST_FIELD_BYTES: usize = 16 * 1024;
 pub(crate) const MOST_URI_BYTES: usize = 8 * 1024;
 /// How many bytes of a body must come in a second once its deadline has passed.
 const PACE: u32 = 16 * 1024;
+/// How much is read, in bytes, of a body that nobody wants, and for how long, so that the connection can go on.
+const MOST_UNWANTED: u64 = 64 * 1024;
+const UNWANTED: Duration = Duration::from_millis(50);
+/// Paths that are in nobody's allowance: whoever watches the service must not take a busy client for a dead service.
+const UNCOUNTED: [&str; 2] = ["/healthz", "/readyz"];
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -85,21 +91,21 @@ impl Rates {
         Self { peers: limits.per_peer.map(Allowances::new), keys: limits.per_key.map(Allowances::new) }
     }
 
-    /// Pays for a request; tells what is left of the tightest allowance, if there is any.
+    /// Pays for a request; tells what is left of the tightest allowance, if there is any. Who cannot pay with the key
+    /// has not paid for the address either.
     pub(crate) fn spend(&self, asker: &Asker) -> Result<Option<(&'static str, Left)>, Problem> {
-        let mut tightest: Option<(&'static str, Left)> = None;
-        for (policy, outcome) in [
-            ("peer", self.peers.as_ref().zip(asker.peer).map(|(all, peer)| all.spend(&peer, asker.at))),
-            ("key", self.keys.as_ref().zip(asker.secret()).map(|(all, key)| all.spend(&key, asker.at))),
-        ] {
-            match outcome {
-                None => {}
-                Some(Err(left)) => return Err(exhausted(policy, left)),
-                Some(Ok(left)) if tightest.is_some_and(|(_, least)| least.requests <= left.requests) => {}
-                Some(Ok(left)) => tightest = Some((policy, left)),
+        let peers = self.peers.as_ref().zip(asker.peer);
+        let peer = peers.map(|(all, peer)| all.spend(&peer, asker.at)).transpose();
+        let peer = peer.map_err(|left| exhausted("peer", left))?;
+        let key = self.keys.as_ref().zip(asker.secret()).map(|(all, key)| all.spend(&key, asker.at));
+        let key = key.transpose().map_err(|left| {
+            if let Some((all, peer)) = peers {
+                all.give_back_all(&peer);
             }
-        }
-        Ok(tightest)
+            exhausted("key", left)
+        })?;
+        let left = [peer.map(|left| ("peer", left)), key.map(|left| ("key", left))];
+        Ok(left.into_iter().flatten().min_by_key(|(_, left)| left.requests))
     }
 
     /// Gives back what a 304 costs less than another answer.
@@ -115,14 +121,14 @@ impl Rates {
 
 /// Who asks, and when.
 pub(crate) struct Asker {
-    at: Instant,
+    at: std::time::Instant,
     peer: Option<IpAddr>,
     authorization: Option<HeaderValue>,
 }
 
 impl Asker {
     /// Whoever is at the other end of a connection, if it came by one, with the key in these fields.
-    pub(crate) fn new(peer: Option<IpAddr>, fields: &HeaderMap, at: Instant) -> Self {
+    pub(crate) fn new(peer: Option<IpAddr>, fields: &HeaderMap, at: std::time::Instant) -> Self {
         Self { at, peer: peer.map(network), authorization: fields.get(header::AUTHORIZATION).cloned() }
     }
 
@@ -165,15 +171,25 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     if let Err(problem) = check_head(&request, peer.is_some()) {
         return closing(problem);
     }
-    let asker = Asker::new(peer, request.headers(), Instant::now());
-    let left = match app.rates.spend(&asker) {
-        Ok(left) => left,
-        Err(problem) => return problem.into_response(),
-    };
+    let asker = Asker::new(peer, request.headers(), std::time::Instant::now());
+    let counted = !UNCOUNTED.contains(&request.uri().path());
+    let spent = if counted { app.rates.spend(&asker) } else { Ok(None) };
     let asked_for_body = request.method() != Method::HEAD;
-    let mut response = in_time(&app.options.limits, request, next).await;
+    let limits = &app.options.limits;
+    let (request, arrival) = Arrival::of(request, limits.body);
+    let (left, mut response) = match spent {
+        Ok(left) => (left, in_time(limits, request, &arrival, next).await),
+        Err(problem) => {
+            drop(request);
+            (None, problem.into_response())
+        }
+    };
+    if !arrival.ended().await {
+        // The protocol reads no further request behind a body that nobody has read.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     DetachedBody::arrive(&mut response, asked_for_body);
-    if response.status() == StatusCode::NOT_MODIFIED {
+    if counted && response.status() == StatusCode::NOT_MODIFIED {
         app.rates.give_back(&asker);
     }
     say_rates(response.headers_mut(), left);
@@ -230,28 +246,27 @@ fn size(fields: &HeaderMap) -> usize {
 }
 
 /// Answers within the time there is, counted from when the whole request has arrived.
-async fn in_time(limits: &Limits, request: Request, next: Next) -> Response {
-    let arrival = Arc::new(Arrival::default());
-    let request = if request.body().is_end_stream() {
-        arrival.whole.store(true, Ordering::Relaxed);
-        request
-    } else {
-        request.map(|body| Body::new(Arriving::new(body, limits.body, Arc::clone(&arrival))))
-    };
+async fn in_time(limits: &Limits, request: Request, arrival: &Arrival, next: Next) -> Response {
+    let mut deadline = Instant::now() + limits.request;
     let mut answer = std::pin::pin!(next.run(request));
     loop {
-        match timeout(limits.request, answer.as_mut()).await {
+        match timeout_at(deadline, answer.as_mut()).await {
             Ok(_) if arrival.late.load(Ordering::Relaxed) => {
                 return closing(Problem::new(Code::RequestTimeout, "the body did not arrive in time"));
             }
             Ok(response) => return response,
+            Err(_) => {}
+        }
+        let whole_at = arrival.whole_at.get().copied();
+        deadline = match whole_at.map(|at| at + limits.request) {
+            Some(counted) if counted > deadline => counted,
             // A body that is asked for has a deadline of its own.
-            Err(_) if arrival.asked.load(Ordering::Relaxed) && !arrival.whole.load(Ordering::Relaxed) => {}
-            Err(_) => {
+            None if arrival.asked.load(Ordering::Relaxed) => Instant::now() + limits.request,
+            _ => {
                 tracing::warn!("a request was not answered in time");
                 return Problem::new(Code::Overloaded, "the answer was not ready in time").into_response();
             }
-        }
+        };
     }
 }
 
@@ -259,20 +274,69 @@ async fn in_time(limits: &Limits, request: Request, next: Next) -> Response {
 #[derive(Debug, Default)]
 struct Arrival {
     asked: AtomicBool,
-    whole: AtomicBool,
     late: AtomicBool,
+    /// Whether it broke off, so that there is no rest of it.
+    broken: AtomicBool,
+    /// When all of it had come.
+    whole_at: OnceLock<Instant>,
+    /// Whether the client sends the body only once it is told that it is wanted.
+    holds_back: bool,
+    /// What is left of the body once nobody reads it any more.
+    rest: Mutex<Option<Body>>,
+}
+
+impl Arrival {
+    /// A request whose body must come within a time, beside what its size allows, and how far that has come.
+    fn of(request: Request, allowed: Duration) -> (Request, Arc<Self>) {
+        let holds_back = request.headers().contains_key(header::EXPECT);
+        let arrival = Arc::new(Self { holds_back, ..Self::default() });
+        if request.body().is_end_stream() {
+            arrival.is_whole();
+            return (request, arrival);
+        }
+        let arriving = |body| Body::new(Arriving::new(body, allowed, Arc::clone(&arrival)));
+        (request.map(arriving), arrival)
+    }
+
+    fn is_whole(&self) {
+        self.whole_at.get_or_init(Instant::now);
+    }
+
+    /// Whether the body has come to its end, or does so within what is read of one that nobody wants: most that are
+    /// small have come with their heads.
+    async fn ended(&self) -> bool {
+        if self.whole_at.get().is_some() {
+            return true;
+        }
+        let Some(rest) = self.rest.lock().ok().and_then(|mut rest| rest.take()) else { return false };
+        let unasked = self.holds_back && !self.asked.load(Ordering::Relaxed);
+        let over = self.late.load(Ordering::Relaxed) || self.broken.load(Ordering::Relaxed);
+        if unasked || over || rest.size_hint().lower() > MOST_UNWANTED {
+            return false;
+        }
+        let reading = async {
+            let (mut pieces, mut left) = (rest.into_data_stream(), MOST_UNWANTED);
+            while let Some(piece) = pieces.next().await {
+                left = left.checked_sub(piece.ok()?.len() as u64)?;
+            }
+            Some(())
+        };
+        timeout(UNWANTED, reading).await.is_ok_and(|ended| ended.is_some())
+    }
 }
 
 /// A body that must come within a time that grows with its size.
 struct Arriving {
     body: Body,
     arrival: Arc<Arrival>,
+    allowed: Duration,
+    /// Runs from when the body is asked for: until then the client may not be able to send it.
     deadline: Pin<Box<Sleep>>,
 }
 
 impl Arriving {
     fn new(body: Body, allowed: Duration, arrival: Arc<Arrival>) -> Self {
-        Self { body, arrival, deadline: Box::pin(sleep(allowed)) }
+        Self { body, arrival, allowed, deadline: Box::pin(sleep(allowed)) }
     }
 
     /// More has come, and makes more time.
@@ -292,7 +356,9 @@ impl hyper::body::Body for Arriving {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
-        this.arrival.asked.store(true, Ordering::Relaxed);
+        if !this.arrival.asked.swap(true, Ordering::Relaxed) {
+            this.deadline.as_mut().reset(Instant::now() + this.allowed);
+        }
         let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
             ready!(Future::poll(this.deadline.as_mut(), cx));
             this.arrival.late.store(true, Ordering::Relaxed);
@@ -301,11 +367,11 @@ impl hyper::body::Body for Arriving {
         };
         match &frame {
             Some(Ok(frame)) => this.came(frame.data_ref().map_or(0, Bytes::len)),
-            None => this.arrival.whole.store(true, Ordering::Relaxed),
-            Some(Err(_)) => {}
+            None => this.arrival.is_whole(),
+            Some(Err(_)) => this.arrival.broken.store(true, Ordering::Relaxed),
         }
         if this.body.is_end_stream() {
-            this.arrival.whole.store(true, Ordering::Relaxed);
+            this.arrival.is_whole();
         }
         Poll::Ready(frame)
     }
@@ -319,14 +385,58 @@ impl hyper::body::Body for Arriving {
     }
 }
 
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        // A body that is let go in a panic may be the one that panicked.
+        if !std::thread::panicking()
+            && let Ok(mut rest) = self.arrival.rest.lock()
+        {
+            *rest = Some(std::mem::take(&mut self.body));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    /// What `in_time` answers if the body takes a time to come, and the work on it another one.
+    async fn answered(limits: Limits, body_takes: Duration, work_takes: Duration) -> StatusCode {
+        let handler = move |body: Bytes| async move {
+            sleep(work_takes).await;
+            body
+        };
+        let in_time = move |request: Request, next: Next| async move {
+            let (request, arrival) = Arrival::of(request, limits.body);
+            in_time(&limits, request, &arrival, next).await
+        };
+        let body = futures_util::stream::once(async move {
+            sleep(body_takes).await;
+            Ok::<_, std::io::Error>("late")
+        });
+        let router = Router::new().route("/", post(handler)).layer(from_fn(in_time));
+        let request = axum::http::Request::post("/").body(Body::from_stream(body)).unwrap();
+        router.oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn the_time_for_an_answer_is_counted_from_when_the_body_is_whole() {
+        let limits = Limits { request: Duration::from_secs(1), ..Limits::default() };
+        let most = Duration::from_millis(700);
+        assert_eq!(answered(limits, most, most).await, StatusCode::OK);
+        let status = answered(limits, most, Duration::from_mins(1)).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    }
 
     #[test]
     fn an_address_of_the_older_kind_is_its_own_however_it_comes() {
         let network = |text: &str| {
-            Asker::new(Some(text.parse().unwrap()), &HeaderMap::new(), Instant::now())
+            Asker::new(Some(text.parse().unwrap()), &HeaderMap::new(), std::time::Instant::now())
                 .peer
                 .unwrap()
                 .to_string()

@@ -236,9 +236,6 @@ pub(crate) async fn no_bare_errors(request: Request, next: Next) -> Response {
         StatusCode::METHOD_NOT_ALLOWED => {
             Problem::new(Code::MethodNotAllowed, "the path does not take this method; see Allow")
         }
-        StatusCode::NOT_ACCEPTABLE => {
-            Problem::new(Code::NotAcceptable, "no content coding that the service has is acceptable")
-        }
         StatusCode::REQUEST_TIMEOUT => {
             Problem::new(Code::RequestTimeout, "the request did not arrive in time")
         }

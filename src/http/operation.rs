@@ -240,7 +240,7 @@ impl Operation {
     /// Every problem it can answer with.
     pub(crate) fn all_problems(&self) -> Vec<Code> {
         let mut all = self.problems.clone();
-        all.extend([Code::InvalidParameter, Code::NotAcceptable, Code::Internal]);
+        all.extend([Code::InvalidParameter, Code::Internal]);
         all.extend([Code::MalformedRequest, Code::RequestTimeout, Code::UriTooLong, Code::HeadTooLarge]);
         all.extend([Code::TooManyRequests, Code::Overloaded]);
         match self.access {

@@ -54,11 +54,11 @@ macro_rules! problems {
 
 problems! {
     MalformedRequest = "malformed_request", BAD_REQUEST, "The request is not HTTP/1.1",
-        "The head of the request breaks the rules of RFC 9112: its line, a field, or not exactly one `Host`. The connection is closed.";
+        "The request breaks the rules of RFC 9112: its line, a field, not exactly one `Host`, or how its body is divided into chunks. The connection is closed.";
     MalformedJson = "malformed_json", BAD_REQUEST, "The body is not JSON",
         "The body could not be read as JSON in UTF-8. Mend it and send it again.";
     InvalidBody = "invalid_body", BAD_REQUEST, "The body is not what it should be",
-        "`errors` lists every fault with the JSON pointer of the value. Nothing was applied.";
+        "`errors` lists every fault, or the first 1,000, with the JSON pointer of the value. Nothing was applied.";
     InvalidParameter = "invalid_parameter", BAD_REQUEST, "A parameter is not what it should be",
         "`errors` lists every fault with the name of the query parameter, path parameter or header. Parameters are never ignored.";
     InvalidCursor = "invalid_cursor", BAD_REQUEST, "The cursor does not fit",
@@ -66,7 +66,7 @@ problems! {
     RevisionInFuture = "revision_in_future", BAD_REQUEST, "That revision has not come",
         "`revision`, `known_at` or a position in the feed lies beyond the newest revision.";
     InvalidLines = "invalid_lines", BAD_REQUEST, "Some lines are not what they should be",
-        "`errors` lists every fault with its line. Nothing of the import was applied.";
+        "`errors` lists every fault, or the first 1,000, with its line. Nothing of the import was applied.";
     TooManyLines = "too_many_lines", BAD_REQUEST, "The import has too many lines",
         "An import that is all or nothing has at most 10,000 lines. Divide it, or send it with `mode=partial`.";
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "A key is needed",
@@ -82,7 +82,7 @@ problems! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not take this method",
         "The `Allow` field names the methods it takes.";
     NotAcceptable = "not_acceptable", NOT_ACCEPTABLE, "No form of the answer is acceptable",
-        "The request refuses every media type or content coding that the service can answer with.";
+        "`Accept` refuses every media type that the answer comes in. Name one of those that `detail` lists, or leave it out.";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
         "The body did not arrive in time. Nothing was applied.";
     IllegalMove = "illegal_move", CONFLICT, "The workflow has no such move",
@@ -104,13 +104,13 @@ problems! {
     ExternalRefConflict = "external_ref_conflict", CONFLICT, "The external reference belongs to another movement",
         "`by` names the movement of the company and kind that has it, `errors` the fields in which they differ. What was entered wrongly is set right by another movement, with a reference of its own.";
     ImportRefused = "import_refused", CONFLICT, "What is on record does not allow some lines",
-        "`errors` lists every line with its problem code. Nothing of the import was applied.";
+        "`errors` lists every line, or the first 1,000, with its problem code. Nothing of the import was applied.";
     Retired = "retired", GONE, "The thing was retired",
         "It was on record once. Its history stays readable, and so is it at an earlier `revision`.";
     PositionGone = "position_gone", GONE, "The position is of another epoch",
         "The register was restored from a copy since. Read the lists again, and follow the feed from the revision they state.";
     StaleVersion = "stale_version", PRECONDITION_FAILED, "The thing has another version",
-        "The `ETag` field holds the version on record. Read it, decide again, and send the change with that version in `If-Match`.";
+        "The `ETag` field holds the version on record. Read it, decide again, and send the change with that version in `If-Match`. Without that field nothing is on record: to create it, leave `If-Match` out.";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "A body has at most 1 MiB, an import at most 64 MiB.";
     UriTooLong = "uri_too_long", URI_TOO_LONG, "The path is too long",
@@ -132,6 +132,9 @@ problems! {
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The register cannot be reached or written",
         "Try again after `Retry-After`. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
 }
+
+/// How many faults one problem tells at most.
+pub(crate) const MOST_TOLD: usize = 1000;
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,11 +209,21 @@ impl Problem {
         Self { code, detail: detail.into(), errors: Vec::new(), members: Map::new(), fields: Vec::new() }
     }
 
-    /// A problem with everything that is wrong.
+    /// A problem with everything that is wrong; of more than [`MOST_TOLD`] faults it tells the first.
     pub(crate) fn with_errors(code: Code, errors: Vec<Wrong>) -> Self {
+        let count = errors.len();
+        Self::counted(code, errors, count)
+    }
+
+    /// A problem with what is wrong, of so many faults in all.
+    pub(crate) fn counted(code: Code, mut errors: Vec<Wrong>, count: usize) -> Self {
+        errors.truncate(MOST_TOLD);
         let detail = match errors.as_slice() {
             [only] => only.detail.clone(),
-            several => format!("{} things are wrong; see errors", several.len()),
+            told if told.len() < count => {
+                format!("{count} things are wrong; errors tells the first {}", told.len())
+            }
+            _ => format!("{count} things are wrong; see errors"),
         };
         Self { errors, ..Self::new(code, detail) }
     }
@@ -234,7 +247,8 @@ impl Problem {
 
     /// A problem of a body.
     pub(crate) fn invalid_body(faults: &Faults) -> Self {
-        Self::with_errors(Code::InvalidBody, faults.0.iter().map(Wrong::from).collect())
+        let told = faults.0.iter().take(MOST_TOLD).map(Wrong::from).collect();
+        Self::counted(Code::InvalidBody, told, faults.0.len())
     }
 
     /// The problem with a further member.

@@ -76,10 +76,19 @@ impl Allowances {
 
     /// Gives back what a 304 costs less than another answer.
     pub(crate) fn give_back(&self, spender: &impl Hash) {
+        self.give_back_ticks(spender, PRICE - CHEAP);
+    }
+
+    /// Gives back all that a request costs.
+    pub(crate) fn give_back_all(&self, spender: &impl Hash) {
+        self.give_back_ticks(spender, PRICE);
+    }
+
+    fn give_back_ticks(&self, spender: &impl Hash, ticks: u32) {
         let spender = self.hasher.hash_one(spender);
         let Ok(mut spent) = self.spent.lock() else { return };
         if let Some(whole_at) = spent.whole_at.get_mut(&spender)
-            && let Some(earlier) = whole_at.checked_sub(self.tick() * (PRICE - CHEAP))
+            && let Some(earlier) = whole_at.checked_sub(self.tick() * ticks)
         {
             *whole_at = earlier;
         }

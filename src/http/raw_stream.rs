@@ -24,6 +24,12 @@ use crate::domain::time::Moment;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamMarker;
 
+/// The `Date` of an answer that is made at a moment.
+pub(crate) fn date(now: Moment) -> Date {
+    let since = Duration::from_micros(u64::try_from(now.microseconds()).unwrap_or_default());
+    Date::from(SystemTime::UNIX_EPOCH + since)
+}
+
 /// An answer that goes on.
 pub(crate) struct RawStream {
     head: Bytes,
@@ -51,8 +57,7 @@ impl RawStream {
             fields.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        let since = Duration::from_micros(u64::try_from(now().microseconds()).unwrap_or_default());
-        fields.typed_insert(Date::from(SystemTime::UNIX_EPOCH + since));
+        fields.typed_insert(date(now()));
         let mut head = format!("{version:?} {}\r\n", parts.status).into_bytes();
         for (name, value) in fields.iter() {
             head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());

@@ -34,6 +34,12 @@ impl From<&Error> for Problem {
                 Code::StaleVersion,
                 "the thing on record has another version than If-Match names, or If-None-Match asks for there to be none",
             ),
+            Error::NothingToChange(thing) => Self::new(
+                Code::StaleVersion,
+                format!(
+                    "{thing} is not on record, so If-Match can name no version of it; leave If-Match out to put it on record"
+                ),
+            ),
             Error::Unconditional { .. } => {
                 Self::new(Code::PreconditionRequired, "name the version to change in If-Match")
             }

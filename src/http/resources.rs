@@ -138,6 +138,7 @@ fn expose_one<T: Exposed>(api: &mut Api) {
         let schema = json!({"type": "string", "maxLength": 1_000_000});
         show_operation =
             show_operation.answers(200, "The thing.", workflows::MERMAID, schema, "stateDiagram-v2\n".into());
+        show_operation = show_operation.refuses(&[Code::NotAcceptable]);
     }
     api.on(show_operation, show::<T::Record>);
 }
@@ -149,13 +150,13 @@ fn expose_changes<T: Exposed>(api: &mut Api) {
     let noun = T::KIND.to_string();
     api.on(
         Operation::write(Method::PUT, &one, format!("put{singular}"), plural)
-            .says(format!("Put one {noun}"), format!("Puts one {noun} on record under this id, or in the place of the one that is there, whose version `If-Match` must name. What is there already is answered with 200 and makes no revision. Fields that the service sets may be repeated if they are what they are."))
+            .says(format!("Put one {noun}"), format!("Puts one {noun} on record under this id, or in the place of the one that is there, whose version `If-Match` must name; with `If-Match` nothing new is put on record. What is there already is answered with 200 and makes no revision. Fields that the service sets may be repeated if they are what they are."))
             .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
             .answers(200, "It is as the body says.", JSON, named(singular), shown_example::<T>())
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
             .refuses(&written::<T>())
             .refuses(T::PROBLEMS)
-            .refuses(&[Code::IdRetired, Code::NotFound, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
+            .refuses(&[Code::IdRetired, Code::StaleVersion, Code::PreconditionRequired, Code::ForbiddenAuthority])
             .conditional()
             .tagged(),
         replace::<T>,

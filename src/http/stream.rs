@@ -1,5 +1,6 @@
 //! The change feed as server-sent events: pushed to whoever follows it, from where they left off.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,18 +10,19 @@ use axum::response::Response;
 use futures_util::stream::unfold;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
 
 use super::call::Call;
 use super::changes::{self, change_filter, filter_params, located};
 use super::conditional::set;
-use super::hub::{After, Hub};
+use super::hub::{After, Events, Hub};
 use super::key_watch::KeyValidity;
 use super::operation::{Api, Operation};
 use super::problem::{Code, Problem};
 use super::raw_stream::StreamMarker;
 use super::stopping::Stopping;
-use crate::app::{ChangeFilter, Wanted};
+use crate::app::{ChangeFilter, Error, Wanted};
 use crate::domain::actor::Actor;
 
 /// The media type of server-sent events.
@@ -93,7 +95,8 @@ async fn stream(call: Call) -> Result<Response, Problem> {
         news: hub.news(),
         hub,
         change_filter,
-        greeting: Some(greeting(&epoch, position, reset)),
+        pending: [greeting(&epoch, position, reset)].into(),
+        reading: None,
         epoch,
         position,
         works,
@@ -131,12 +134,18 @@ fn greeting(epoch: &str, position: i64, reset: bool) -> Bytes {
     format!("{beginning}{event}\n").into()
 }
 
+/// A sign of life.
+const HEARTBEAT: &[u8] = b":\n\n";
+
 /// Somebody who follows the stream: a position, and what tells when there is more.
 struct Subscriber {
     hub: Arc<Hub>,
     news: watch::Receiver<i64>,
     change_filter: ChangeFilter,
-    greeting: Option<Bytes>,
+    /// What is to be sent up to the position.
+    pending: VecDeque<Bytes>,
+    /// What is being read from the register, in a task of its own: it must not stand still while something is sent.
+    reading: Option<JoinSet<Result<Events, Error>>>,
     epoch: String,
     position: i64,
     works: KeyValidity,
@@ -145,30 +154,37 @@ struct Subscriber {
 }
 
 impl Subscriber {
-    /// What to send next; `None` ends the stream.
+    /// What to send next, asked for when the last thing has been sent; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(greeting) = self.greeting.take() {
-            return Some(greeting);
-        }
+        let heartbeat_at = Instant::now() + self.heartbeat;
         while self.works.now() {
+            if let Some(piece) = self.pending.pop_front() {
+                return Some(piece);
+            }
+            // Revisions of which the filter leaves nothing can come one upon the other.
+            if Instant::now() >= heartbeat_at {
+                return Some(Bytes::from_static(HEARTBEAT));
+            }
             match self.hub.after(&self.epoch, self.position) {
                 After::Event(event, position) => {
                     self.position = position;
-                    if let Some(told) = event.told(&self.epoch, &self.change_filter) {
-                        return Some(told);
-                    }
+                    self.pending = event.told(&self.epoch, &self.change_filter);
                 }
                 After::Behind => {
-                    let events = self.catch_up().await?;
-                    if !events.is_empty() {
-                        return Some(events);
+                    let read = || self.hub.read(self.position, &self.change_filter);
+                    let reading = self.reading.get_or_insert_with(read);
+                    tokio::select! {
+                        read = reading.join_next() => self.caught_up(read?)?,
+                        () = self.works.ended() => return None,
+                        () = self.stopping.begun() => return None,
+                        () = sleep_until(heartbeat_at) => {}
                     }
                 }
                 After::Nothing => tokio::select! {
                     news = self.news.changed() => news.ok()?,
                     () = self.works.ended() => return None,
                     () = self.stopping.begun() => return None,
-                    () = sleep(self.heartbeat) => return Some(Bytes::from_static(b":\n\n")),
+                    () = sleep_until(heartbeat_at) => {}
                 },
                 After::Gone => return None,
             }
@@ -176,23 +192,18 @@ impl Subscriber {
         None
     }
 
-    /// Reads on from the register, after a pause in the hub or a long absence.
-    async fn catch_up(&mut self) -> Option<Bytes> {
-        // In a place of its own: inside every subscriber it would take twice the room of all the rest.
-        let reading = Box::pin(self.hub.read(self.position, &self.change_filter));
-        let events = tokio::select! {
-            events = reading => events,
-            () = self.stopping.begun() => return None,
-        };
-        match events {
-            Ok(events) => {
-                self.position = events.next;
-                Some(events.text.into())
+    /// Takes what was read from the register, after a pause in the hub or a long absence; `None` if that failed.
+    fn caught_up(&mut self, read: Result<Result<Events, Error>, JoinError>) -> Option<()> {
+        self.reading = None;
+        match read {
+            Ok(Ok(events)) => {
+                self.position = events.next();
+                self.pending.extend(events.bytes());
+                return Some(());
             }
-            Err(error) => {
-                tracing::warn!(%error, "a stream could not go on");
-                None
-            }
+            Ok(Err(error)) => tracing::warn!(%error, "a stream could not go on"),
+            Err(cause) => tracing::error!(%cause, "a stream could not go on"),
         }
+        None
     }
 }

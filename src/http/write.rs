@@ -15,6 +15,8 @@ use crate::domain::actor::Actor;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::{Name, Reason};
 
+/// The field that makes a request the same however often it is sent.
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The longest idempotency key, in characters.
 pub(crate) const LONGEST_KEY: usize = 255;
 
@@ -357,11 +359,13 @@ fn idempotency_key(call: &Call) -> Result<Option<String>, Problem> {
         return Err(Problem::malformed("Idempotency-Key", "is not taken here, since no secret is kept"));
     }
     let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-    let fits = (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits {
+    let visible = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
+    if (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(visible) {
         return Ok(Some(text.to_owned()));
     }
-    let detail = format!("must have 1 to {LONGEST_KEY} visible ASCII characters");
+    let detail = format!(
+        "must have 1 to {LONGEST_KEY} visible ASCII characters but `\"`, and may stand between two of these"
+    );
     Err(Problem::malformed("Idempotency-Key", detail))
 }
 

@@ -122,7 +122,7 @@ const MOST_NUMBERS: usize = 10_000;
 const CHANGE: &str = "SELECT c.revision, c.ordinal, c.kind, c.id, c.action, c.before, c.after FROM change c";
 
 /// What the feed, a history or a list of revisions is narrowed to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ChangeFilter {
     /// Kinds of things.
     pub kinds: Vec<Kind>,

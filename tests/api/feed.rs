@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use greenlight::domain::actor::Role;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::document::{DOCUMENT, Operation, operations};
 use crate::examples::with;
 use crate::service::Service;
+use crate::support::things::of;
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
     a_poller_under_25_writers_sees_every_revision_once_in_order,
     a_request_that_waits_is_answered_by_the_next_change,
     a_request_that_waits_is_not_woken_by_what_its_filter_leaves_out,
+    a_request_that_waits_is_refused_once_its_key_has_ended,
     a_position_of_another_epoch_is_gone_and_one_of_the_future_refused,
     the_register_can_be_rebuilt_from_the_feed,
     following_from_a_list_misses_nothing_and_repeats_nothing,
@@ -95,6 +98,28 @@ async fn a_request_that_waits_is_not_woken_by_what_its_filter_leaves_out(databas
     assert_eq!(number(page.json()["next"].as_str().unwrap()), 2);
 }
 
+async fn a_request_that_waits_is_refused_once_its_key_has_ended(database: Database) {
+    let service = Service::empty(&database).await;
+    let until = "2026-09-20T00:00:00Z";
+    let revoked = service.key(Role::Reader, &[], Some(of(until))).await;
+    let expiring = service.key(Role::Reader, &[], Some(of("2026-09-15T13:00:00Z"))).await;
+    let waiting = [revoked, expiring, service.keys.reader.clone()].map(|key| {
+        let poll = service.get("/v1/changes?after=0&wait=20").key(&key);
+        tokio::spawn(poll.send())
+    });
+    tokio::task::yield_now().await;
+    let keys = service.get("/v1/keys").key(&service.keys.admin).await.is(200).items();
+    let key = keys.iter().find(|key| key["expires_at"] == until).unwrap();
+    let id = key["id"].as_str().unwrap();
+    service.delete(&format!("/v1/keys/{id}")).key(&service.keys.admin).await.is(204);
+    service.clock.set(of("2026-09-15T13:00:01Z"));
+    service.put("/v1/companies/a", &company("A")).await.is(201);
+    let [revoked, expired, going_on] = waiting;
+    revoked.await.unwrap().refused(401, "unauthenticated");
+    expired.await.unwrap().refused(401, "unauthenticated");
+    assert_eq!(going_on.await.unwrap().is(200).ids(), ["a"]);
+}
+
 async fn a_position_of_another_epoch_is_gone_and_one_of_the_future_refused(database: Database) {
     let service = Service::empty(&database).await;
     service.put("/v1/companies/a", &company("A")).await.is(201);
@@ -111,7 +136,7 @@ async fn a_position_of_another_epoch_is_gone_and_one_of_the_future_refused(datab
         let page = service.get(&format!("/v1/changes?after={present}")).await.is(200).json();
         assert_eq!(page["next"], format!("{epoch}.1"));
     }
-    for strange in ["x", "-1", "%2B1", "1.", ".", "1.5.x"] {
+    for strange in ["x", "-1", "%2B1", "1.", ".", "1.5.x", "1.1.1", ".1", "A.1", "a-b.1"] {
         let answer = service.get(&format!("/v1/changes?after={strange}")).await;
         assert_eq!(answer.refused(400, "invalid_parameter").faults(), ["after malformed"], "{strange}");
     }
@@ -200,7 +225,7 @@ async fn change_much(service: &Service) {
     // A date that passes is a change like any other.
     let until = json!({"valid_until": "2026-09-20"});
     any(service.patch("/v1/approvals/tencent-h200-sxm-cn-unspecified", &until)).await.is(200);
-    service.clock.set(crate::support::things::of("2026-10-05T00:00:00Z"));
+    service.clock.set(of("2026-10-05T00:00:00Z"));
     any(service.patch("/v1/chips/h20", &json!({"name": "H20 (China)"}))).await.is(200);
 }
 

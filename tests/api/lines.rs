@@ -1,6 +1,7 @@
 //! The register as lines: out, in again, and what is wrong with some of them.
 
 use std::io;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::Method;
@@ -23,6 +24,8 @@ on_each_engine!(
     an_export_is_of_one_revision,
     of_many_exports_at_once_some_are_put_off,
     of_many_imports_at_once_some_are_put_off,
+    an_import_sent_many_times_at_once_with_its_key_waits_for_the_first,
+    every_reference_of_a_line_that_is_not_on_record_is_told,
 );
 
 async fn import(service: &Service, query: &str, lines: &str) -> Answer {
@@ -265,4 +268,47 @@ async fn of_many_imports_at_once_some_are_put_off(database: Database) {
     by(&service.keys.admin, one()).await.is(200);
     under_way.shutdown().await;
     by(&service.keys.editor, one()).await.is(200);
+}
+
+async fn an_import_sent_many_times_at_once_with_its_key_waits_for_the_first(database: Database) {
+    let service = Service::empty(&database).await;
+    let mut sent = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        // It takes a while to come, so that all are under way at the same time.
+        let slow = stream::once(async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok::<_, io::Error>(line("a", "A"))
+        });
+        let request = service.request(Method::POST, "/v1/imports").field("idempotency-key", "once");
+        sent.spawn(request.body(NDJSON, Body::from_stream(slow)).send());
+    }
+    let answers: Vec<Answer> = sent.join_all().await.into_iter().map(|answer| answer.is(200)).collect();
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    let replayed = answers.iter().filter(|answer| answer.field("idempotency-replayed").is_some());
+    assert_eq!((replayed.count(), service.revision().await), (5, 1));
+}
+
+async fn every_reference_of_a_line_that_is_not_on_record_is_told(database: Database) {
+    let service = Service::empty(&database).await;
+    let approval =
+        json!({"kind": "approval", "id": "case", "company": "buyer", "chip": "none", "authority": "nobody"});
+    let chip = json!({"kind": "chip", "id": "none", "name": "None", "designer": "nobody", "origin": "US"});
+    let lines = format!("{chip}\n{approval}\n");
+    let told = |errors: &Value| -> Vec<Value> {
+        let told = |error: &Value| json!([error["line"], error["pointer"], error["code"], error["detail"]]);
+        errors.as_array().unwrap().iter().map(told).collect()
+    };
+    let missing = |line: u8, pointer: &str, what: &str| {
+        json!([line, pointer, "no_such_reference", format!("{what} is not on record")])
+    };
+    let expected = [
+        missing(1, "/designer", "company `nobody`"),
+        missing(2, "/company", "company `buyer`"),
+        missing(2, "/chip", "chip `none`"),
+        missing(2, "/authority", "authority `nobody`"),
+    ];
+    let refused = import(&service, "", &lines).await.refused(409, "import_refused").json();
+    assert_eq!(told(&refused["errors"]), expected);
+    let report = import(&service, "?mode=partial", &lines).await.is(200).json();
+    assert_eq!((&report["failed"], told(&report["errors"])), (&json!(2), expected.to_vec()));
 }

@@ -101,7 +101,7 @@ fn callers(service: &Service) -> Vec<Case> {
         ("forbidden_authority", service.post("/v1/companies", &company()).key(&service.keys.limited)),
         ("no_such_path", service.get("/v1/colours")),
         ("method_not_allowed", service.delete("/v1/companies")),
-        ("not_acceptable", service.get("/v1/companies").field("accept-encoding", "identity;q=0, *;q=0")),
+        ("not_acceptable", service.get("/v1/workflows/cn-import").field("accept", "text/html")),
     ]
 }
 

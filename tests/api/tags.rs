@@ -14,6 +14,7 @@ on_each_engine!(
     a_tag_is_the_same_for_every_key_and_after_a_restart,
     a_write_elsewhere_leaves_a_tag_alone,
     an_answer_can_be_compressed_unless_its_tag_names_its_bytes,
+    who_refuses_every_coding_is_answered_all_the_same,
 );
 
 async fn every_read_has_a_tag_and_answers_a_caller_that_has_it_with_an_empty_304(database: Database) {
@@ -156,5 +157,27 @@ async fn an_answer_can_be_compressed_unless_its_tag_names_its_bytes(database: Da
         assert!(list.field("vary").unwrap().contains("accept-encoding"), "{:?}", list.fields);
         let one = service.get("/v1/workflows/cn-import").field("accept-encoding", coding).await.is(200);
         assert_eq!(one.field("content-encoding"), None);
+    }
+}
+
+async fn who_refuses_every_coding_is_answered_all_the_same(database: Database) {
+    let service = Service::sample(&database).await;
+    for (number, codings) in
+        ["identity;q=0", "*;q=0", "identity;q=0, zstd", "identity;q=0, gzip"].into_iter().enumerate()
+    {
+        let get = |path: &str| service.get(path).field("accept-encoding", codings);
+        let list = get("/v1/companies?limit=3").await.is(200);
+        let coding = codings.ends_with("gzip").then_some("gzip");
+        assert_eq!(list.field("content-encoding"), coding, "{codings}");
+        get("/v1/companies?limit=3").field("if-none-match", &list.etag()).await.is(304);
+        let one = get("/v1/workflows/cn-import").await.is(200);
+        assert_eq!(one.field("content-encoding"), None, "{codings}");
+        get("/v1/companies/nobody").await.refused(404, "not_found");
+        get("/v1/companies").nobody().await.refused(401, "unauthenticated");
+        get("/v1/colours").await.refused(404, "no_such_path");
+        let path = format!("/v1/companies/refused-{number}");
+        let put = service.put(&path, &json!({"name": "Refused", "jurisdiction": "CN"}));
+        put.field("accept-encoding", codings).await.is(201);
+        get(&path).await.is(200);
     }
 }

@@ -1,11 +1,12 @@
 //! Writing: once, on the version that was meant, on trial if asked, and with a reason.
 
+use axum::http::Method;
 use greenlight::domain::actor::Role;
 use greenlight::domain::text::Reason;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::service::{Answer, MERGE_PATCH, Service};
+use crate::service::{Answer, MERGE_PATCH, NDJSON, Service};
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
@@ -20,6 +21,7 @@ on_each_engine!(
     a_patch_changes_what_it_names,
     a_patch_takes_away_nothing_that_is_no_field,
     every_fault_of_a_body_is_told_at_once,
+    of_very_many_faults_the_first_are_told,
     fields_that_the_service_sets_may_be_repeated_but_not_changed,
     a_thing_that_is_referred_to_stays,
 );
@@ -87,7 +89,7 @@ async fn an_idempotency_key_stands_for_one_request_of_one_key(database: Database
     assert_eq!(post("Tencent").field("idempotency-key", "\"k-1\"").await.is(201).body, first.body);
     let admin = post("Another").key(&service.keys.admin).await.is(201);
     assert_ne!(admin.body, first.body);
-    for wrong in ["", "two words", &"k".repeat(256)] {
+    for wrong in ["", "two words", &"k".repeat(256), "\"", "\"\"", "\"a", "a\"", "\"a\";p=1"] {
         let answer = post("Third").field("idempotency-key", wrong).await.refused(400, "invalid_parameter");
         assert_eq!(answer.faults(), ["Idempotency-Key malformed"], "{wrong}");
     }
@@ -167,8 +169,10 @@ async fn a_change_names_the_version_it_is_based_on(database: Database) {
         answer.refused(400, "invalid_parameter");
     }
     // Nothing is there to be changed, and something that must not be there is.
-    let nothing = service.put("/v1/companies/new", &tencent("x")).field("if-match", "*").await;
-    nothing.refused(404, "not_found");
+    for named in ["*", &second] {
+        let nothing = service.put("/v1/companies/new", &tencent("x")).field("if-match", named).await;
+        assert_eq!(nothing.refused(412, "stale_version").field("etag"), None, "{named}");
+    }
     let there = service.put(path, &tencent("x")).field("if-none-match", "*").await;
     there.refused(412, "stale_version");
     service.put("/v1/companies/new", &tencent("x")).field("if-none-match", "*").await.is(201);
@@ -319,7 +323,33 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         let answer = service.put("/v1/companies/x", &json!({})).field("content-type", media_type).await;
         answer.refused(415, "unsupported_media_type");
     }
+    for charset in ["latin1", "\"iso-8859-1\"", "utf-16", ""] {
+        let media_type = format!("application/json; Charset={charset}");
+        let answer = service.put("/v1/companies/x", &tencent("x")).field("content-type", &media_type).await;
+        answer.refused(415, "unsupported_media_type");
+    }
     assert_eq!(service.get("/v1/companies").await.ids(), [""; 0]);
+    for charset in ["utf-8", "\"UTF-8\"", "utf8"] {
+        let media_type = format!("application/json;charset={charset};q=1");
+        let put = service.put("/v1/companies/x", &tencent("x")).field("content-type", &media_type).await;
+        assert!(put.status < 300, "{charset}: {}", put.brief());
+    }
+}
+
+async fn of_very_many_faults_the_first_are_told(database: Database) {
+    let service = Service::empty(&database).await;
+    let mut body = tencent("x");
+    for number in 0..3000 {
+        body[format!("unknown-{number}")] = Value::Null;
+    }
+    let answer = service.put("/v1/companies/x", &body).await.refused(400, "invalid_body");
+    assert_eq!(answer.faults().len(), 1000);
+    assert_eq!(answer.json()["detail"], "3000 things are wrong; errors tells the first 1000");
+    let lines: String = (0..1500).map(|_| "{\"kind\": \"colour\"}\n").collect();
+    let import = service.request(Method::POST, "/v1/imports").body(NDJSON, lines);
+    let answer = import.await.refused(400, "invalid_lines");
+    assert_eq!(answer.faults().len(), 1000);
+    assert_eq!(answer.json()["detail"], "1500 things are wrong; errors tells the first 1000");
 }
 
 async fn fields_that_the_service_sets_may_be_repeated_but_not_changed(database: Database) {

@@ -34,7 +34,9 @@ async fn a_kept_answer_is_the_one_that_is_made(database: Database) {
     let (_, secret) = key(&register, Role::Reader).await;
     let (kept, made) = (Service::new(&register, &secret), Service::without(&register, &secret));
     for path in PATHS {
-        for coding in ["identity", "gzip", "br", "gzip, deflate, br", "br;q=0.1, gzip", "*;q=0"] {
+        for coding in
+            ["identity", "gzip", "br", "gzip, deflate, br", "br;q=0.1, gzip", "*;q=0", "identity;q=0, gzip"]
+        {
             for method in ["GET", "HEAD"] {
                 let fields = [("accept-encoding", coding)];
                 let wanted = made.ask(method, path, &fields).await;

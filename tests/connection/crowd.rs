@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use crate::line::Client;
 use crate::program;
 use crate::service::on_sqlite;
 use crate::stream::Stream;
-use crate::support::things::{company, found, newest, put};
+use crate::support::things::{company, found, import, newest, put};
 use greenlight::clock::Clock;
 
 /// How many files this process opens at most.
@@ -48,6 +49,37 @@ fn crowd(size: u64, patience: Duration) {
 #[test]
 fn a_thousand_follow() {
     crowd(1000, Duration::from_secs(5));
+}
+
+/// Those who ask for the same large revision and never read it share it.
+#[test]
+fn a_large_revision_is_there_once_for_all_who_do_not_read_it() {
+    on_sqlite(|database| async move {
+        let register = database.open(&Clock::system()).await;
+        let aliases: Vec<String> = (0..30).map(|alias| format!("{alias:0>100}")).collect();
+        let line = |number: usize| {
+            let line = serde_json::json!({"kind": "company", "id": format!("c-{number}"), "name": "A", "jurisdiction": "CN", "aliases": aliases});
+            format!("{line}\n")
+        };
+        let lines: String = (0..4000).map(line).collect();
+        let size = lines.len() as u64;
+        assert_eq!(import(&register, &lines).await.failed, 0);
+        let service = program::Service::start(&database, &["--public-read"]);
+        let address = service.host.parse().unwrap();
+        let open = async || {
+            let request = "GET /v1/changes/stream HTTP/1.0\r\nLast-Event-ID: 0\r\n\r\n";
+            let mut client = Client::saying(address, request).await;
+            client.until("event: revision\n").await;
+            client
+        };
+        let first = open().await;
+        let before = service.resident();
+        let more = join_all((0..30).map(|_| open())).await;
+        let grown = service.resident().saturating_sub(before);
+        println!("{} more who do not read a revision of {size} bytes: {grown} bytes", more.len());
+        assert!(grown < 5 * size, "{grown} bytes");
+        drop(first);
+    });
 }
 
 /// It takes a while, and ten thousand connections.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::line::exchange;
 use crate::service::{Service, brisk};
 use crate::stream::{Event, Stream};
-use crate::support::things::{approval, chip, company, found, newest, put};
+use crate::support::things::{approval, chip, company, found, import, newest, put};
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
@@ -21,7 +21,10 @@ on_each_engine!(
     it_begins_now_or_where_it_left_off,
     a_position_of_another_epoch_is_reset_and_one_to_come_refused,
     a_quiet_stream_gives_signs_of_life,
+    a_stream_whose_filter_drops_everything_gives_signs_of_life,
     a_revoked_key_ends_its_stream_and_no_other,
+    a_damaged_key_ends_its_stream_and_hides_no_other,
+    a_large_revision_comes_whole_through_every_filter,
     who_does_not_read_is_dropped_while_others_go_on,
     a_change_by_another_process_comes_within_a_second,
     a_change_comes_at_once_to_a_hundred,
@@ -199,6 +202,54 @@ async fn a_quiet_stream_gives_signs_of_life(database: Database) {
     assert_eq!(stream.event().await.unwrap().number(), 1);
 }
 
+async fn a_stream_whose_filter_drops_everything_gives_signs_of_life(database: Database) {
+    let limits = Limits { heartbeat: Duration::from_millis(300), ..brisk() };
+    let service = Service::start(database, limits).await;
+    let mut stream = Stream::open(service.address, "?kind=chip", "").await;
+    // Each comes before a whole time without anything has passed.
+    let writing = async {
+        for number in 0..100 {
+            put(&service.register, company(&format!("c-{number}"))).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    };
+    tokio::select! {
+        sign = stream.block() => assert_eq!(sign.unwrap(), ":"),
+        () = writing => panic!("nothing came while companies were put on record"),
+    }
+}
+
+async fn a_large_revision_comes_whole_through_every_filter(database: Database) {
+    let service = start(database).await;
+    let (register, address) = (&service.register, service.address);
+    let first = newest(register).await;
+    let note = "so it goes ".repeat(10);
+    let thing = |number: usize| {
+        let (kind, more) = match number % 3 {
+            0 => ("chip", serde_json::json!({"designer": "nvidia", "origin": "US"})),
+            _ => ("company", serde_json::json!({"jurisdiction": "CN"})),
+        };
+        let mut body = serde_json::json!({"kind": kind, "id": format!("many-{number}"), "name": format!("{number} {}", note.trim_end())});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        format!("{body}\n")
+    };
+    let filters = ["", "kind=company", "kind=chip", "company=many-1", "company=many-1,many-2,many-4"];
+    let mut live = Vec::new();
+    for filter in filters {
+        live.push(Stream::open(address, &format!("?{filter}"), "").await);
+    }
+    let outcome = import(register, &(0..1500).map(thing).collect::<String>()).await;
+    assert_eq!((outcome.failed, outcome.created), (0, 1500), "{:?}", outcome.bad);
+    for (filter, stream) in filters.iter().zip(&mut live) {
+        let expected = fed(address, &format!("&{filter}"), first).await;
+        assert_eq!(expected.len(), 1, "{filter}");
+        assert_eq!(streamed(stream, first + 1).await, expected, "live, {filter}");
+        let mut early = Stream::from(address, &format!("?{filter}"), "0").await;
+        let all = fed(address, &format!("&{filter}"), 0).await;
+        assert_eq!(streamed(&mut early, first + 1).await, all, "from the beginning, {filter}");
+    }
+}
+
 /// Makes a key, and returns its id and its secret.
 async fn key(service: &Service) -> (String, String) {
     let secret = service
@@ -248,6 +299,31 @@ async fn a_revoked_key_ends_its_stream_and_no_other(database: Database) {
     let request = |fields: &str| format!("GET /v1/changes/stream HTTP/1.0\r\n{fields}\r\n");
     for fields in [String::new(), bearer(&revoked)] {
         assert_eq!(exchange(service.address, request(&fields)).await.problem(), "unauthenticated");
+    }
+}
+
+async fn a_damaged_key_ends_its_stream_and_hides_no_other(database: Database) {
+    let options = Options { limits: brisk(), ..Options::default() };
+    let service = Service::with(database.clone(), options).await;
+    let bearer = |secret: &str| format!("Authorization: Bearer {secret}\r\n");
+    let mut others = Vec::new();
+    let (_, damaged) = key(&service).await;
+    database.tamper("UPDATE api_key SET name = 'damaged'").await;
+    let mut ending = Stream::open(service.address, "", &bearer(&damaged)).await;
+    // They are looked at in no order, so that most of them come after the damaged one.
+    for _ in 0..8 {
+        let (_, secret) = key(&service).await;
+        others.push(Stream::open(service.address, "", &bearer(&secret)).await);
+    }
+    database.tamper("UPDATE api_key SET name = '' WHERE name = 'damaged'").await;
+    assert_eq!(ending.event().await, None);
+    put(&service.register, company("a")).await.unwrap();
+    for other in &mut others {
+        assert_eq!(other.event().await.unwrap().number(), 1);
+    }
+    database.tamper("UPDATE api_key SET revoked_at = created_at WHERE name = 'reader'").await;
+    for mut other in others {
+        assert_eq!(other.event().await, None);
     }
 }
 

@@ -35,6 +35,8 @@ fn what_is_no_request_is_answered_with_a_problem() {
             let answer = exchange(service.address, text).await;
             assert_eq!((answer.status, answer.problem().as_str()), (status, code), "{text:?}: {answer:?}");
             assert_eq!(answer.field("connection"), Some("close"), "{answer:?}");
+            let date = answer.field("date").unwrap();
+            assert!(date.len() == 29 && date.ends_with(" GMT"), "{answer:?}");
         }
     });
 }
