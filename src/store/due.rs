@@ -5,6 +5,7 @@ use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
 use super::write::Write;
+use crate::domain::classification::Vintage;
 use crate::domain::condition::Period;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::{Date, Moment};
@@ -118,6 +119,11 @@ impl Read {
         for (period,) in self.connection.fetch_all::<(String,)>(periods).await? {
             let next = Period::named(&period).and_then(|period| period.next(after.date()));
             earliest(next.map(Moment::start_of));
+        }
+        if let Some(begins) = Vintage::next_after(after.date()) {
+            let chips = Statement::new("SELECT id FROM chip WHERE until IS NULL LIMIT 1");
+            let chip: Option<(String,)> = self.connection.fetch_optional(chips).await?;
+            earliest(chip.map(|_| Moment::start_of(begins)));
         }
         Ok(next)
     }
