@@ -132,7 +132,8 @@ fn page<'d, R: Listing>(
 ) -> Result<Response, Problem> {
     let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
     let items: Vec<Cow<'_, str>> = documents.map(|document| computed(R::KIND, document, today).0).collect();
-    let on = on.map(Moment::start_of);
+    // What is worked out for a day is worked out for the same one on every page.
+    let on = on.or_else(|| (R::KIND == Kind::Chip).then_some(today)).map(Moment::start_of);
     let next = next.map(|position| Cursor { revision, on, position: position.clone() }.write(call));
     Ok(page_answer(call, &items, (total, next.as_deref()), revision))
 }
