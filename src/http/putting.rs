@@ -128,8 +128,12 @@ pub(crate) async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
 }
 
 /// What a merge patch makes of a thing.
-fn merged<T: wire::Document>(mut document: Value, change: Value, id: &str) -> Result<T, Problem> {
+fn merged<T: Exposed>(mut document: Value, change: Value, id: &str) -> Result<T, Problem> {
     merge(&mut document, change);
+    // What one form lacks is taken away when a thing becomes that form: it is not there, rather than unknown there.
+    if let Value::Object(members) = &mut document {
+        members.retain(|name, value| !(value.is_null() && T::VARYING.contains(&name.as_str())));
+    }
     // Names by language are no fields: what has no name there is not there.
     if let Some(Value::Object(names)) = document.get_mut("names") {
         names.retain(|_, name| !name.is_null());

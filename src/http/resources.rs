@@ -32,6 +32,8 @@ pub(crate) trait Exposed: Resource<Record: Listing> {
     const ABOUT: &'static str;
     /// The fields that the service sets, beside the id.
     const READ_ONLY: &'static [&'static str] = &[];
+    /// The members that only some forms of one have.
+    const VARYING: &'static [&'static str] = &[];
     /// The problems that changing one can end in, beside those of every kind.
     const PROBLEMS: &'static [Code] = &[];
     /// Whether one can name other things.

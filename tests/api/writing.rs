@@ -19,6 +19,7 @@ on_each_engine!(
     a_reason_is_kept_on_the_revision,
     a_patch_changes_what_it_names,
     a_patch_takes_away_nothing_that_is_no_field,
+    a_patch_can_make_a_condition_one_of_another_kind,
     every_fault_of_a_body_is_told_at_once,
     fields_that_the_service_sets_may_be_repeated_but_not_changed,
     a_thing_that_is_referred_to_stays,
@@ -283,6 +284,39 @@ async fn a_patch_takes_away_nothing_that_is_no_field(database: Database) {
         patch(path, change).await.is(200);
     }
     assert_eq!(service.revision().await, before);
+}
+
+async fn a_patch_can_make_a_condition_one_of_another_kind(database: Database) {
+    let service = Service::sample(&database).await;
+    let path = "/v1/conditions/cap";
+    let cap = json!({
+        "scope": {"company": "tencent"}, "kind": "unit_cap", "maximum": 5, "counting": "ordered", "period": "year",
+        "force": "required", "status": "in_force", "citations": [{"attribution": "own_record"}],
+    });
+    service.put(path, &cap).await.is(201);
+    let change = |by: Value| service.patch(path, &by).field("if-match", "*");
+    // What is not taken away is still there to be refused.
+    let kept = change(json!({"kind": "other", "text": "t", "maximum": null, "chips": null})).await;
+    assert_eq!(
+        kept.refused(400, "invalid_body").faults(),
+        ["/counting unknown_field", "/period unknown_field"]
+    );
+    let other = json!({"kind": "other", "text": "t", "maximum": null, "counting": null, "chips": null, "period": null});
+    let mut strange = other.clone();
+    strange["maxium"] = Value::Null;
+    let strange = change(strange).await.refused(400, "invalid_body");
+    assert_eq!(strange.faults(), ["/maxium unknown_field"]);
+    let mut shown = change(other).await.is(200).json();
+    assert_eq!((&shown["kind"], &shown["text"]), (&json!("other"), &json!("t")));
+    assert_eq!(shown.get("maximum"), None);
+    // A name that only other kinds have takes nothing away.
+    let before = service.revision().await;
+    change(json!({"maximum": null, "allowed": null})).await.is(200);
+    assert_eq!(service.revision().await, before);
+    // In a whole condition it has no place.
+    shown["maximum"] = Value::Null;
+    let whole = service.put(path, &shown).field("if-match", "*").await.refused(400, "invalid_body");
+    assert_eq!(whole.faults(), ["/maximum unknown_field"]);
 }
 
 async fn every_fault_of_a_body_is_told_at_once(database: Database) {
