@@ -22,6 +22,7 @@ on_each_engine!(
     a_patch_can_make_a_condition_one_of_another_kind,
     every_fault_of_a_body_is_told_at_once,
     fields_that_the_service_sets_may_be_repeated_but_not_changed,
+    fields_that_the_service_sets_may_be_repeated_while_the_change_alters_them,
     a_thing_that_is_referred_to_stays,
 );
 
@@ -372,6 +373,41 @@ async fn fields_that_the_service_sets_may_be_repeated_but_not_changed(database: 
     assert_eq!(answer.refused(400, "invalid_body").faults(), ["/id read_only"]);
     let answer = service.post("/v1/companies", &other).await.refused(400, "invalid_body");
     assert_eq!(answer.faults(), ["/id read_only"]);
+}
+
+async fn fields_that_the_service_sets_may_be_repeated_while_the_change_alters_them(database: Database) {
+    let service = Service::sample(&database).await;
+    let path = "/v1/chips/h20";
+    let mut chip = service.get(path).await.is(200).json();
+    let before = chip["classification"].clone();
+    chip["specification"]["tpp"] = 15_000.into();
+    let written = service.put(path, &chip).field("if-match", "*").await.is(200).json();
+    assert_ne!(written["classification"], before);
+    // What it becomes is accepted, too, but nothing else.
+    chip["specification"]["tpp"] = 2368.into();
+    chip["classification"] = before;
+    service.patch(path, &chip).field("if-match", "*").await.is(200);
+    chip["specification"]["tpp"] = 15_000.into();
+    chip["classification"]["control"] = "3A090.b".into();
+    let answer = service.put(path, &chip).field("if-match", "*").await.refused(400, "invalid_body");
+    assert_eq!(answer.faults(), ["/classification read_only"]);
+
+    let mut workflow = service.get("/v1/workflows/cn-import").await.is(200).json();
+    workflow["id"] = "other".into();
+    let stage = json!({"id": "begun", "name": "Begun", "phase": "pending", "permits": []});
+    workflow["stages"].as_array_mut().unwrap().push(stage);
+    workflow["initial"] = "begun".into();
+    service.put("/v1/workflows/other", &workflow).await.is(201);
+    let mut authority = service.get("/v1/authorities/cn-unspecified").await.is(200).json();
+    (authority["id"], authority["workflow"]) = ("other".into(), "other".into());
+    service.put("/v1/authorities/other", &authority).await.is(201);
+    let path = "/v1/approvals/fresh";
+    let new = json!({"company": "tencent", "chip": "h20", "authority": "cn-unspecified"});
+    let mut case = service.put(path, &new).await.is(201).json();
+    case["authority"] = "other".into();
+    let moved = service.put(path, &case).field("if-match", "*").await.is(200).json();
+    assert_eq!(moved["stage"], "begun");
+    assert_ne!(moved["stage"], case["stage"]);
 }
 
 async fn a_thing_that_is_referred_to_stays(database: Database) {
