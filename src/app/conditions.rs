@@ -4,7 +4,7 @@ use super::Error;
 use super::things::{Resource, present};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Condition, ConditionStatus};
 use crate::domain::id::AuthorityId;
 use crate::domain::time::Moment;
 use crate::store::Write;
@@ -39,7 +39,9 @@ impl Resource for Condition {
 
     async fn settle(write: &mut Write, _before: Option<&Self>, after: Option<&Self>) -> Result<(), Error> {
         let now = write.now();
-        let Some(condition) = after else { return Ok(()) };
+        // The dates of one that is proposed or waived change nothing by passing.
+        let counting = after.filter(|condition| condition.status == ConditionStatus::InForce);
+        let Some(condition) = counting else { return Ok(()) };
         let met = condition.met_on.map(Moment::start_of);
         let period =
             condition.terms.period().and_then(|period| period.next(now.date())).map(Moment::start_of);

@@ -4,6 +4,8 @@ use super::Error;
 use super::approvals::settle_case;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Case;
+use crate::domain::chip::Chip;
+use crate::domain::classification::Vintage;
 use crate::domain::condition::Condition;
 use crate::domain::fault::Fault;
 use crate::domain::id::{ApprovalId, AuthorityId, ChipId, CompanyId};
@@ -41,6 +43,12 @@ async fn flip(write: &mut Write) -> Result<(), Error> {
     for id in write.conditions_turning(after.date(), now.date()).await? {
         spared(pass(write, &ThingRef::new(Kind::Condition, id), Action::TookEffect).await)?;
     }
+    if Vintage::on(after.date()) != Vintage::on(now.date()) {
+        // The rule is part of the classification of every chip.
+        for (id, _) in write.reading().await?.ids_with_parents(Kind::Chip).await? {
+            spared(pass(write, &ThingRef::new(Kind::Chip, id), Action::TookEffect).await)?;
+        }
+    }
     for passed in write.bounds_passed(after, now).await? {
         spared(pass(write, &passed.thing, action(passed.bound)).await)?;
     }
@@ -74,11 +82,12 @@ fn action(bound: &str) -> Action {
     }
 }
 
-/// A bound of a thing was passed: nothing of the thing changes, but who follows the feed learns of it.
+/// A date of a thing was passed: nothing of the thing changes, but who follows the feed learns of it.
 async fn pass(write: &mut Write, thing: &ThingRef, action: Action) -> Result<(), Error> {
     match thing.kind {
         Kind::Approval => put_again::<Case>(write, &thing.id, action).await,
         Kind::Condition => put_again::<Condition>(write, &thing.id, action).await,
+        Kind::Chip => put_again::<Chip>(write, &thing.id, action).await,
         Kind::Source => put_again::<Source>(write, &thing.id, action).await,
         _ => Ok(()),
     }

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::backup::beside;
 use super::{Error, open_to_read, output};
-use crate::app::{Address, Findings, Register, StoreError, Wanted, holds_register};
+use crate::app::{Address, Findings, Register, StoreError, holds_register};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::wire::values::hexadecimal;
@@ -67,11 +67,10 @@ pub(super) async fn open_file(file: &Path) -> Result<Register, Error> {
 
 /// Checks a register: what was checked, or a failure once the faults have been told.
 pub(super) async fn check(register: &Register) -> Result<String, Error> {
-    let Findings { revisions, versions, faults } = register.store().verify().await?;
+    let Findings { revisions, versions, digest, faults } = register.store().verify().await?;
     let summary = format!("{revisions} revisions and {versions} versions checked, {} faults", faults.len());
     if faults.is_empty() {
-        let head = register.read(Wanted::Newest).await?.head().clone();
-        return Ok(format!("{summary}; revision {} has digest {}", head.revision, hexadecimal(&head.digest)));
+        return Ok(format!("{summary}; revision {revisions} has digest {}", hexadecimal(&digest)));
     }
     for fault in &faults {
         output::tell(fault);

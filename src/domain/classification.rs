@@ -6,7 +6,7 @@
 use super::chip::Specification;
 use super::number::Figure;
 use super::time::Date;
-use super::vocabulary::vocabulary;
+use super::vocabulary::{Vocabulary as _, vocabulary};
 
 vocabulary! {
     /// The paragraph of ECCN 3A090 that a chip falls under by its figures.
@@ -77,6 +77,12 @@ impl Vintage {
         [Self::January2026, Self::December2024, Self::November2023]
             .into_iter()
             .find(|vintage| vintage.effective_on() <= day)
+    }
+
+    /// The day on which the next rule on file takes effect after a day; `None` if none does.
+    #[must_use]
+    pub fn next_after(day: Date) -> Option<Date> {
+        Self::ALL.iter().map(|vintage| vintage.effective_on()).filter(|begins| *begins > day).min()
     }
 
     /// The day the rule took effect.
@@ -304,6 +310,19 @@ mod tests {
             let found = classify(&h100, day(on));
             assert_eq!((found.rule, found.review), (rule, review), "{on}");
             assert_eq!(found.control, if rule.is_some() { Control::A } else { Control::Unknown }, "{on}");
+        }
+    }
+
+    #[test]
+    fn the_next_rule_is_the_first_to_begin_after_the_day() {
+        for (on, next) in [
+            ("2020-01-01", Some("2023-11-17")),
+            ("2023-11-16", Some("2023-11-17")),
+            ("2023-11-17", Some("2024-12-02")),
+            ("2026-01-14", Some("2026-01-15")),
+            ("2026-01-15", None),
+        ] {
+            assert_eq!(Vintage::next_after(day(on)), next.map(day), "{on}");
         }
     }
 

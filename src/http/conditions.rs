@@ -15,6 +15,7 @@ use crate::domain::number::Units;
 use crate::domain::text::{Name, Note};
 use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::Activity;
+use crate::wire::conditions::PARAMETERS;
 use crate::wire::values::MAX_ITEMS;
 
 impl Exposed for Condition {
@@ -22,6 +23,7 @@ impl Exposed for Condition {
     const SINGULAR: &'static str = "Condition";
     const PLURAL: &'static str = "Conditions";
     const ABOUT: &'static str = "Conditions are what approvals are tied to. A parameter nobody has set is `null`, and `unknown` says why.";
+    const VARYING: &'static [&'static str] = &PARAMETERS;
     const REFERRED: bool = false;
 
     fn fields() -> Vec<Field> {

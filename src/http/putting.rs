@@ -13,7 +13,7 @@ use crate::app::{Error, Resource, Write, Written, minted, put, retire};
 use crate::domain::fault::{FaultCode, Faults};
 use crate::domain::id::ThingId;
 use crate::domain::thing::{Kind, ThingRef};
-use crate::wire;
+use crate::wire::{self, Document as _};
 
 /// What a body says of fields that the service sets, to be compared with what they are.
 type Claims = Map<String, Value>;
@@ -23,14 +23,15 @@ fn claims<T: Exposed>(object: &mut Map<String, Value>) -> Claims {
     T::READ_ONLY.iter().filter_map(|name| Some(((*name).to_owned(), object.shift_remove(*name)?))).collect()
 }
 
-/// Refuses a write whose body says something else of such fields than they are afterwards.
-pub(crate) fn check_claims(claims: &Claims, document: Option<&Value>) -> Result<(), Error> {
+/// Refuses a write whose body says something else of such fields than was shown before it or they are afterwards.
+fn check_claims(claims: &Claims, before: Option<&Value>, after: Option<&Value>) -> Result<(), Error> {
     let mut faults = Faults::default();
-    let document = document.unwrap_or(&Value::Null);
-    for (name, claimed) in
-        claims.iter().filter(|(name, claimed)| document.get(name.as_str()) != Some(claimed))
-    {
-        let is = document.get(name.as_str()).unwrap_or(&Value::Null);
+    for (name, claimed) in claims {
+        let in_side = |side: Option<&Value>| side.and_then(|document| document.get(name)).cloned();
+        if [in_side(before), in_side(after)].iter().flatten().any(|shown| shown == claimed) {
+            continue;
+        }
+        let is = in_side(after).unwrap_or_default();
         faults.add(
             format!("/{name}"),
             FaultCode::ReadOnly,
@@ -91,9 +92,10 @@ async fn put_thing<T: Exposed>(call: &Call, thing: T, claims: Claims) -> Result<
     let location = format!("/v1/{}/{}", T::PATH, thing.id());
     write(call, move |write, given| {
         Box::pin(async move {
+            let before = shown_before::<T>(write, thing.id(), &claims).await?;
             let written = put(write, &given.actor, thing, &given.precondition).await?;
             let answer = finished::<T>(write, written, location);
-            check_claims(&claims, answer.body.as_ref())?;
+            check_claims(&claims, before.as_ref(), answer.body.as_ref())?;
             Ok(Ok(answer))
         })
     })
@@ -118,9 +120,10 @@ pub(crate) async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
                 Ok(after) => after,
                 Err(problem) => return Ok(Err(problem)),
             };
+            let before = shown_before::<T>(write, id.as_str(), &claims).await?;
             let written = put(write, &given.actor, after, &given.precondition).await?;
             let answer = finished::<T>(write, written, location);
-            check_claims(&claims, answer.body.as_ref())?;
+            check_claims(&claims, before.as_ref(), answer.body.as_ref())?;
             Ok(Ok(answer))
         })
     })
@@ -128,8 +131,12 @@ pub(crate) async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
 }
 
 /// What a merge patch makes of a thing.
-fn merged<T: wire::Document>(mut document: Value, change: Value, id: &str) -> Result<T, Problem> {
+fn merged<T: Exposed>(mut document: Value, change: Value, id: &str) -> Result<T, Problem> {
     merge(&mut document, change);
+    // What one form lacks is taken away when a thing becomes that form: it is not there, rather than unknown there.
+    if let Value::Object(members) = &mut document {
+        members.retain(|name, value| !(value.is_null() && T::VARYING.contains(&name.as_str())));
+    }
     // Names by language are no fields: what has no name there is not there.
     if let Some(Value::Object(names)) = document.get_mut("names") {
         names.retain(|_, name| !name.is_null());
@@ -166,6 +173,21 @@ pub(crate) async fn remove<T: Exposed>(call: Call) -> Result<Response, Problem> 
         })
     })
     .await
+}
+
+/// A thing as it is shown before a write, if the body claims anything that the service sets.
+async fn shown_before<T: Exposed>(
+    write: &mut Write,
+    id: &str,
+    claims: &Claims,
+) -> Result<Option<Value>, Error> {
+    if claims.is_empty() {
+        return Ok(None);
+    }
+    let Some(version) = write.current::<T::Record>(id).await?.present() else { return Ok(None) };
+    let mut document = version.value.write();
+    compute(T::KIND, &mut document, write.now().date());
+    Ok(Some(document))
 }
 
 /// The answer to a thing having been written, with what the service works out for it today.

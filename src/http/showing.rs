@@ -87,13 +87,14 @@ fn shown(at: At, head: &Head) -> i64 {
 }
 
 /// What came of a glance. If it failed, or the record does not say how things are today, a whole read does
-/// better, or says what is wrong.
-fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Option<(Head, T)> {
+/// better, or says what is wrong; but not while the database cannot be reached.
+fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Result<Option<(Head, T)>, Problem> {
     match glance {
-        Ok((head, found)) => overdue(call, &head).is_none().then_some((head, found)),
+        Ok((head, found)) => Ok(overdue(call, &head).is_none().then_some((head, found))),
+        Err(error) if error.is_outage() => Err(error.into()),
         Err(error) => {
             tracing::debug!(%error, "a glance at the register failed");
-            None
+            Ok(None)
         }
     }
 }
@@ -119,6 +120,7 @@ pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
     // What is seldom needed is large, and would be moved about with every request.
     let seen = Box::pin(read_list::<R>(&call, cursor.as_ref(), &mut query)).await?;
     let Seen { page: Page { items, next }, total, revision } = seen;
+    items.iter().try_for_each(|listed| listed.filed.check::<R>())?;
     let documents = items.into_iter().map(|listed| Cow::Owned(document(listed)));
     page::<R>(&call, documents, (total, next.as_ref()), (revision, query.on))
 }
@@ -132,7 +134,8 @@ fn page<'d, R: Listing>(
 ) -> Result<Response, Problem> {
     let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
     let items: Vec<Cow<'_, str>> = documents.map(|document| computed(R::KIND, document, today).0).collect();
-    let on = on.map(Moment::start_of);
+    // What is worked out for a day is worked out for the same one on every page.
+    let on = on.or_else(|| (R::KIND == Kind::Chip).then_some(today)).map(Moment::start_of);
     let next = next.map(|position| Cursor { revision, on, position: position.clone() }.write(call));
     Ok(page_answer(call, &items, (total, next.as_deref()), revision))
 }
@@ -144,7 +147,7 @@ async fn glance_list<R: Listing>(call: &Call, query: &Query) -> Result<Option<(L
         return Ok(None);
     }
     let glance = call.app.register.store().glance_list::<R>(query, at).await;
-    Ok(glanced(call, glance).map(|(head, leaf)| (leaf, shown(at, &head))))
+    Ok(glanced(call, glance)?.map(|(head, leaf)| (leaf, shown(at, &head))))
 }
 
 /// A page as a whole read finds it, with what is said of the whole list.
@@ -197,7 +200,7 @@ pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
     let id: ThingId = call.path("id")?;
     if let Some(at) = at_a_glance(&call)? {
         let glance = call.app.register.store().glance::<R>(id.as_str(), at).await;
-        if let Some((head, Some(filed))) = glanced(&call, glance) {
+        if let Some((head, Some(filed))) = glanced(&call, glance)? {
             return version(&call, R::KIND, filed, &head, shown(at, &head));
         }
     }
@@ -209,6 +212,7 @@ async fn read_one<R: Stored>(call: &Call, id: &ThingId) -> Result<Response, Prob
     let mut read = read_at(call, None).await?;
     let presence = read.filed::<R>(id.as_str()).await?;
     let filed = absent(presence, ThingRef::new(R::KIND, id.as_str()))?;
+    filed.check::<R>()?;
     let revision = read.at().revision;
     let on = day(call, read.at(), read.head())?.filter(|_| R::KIND == Kind::Approval);
     let Some(on) = on else { return version(call, R::KIND, filed, read.head(), revision) };

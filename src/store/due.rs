@@ -5,19 +5,25 @@ use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
 use super::write::Write;
+use crate::domain::classification::Vintage;
 use crate::domain::condition::Period;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::{Date, Moment};
 use crate::domain::vocabulary::Vocabulary as _;
 
-/// The bounds of things that are moments: table, column.
-const BOUNDS: [(Kind, &str, &str); 5] = [
-    (Kind::Approval, "approval", "valid_from"),
-    (Kind::Approval, "approval", "valid_until"),
-    (Kind::Condition, "condition", "in_force_from"),
-    (Kind::Condition, "condition", "in_force_until"),
-    (Kind::Source, "source", "stale_at"),
+/// The bounds of things that are moments: table, column, and of which versions they count.
+const BOUNDS: [(Kind, &str, &str, &str); 5] = [
+    (Kind::Approval, "approval", "valid_from", CURRENT),
+    (Kind::Approval, "approval", "valid_until", CURRENT),
+    (Kind::Condition, "condition", "in_force_from", COUNTING),
+    (Kind::Condition, "condition", "in_force_until", COUNTING),
+    (Kind::Source, "source", "stale_at", CURRENT),
 ];
+
+/// The versions that still hold.
+const CURRENT: &str = " WHERE until IS NULL AND ";
+/// Those of them that are conditions in force: the dates of others change nothing by passing.
+const COUNTING: &str = " WHERE until IS NULL AND status = 'in_force' AND ";
 
 /// A bound that has been passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +42,8 @@ impl Write {
     /// [`Error::Database`].
     pub async fn bounds_passed(&mut self, after: Moment, by: Moment) -> Result<Vec<Passed>, Error> {
         let mut passed = Vec::new();
-        for (kind, table, column) in BOUNDS {
-            let statement =
-                Statement::new("SELECT id FROM ").push(table).push(" WHERE until IS NULL AND ").push(column);
+        for (kind, table, column, counting) in BOUNDS {
+            let statement = Statement::new("SELECT id FROM ").push(table).push(counting).push(column);
             let statement =
                 statement.push(" > ").bind(after).push(" AND ").push(column).push(" <= ").bind(by);
             let rows: Vec<(String,)> =
@@ -50,7 +55,7 @@ impl Write {
         Ok(passed)
     }
 
-    /// The conditions that are met on a day after one and by another, or of which a new period begins then.
+    /// The conditions in force that are met on a day after one and by another, or of which a new period begins then.
     ///
     /// # Errors
     ///
@@ -59,7 +64,7 @@ impl Write {
         let begun = |period: &Period| period.next(after).is_some_and(|next| next <= by);
         let begun: Vec<&'static str> =
             Period::ALL.iter().filter(|period| begun(period)).map(|period| period.as_str()).collect();
-        let statement = Statement::new("SELECT id FROM condition WHERE until IS NULL AND (met_on > ");
+        let statement = Statement::new("SELECT id FROM condition").push(COUNTING).push("(met_on > ");
         let statement = statement.bind(after.to_string()).push(" AND met_on <= ").bind(by.to_string());
         let statement = match begun.as_slice() {
             [] => statement,
@@ -97,27 +102,31 @@ impl Read {
     pub async fn next_due(&mut self, after: Moment) -> Result<Option<Moment>, Error> {
         let mut next: Option<Moment> = None;
         let mut earliest = |moment: Option<Moment>| next = [next, moment].into_iter().flatten().min();
-        for (_, table, column) in BOUNDS {
+        for (_, table, column, counting) in BOUNDS {
             let statement = Statement::new("SELECT min(").push(column).push(") FROM ").push(table);
-            let statement = statement.push(" WHERE until IS NULL AND ").push(column).push(" > ").bind(after);
+            let statement = statement.push(counting).push(column).push(" > ").bind(after);
             let (found,): (Option<Stamp>,) = self.connection.fetch_one(statement).await?;
             earliest(found.map(|stamp| stamp.0));
         }
         for days in [
             "SELECT min(valid_from) FROM stage_span WHERE until IS NULL AND valid_from > ",
-            "SELECT min(met_on) FROM condition WHERE until IS NULL AND met_on > ",
+            "SELECT min(met_on) FROM condition WHERE until IS NULL AND status = 'in_force' AND met_on > ",
             "SELECT min(on_date) FROM report WHERE until IS NULL AND status = 'open' AND stage IS NOT NULL AND on_date > ",
         ] {
             let statement = Statement::new(days).bind(after.date().to_string());
             let (found,): (Option<String>,) = self.connection.fetch_one(statement).await?;
             earliest(found.and_then(|date| Date::try_from(date.as_str()).ok()).map(Moment::start_of));
         }
-        let periods = Statement::new(
-            "SELECT DISTINCT period FROM condition WHERE until IS NULL AND period IS NOT NULL",
-        );
+        let periods =
+            Statement::new("SELECT DISTINCT period FROM condition").push(COUNTING).push("period IS NOT NULL");
         for (period,) in self.connection.fetch_all::<(String,)>(periods).await? {
             let next = Period::named(&period).and_then(|period| period.next(after.date()));
             earliest(next.map(Moment::start_of));
+        }
+        if let Some(begins) = Vintage::next_after(after.date()) {
+            let chips = Statement::new("SELECT id FROM chip WHERE until IS NULL LIMIT 1");
+            let chip: Option<(String,)> = self.connection.fetch_optional(chips).await?;
+            earliest(chip.map(|_| Moment::start_of(begins)));
         }
         Ok(next)
     }

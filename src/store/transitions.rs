@@ -141,8 +141,8 @@ impl Write {
         Ok(self.cache.timelines.get(case).map_or(&[], Vec::as_slice))
     }
 
-    /// Which of these stages of an authority's workflow are used: cases there have been at them, or reports
-    /// name them; each with some of those cases and reports.
+    /// Which of these stages of an authority's workflow are used: cases have been at them while they were there, also
+    /// those that have been moved or retired since, or reports name them; each with some of those cases and reports.
     ///
     /// # Errors
     ///
@@ -156,7 +156,8 @@ impl Write {
         let any = |statement: Statement| statement.bind_all(stages.iter().map(StageId::as_str)).push(")");
         let statement = Statement::new(
             "SELECT s.stage, 'approval' AS kind, s.approval AS id FROM stage_span s JOIN approval a ON a.id = s.approval
-             WHERE a.until IS NULL AND a.authority = ",
+             WHERE (a.until IS NULL OR a.until > s.since) AND (s.until IS NULL OR s.until > a.since)
+                 AND a.authority = ",
         );
         let statement = any(statement.bind(authority.as_str()).push(" AND s.stage IN ("));
         let statement = statement.push(

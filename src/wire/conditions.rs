@@ -12,7 +12,7 @@ use crate::domain::condition::{Class, Condition, ConditionKind, Scope, Terms};
 use crate::domain::number::Units;
 
 /// The names of the parameters of every kind.
-const PARAMETERS: [&str; 20] = [
+pub(crate) const PARAMETERS: [&str; 20] = [
     "minimum",
     "basis",
     "counting",

@@ -14,6 +14,7 @@ on_each_engine!(
     every_list_is_the_same_in_pages_of_any_size,
     a_list_keeps_its_revision_from_page_to_page,
     holdings_keep_their_moment_from_page_to_page,
+    chips_keep_their_rule_from_page_to_page,
     a_cursor_serves_its_own_list_only,
     a_cursor_that_the_register_did_not_give_out_is_refused,
     a_cursor_serves_on_every_node_and_after_a_restart,
@@ -100,6 +101,28 @@ async fn holdings_keep_their_moment_from_page_to_page(database: Database) {
     let rest = service.get(&format!("/v1/holdings?cursor={cursor}")).await.is(200);
     assert_eq!(rest.items(), all.get(1..).unwrap());
     assert_eq!(whole(&service, "/v1/holdings").await[1]["authorised"], Value::Null);
+}
+
+async fn chips_keep_their_rule_from_page_to_page(database: Database) {
+    let service = Service::empty(&database).await;
+    service.clock.set(of("2026-01-14T23:59:00Z"));
+    service.put("/v1/companies/nvidia", &json!({"name": "NVIDIA", "jurisdiction": "US"})).await.is(201);
+    for id in ["a", "b", "c"] {
+        let chip = json!({"name": id, "designer": "nvidia", "origin": "US"});
+        service.put(&format!("/v1/chips/{id}"), &chip).await.is(201);
+    }
+    let all = whole(&service, "/v1/chips").await;
+    let first = service.get("/v1/chips?limit=1").await.is(200).json();
+    service.clock.set(of("2026-01-15T00:00:00Z"));
+    service.register.look().await.unwrap();
+    let rule = |chip: &Value| chip["classification"]["rule"]["vintage"].clone();
+    assert_eq!(rule(&whole(&service, "/v1/chips").await[1]), "2026-01");
+    let cursor = first["next"].as_str().unwrap();
+    let second = service.get(&format!("/v1/chips?limit=1&cursor={cursor}")).await.is(200);
+    assert_eq!(second.items(), all.get(1..2).unwrap());
+    let cursor = second.json()["next"].as_str().unwrap().to_owned();
+    let third = service.get(&format!("/v1/chips?limit=1&cursor={cursor}")).await.is(200);
+    assert_eq!(third.items(), all.get(2..).unwrap());
 }
 
 async fn a_cursor_serves_its_own_list_only(database: Database) {

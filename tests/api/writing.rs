@@ -20,9 +20,11 @@ on_each_engine!(
     a_reason_is_kept_on_the_revision,
     a_patch_changes_what_it_names,
     a_patch_takes_away_nothing_that_is_no_field,
+    a_patch_can_make_a_condition_one_of_another_kind,
     every_fault_of_a_body_is_told_at_once,
     of_very_many_faults_the_first_are_told,
     fields_that_the_service_sets_may_be_repeated_but_not_changed,
+    fields_that_the_service_sets_may_be_repeated_while_the_change_alters_them,
     a_thing_that_is_referred_to_stays,
 );
 
@@ -289,6 +291,39 @@ async fn a_patch_takes_away_nothing_that_is_no_field(database: Database) {
     assert_eq!(service.revision().await, before);
 }
 
+async fn a_patch_can_make_a_condition_one_of_another_kind(database: Database) {
+    let service = Service::sample(&database).await;
+    let path = "/v1/conditions/cap";
+    let cap = json!({
+        "scope": {"company": "tencent"}, "kind": "unit_cap", "maximum": 5, "counting": "ordered", "period": "year",
+        "force": "required", "status": "in_force", "citations": [{"attribution": "own_record"}],
+    });
+    service.put(path, &cap).await.is(201);
+    let change = |by: Value| service.patch(path, &by).field("if-match", "*");
+    // What is not taken away is still there to be refused.
+    let kept = change(json!({"kind": "other", "text": "t", "maximum": null, "chips": null})).await;
+    assert_eq!(
+        kept.refused(400, "invalid_body").faults(),
+        ["/counting unknown_field", "/period unknown_field"]
+    );
+    let other = json!({"kind": "other", "text": "t", "maximum": null, "counting": null, "chips": null, "period": null});
+    let mut strange = other.clone();
+    strange["maxium"] = Value::Null;
+    let strange = change(strange).await.refused(400, "invalid_body");
+    assert_eq!(strange.faults(), ["/maxium unknown_field"]);
+    let mut shown = change(other).await.is(200).json();
+    assert_eq!((&shown["kind"], &shown["text"]), (&json!("other"), &json!("t")));
+    assert_eq!(shown.get("maximum"), None);
+    // A name that only other kinds have takes nothing away.
+    let before = service.revision().await;
+    change(json!({"maximum": null, "allowed": null})).await.is(200);
+    assert_eq!(service.revision().await, before);
+    // In a whole condition it has no place.
+    shown["maximum"] = Value::Null;
+    let whole = service.put(path, &shown).field("if-match", "*").await.refused(400, "invalid_body");
+    assert_eq!(whole.faults(), ["/maximum unknown_field"]);
+}
+
 async fn every_fault_of_a_body_is_told_at_once(database: Database) {
     let service = Service::empty(&database).await;
     let text = r#"{"name": "a\u0000b", "names": {"not a tag": "x"}, "jurisdiction": "XX", "roles": ["buyer", "buyr"],
@@ -368,6 +403,41 @@ async fn fields_that_the_service_sets_may_be_repeated_but_not_changed(database: 
     assert_eq!(answer.refused(400, "invalid_body").faults(), ["/id read_only"]);
     let answer = service.post("/v1/companies", &other).await.refused(400, "invalid_body");
     assert_eq!(answer.faults(), ["/id read_only"]);
+}
+
+async fn fields_that_the_service_sets_may_be_repeated_while_the_change_alters_them(database: Database) {
+    let service = Service::sample(&database).await;
+    let path = "/v1/chips/h20";
+    let mut chip = service.get(path).await.is(200).json();
+    let before = chip["classification"].clone();
+    chip["specification"]["tpp"] = 15_000.into();
+    let written = service.put(path, &chip).field("if-match", "*").await.is(200).json();
+    assert_ne!(written["classification"], before);
+    // What it becomes is accepted, too, but nothing else.
+    chip["specification"]["tpp"] = 2368.into();
+    chip["classification"] = before;
+    service.patch(path, &chip).field("if-match", "*").await.is(200);
+    chip["specification"]["tpp"] = 15_000.into();
+    chip["classification"]["control"] = "3A090.b".into();
+    let answer = service.put(path, &chip).field("if-match", "*").await.refused(400, "invalid_body");
+    assert_eq!(answer.faults(), ["/classification read_only"]);
+
+    let mut workflow = service.get("/v1/workflows/cn-import").await.is(200).json();
+    workflow["id"] = "other".into();
+    let stage = json!({"id": "begun", "name": "Begun", "phase": "pending", "permits": []});
+    workflow["stages"].as_array_mut().unwrap().push(stage);
+    workflow["initial"] = "begun".into();
+    service.put("/v1/workflows/other", &workflow).await.is(201);
+    let mut authority = service.get("/v1/authorities/cn-unspecified").await.is(200).json();
+    (authority["id"], authority["workflow"]) = ("other".into(), "other".into());
+    service.put("/v1/authorities/other", &authority).await.is(201);
+    let path = "/v1/approvals/fresh";
+    let new = json!({"company": "tencent", "chip": "h20", "authority": "cn-unspecified"});
+    let mut case = service.put(path, &new).await.is(201).json();
+    case["authority"] = "other".into();
+    let moved = service.put(path, &case).field("if-match", "*").await.is(200).json();
+    assert_eq!(moved["stage"], "begun");
+    assert_ne!(moved["stage"], case["stage"]);
 }
 
 async fn a_thing_that_is_referred_to_stays(database: Database) {

@@ -3,9 +3,11 @@
 use axum::http::StatusCode;
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Role;
+use greenlight::domain::chip::Chip;
+use serde_json::Value;
 
 use crate::service::{Answer, Service, key};
-use crate::support::things::{company, found, noon, of, post, put, transition};
+use crate::support::things::{chip, company, found, newest, noon, of, post, put, retire, transition};
 use crate::support::{Database, on_each_engine};
 
 const PATHS: [&str; 7] = [
@@ -108,7 +110,55 @@ async fn a_date_that_has_passed_is_not_waited_for(database: Database) {
     assert_eq!(stage(service.get("/v1/approvals/case", &[]).await), "granted");
 }
 
+async fn a_rule_that_begins_is_recorded_and_shown(database: Database) {
+    let clock = Clock::standing(noon("2026-01-14"));
+    let register = database.open(&clock).await;
+    found(&register).await;
+    put(&register, chip("retired")).await.unwrap();
+    retire::<Chip>(&register, "retired").await.unwrap();
+    put(&register, chip("h20")).await.unwrap();
+    let (_, secret) = key(&register, Role::Reader).await;
+    let service = Service::new(&register, &secret);
+    let paths = ["/v1/chips", "/v1/chips?limit=1", "/v1/chips/h200"];
+    let rule = |answer: &Answer| {
+        let body = answer.json();
+        let chip = body["items"].get(0).unwrap_or(&body);
+        chip["classification"]["rule"]["vintage"].clone()
+    };
+    let mut before = Vec::new();
+    for path in paths {
+        service.get(path, &[]).await;
+        let answer = service.get(path, &[]).await;
+        assert_eq!(rule(&answer), "2024-12", "{path}");
+        before.push(answer);
+    }
+    let revision = newest(&register).await;
+    clock.set(of("2026-01-15T00:00:00Z"));
+    register.look().await.unwrap();
+    assert_eq!(newest(&register).await, revision + 1);
+    let feed = service.get(&format!("/v1/changes?after={revision}"), &[]).await.json();
+    let told: Vec<_> = feed["items"].as_array().unwrap().iter().map(told).collect();
+    assert_eq!(told, ["took_effect chip h20", "took_effect chip h200"]);
+    for (path, before) in paths.into_iter().zip(before) {
+        let known = [("if-none-match", before.fields["etag"].as_str())];
+        let answer = service.get(path, &known).await;
+        assert_eq!((answer.status, rule(&answer)), (StatusCode::OK, "2026-01".into()), "{path}");
+        assert_ne!(answer.fields["etag"], before.fields["etag"], "{path}");
+    }
+    // The last rule on file has begun.
+    clock.set(noon("2026-06-01"));
+    register.look().await.unwrap();
+    assert_eq!(newest(&register).await, revision + 1);
+}
+
+/// A change of the feed, as `action kind id`.
+fn told(change: &Value) -> String {
+    let member = |name: &str| change[name].as_str().unwrap_or_default().to_owned();
+    format!("{} {} {}", member("action"), member("kind"), member("id"))
+}
+
 on_each_engine!(
+    a_rule_that_begins_is_recorded_and_shown,
     a_kept_answer_is_the_one_that_is_made,
     what_does_not_follow_from_the_newest_revision_is_not_kept,
     a_tag_outlives_writes_elsewhere,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use greenlight::app::{self, Error, Precondition, Register, Reply, StoreError, Wanted, Written};
+use greenlight::app::{
+    self, Error, Needs, Precondition, Presence, Register, Reply, StoreError, Wanted, Write, Written,
+};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
 use greenlight::domain::approval::{Approval, Case};
@@ -26,6 +28,8 @@ on_each_engine!(
     a_trial_leaves_what_came_before_it_in_its_batch,
     what_others_write_between_two_batches_is_known_to_the_next,
     a_command_that_panics_takes_its_batch_with_it_and_nothing_else,
+    a_writer_that_breaks_off_can_be_stopped,
+    what_a_date_changed_is_seen_beside_something_damaged,
 );
 
 /// Holds the writer, so that whatever is asked of it meanwhile is one batch.
@@ -237,5 +241,70 @@ async fn a_command_that_panics_takes_its_batch_with_it_and_nothing_else(database
     assert!(matches!(second, Err(StoreError::Interrupted(_))), "{second:?}");
     assert_eq!(newest(&register).await, before);
     put(&register, company("tencent")).await.unwrap();
+    assert_eq!(newest(&register).await, before + 1);
+}
+
+/// An outcome that cannot be let go of without a panic.
+#[derive(Debug)]
+struct Bad;
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "as it was to");
+    }
+}
+
+async fn a_writer_that_breaks_off_can_be_stopped(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    let held = held(&register).await;
+    let first = {
+        let register = register.clone();
+        // What it comes to is let go of when the batch fails, where nothing catches a panic.
+        tokio::spawn(
+            async move { register.write(|_| Box::pin(async { Ok(Bad) })).await.map(std::mem::forget) },
+        )
+    };
+    queued(&register, 1).await;
+    let second = {
+        let register = register.clone();
+        tokio::spawn(
+            async move { register.write::<(), _>(|_| Box::pin(async { panic!("as it was to") })).await },
+        )
+    };
+    queued(&register, 2).await;
+    held.send(()).unwrap();
+    for told in [first.await.unwrap(), second.await.unwrap()] {
+        assert!(matches!(told, Err(StoreError::Closed | StoreError::Interrupted(_))), "{told:?}");
+    }
+    let closed = tokio::time::timeout(std::time::Duration::from_secs(30), register.store().close()).await;
+    assert!(closed.is_ok(), "the writer is waited for in vain");
+}
+
+async fn what_a_date_changed_is_seen_beside_something_damaged(database: Database) {
+    let clock = Clock::standing(noon("2026-01-23"));
+    let register = database.open(&clock).await;
+    found(&register).await;
+    put(&register, approval("damaged")).await.unwrap();
+    post(&register, transition("d", "damaged", "granted", "2026-01-20")).await.unwrap();
+    post(&register, transition("t", "case", "granted", "2026-01-25")).await.unwrap();
+    database.tamper("UPDATE transition SET stage = '?' WHERE id = 'd'").await;
+    register.store().close().await;
+    let register = database.open(&clock).await;
+    clock.set(noon("2026-01-25"));
+    let before = newest(&register).await;
+    let needs = Needs { cases: vec![of("damaged")], ..Needs::default() };
+    let seen = register.write_with(needs, |write| {
+        Box::pin(async move {
+            let stage = async |write: &mut Write| match write.current::<Case>("case").await {
+                Ok(Presence::Present(case)) => (case.since, case.value.standing.stage.to_string()),
+                other => panic!("{other:?}"),
+            };
+            let seen = stage(write).await;
+            let damaged = write.timeline(&of("damaged")).await;
+            assert!(matches!(damaged, Err(StoreError::Damaged { .. })), "{damaged:?}");
+            Ok(seen)
+        })
+    });
+    assert_eq!(seen.await.unwrap(), (before + 1, "granted".to_owned()));
     assert_eq!(newest(&register).await, before + 1);
 }

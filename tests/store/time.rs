@@ -3,10 +3,11 @@
 use greenlight::app::{ChangeFilter, Register, Reply, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::approval::Approval;
-use greenlight::domain::condition::{Condition, Counting, Period, Terms};
+use greenlight::domain::condition::{Condition, ConditionStatus, Counting, Period, Terms};
 use greenlight::domain::number::Units;
 use greenlight::domain::record::Change;
 use greenlight::domain::source::Source;
+use greenlight::domain::vocabulary::Vocabulary as _;
 
 use crate::support::things::{
     approval, condition, found, newest, noon, of, post, put, report, source, transition,
@@ -17,6 +18,8 @@ on_each_engine!(
     every_date_that_passes_is_recorded,
     dates_that_passed_while_nothing_ran_are_recorded_once,
     a_period_begins_again_and_again,
+    dates_of_conditions_that_are_not_in_force_pass_unrecorded,
+    a_condition_put_in_force_later_has_its_date_recorded,
     a_date_passes_for_everything_but_what_is_damaged,
     replies_are_forgotten_a_week_after_they_were_given,
 );
@@ -135,6 +138,80 @@ async fn a_period_begins_again_and_again(database: Database) {
             register.look().await.unwrap();
             assert_eq!(changes(&register, before).await, ["took_effect condition `capped`"], "{day}");
         }
+    }
+}
+
+/// Conditions with a date each that do not count: proposed and waived ones.
+fn idle() -> Vec<Condition> {
+    let with = |status: ConditionStatus| {
+        let named = |what: &str| of(&format!("{what}-{}", status.as_str().replace('_', "-")));
+        let dated = Condition { status, ..condition("capped") };
+        [
+            Condition {
+                id: named("comes"),
+                in_force_from: Some(of("2026-02-01T00:00:00Z")),
+                ..dated.clone()
+            },
+            Condition {
+                id: named("goes"),
+                in_force_until: Some(of("2026-02-02T00:00:00Z")),
+                ..dated.clone()
+            },
+            Condition { id: named("met"), met_on: Some(of("2026-02-03")), ..dated },
+            Condition { id: named("capped"), status, ..cap(Period::Month) },
+        ]
+    };
+    [ConditionStatus::Proposed, ConditionStatus::Waived].into_iter().flat_map(with).collect()
+}
+
+async fn dates_of_conditions_that_are_not_in_force_pass_unrecorded(database: Database) {
+    let clock = Clock::standing(noon("2026-01-31"));
+    let register = database.open(&clock).await;
+    found(&register).await;
+    for condition in idle() {
+        put(&register, condition).await.unwrap();
+    }
+    let mut read = register.read(Wanted::Newest).await.unwrap();
+    assert_eq!(read.head().due_at, None);
+    assert_eq!(read.next_due(noon("2026-01-31")).await.unwrap(), None);
+    drop(read);
+    // A date of a thing that counts passes on the same day as theirs.
+    put(&register, Condition { met_on: Some(of("2026-02-10")), ..condition("met") }).await.unwrap();
+    let before = newest(&register).await;
+    clock.set(noon("2026-03-01"));
+    register.look().await.unwrap();
+    assert_eq!(changes(&register, before).await, ["took_effect condition `met`"]);
+}
+
+async fn a_condition_put_in_force_later_has_its_date_recorded(database: Database) {
+    let clock = Clock::standing(noon("2026-01-31"));
+    let register = database.open(&clock).await;
+    found(&register).await;
+    for mut condition in idle() {
+        put(&register, condition.clone()).await.unwrap();
+        condition.status = ConditionStatus::InForce;
+        put(&register, condition).await.unwrap();
+    }
+    let mut before = newest(&register).await;
+    for (day, told) in [
+        ("2026-02-01", vec!["took_effect capped", "took_effect comes"]),
+        ("2026-02-02", vec!["ended goes"]),
+        ("2026-02-03", vec!["took_effect met"]),
+    ] {
+        clock.set(noon(day));
+        register.look().await.unwrap();
+        let mut of_both: Vec<String> = told
+            .iter()
+            .filter_map(|told| told.split_once(' '))
+            .flat_map(|(action, id)| {
+                ["proposed", "waived"].map(|status| format!("{action} condition `{id}-{status}`"))
+            })
+            .collect();
+        let mut changed = changes(&register, before).await;
+        changed.sort();
+        of_both.sort();
+        assert_eq!(changed, of_both, "{day}");
+        before = newest(&register).await;
     }
 }
 

@@ -2,19 +2,22 @@
 
 use greenlight::app::{Error, Register, Wanted};
 use greenlight::clock::Clock;
-use greenlight::domain::approval::Case;
+use greenlight::domain::approval::{Approval, Case};
 use greenlight::domain::authority::Authority;
 use greenlight::domain::refusal::Refusal;
 use greenlight::domain::thing::{Kind, ThingRef};
 use greenlight::domain::workflow::{Move, Workflow};
 
 use crate::support::things::{
-    approval, authority, found, newest, noon, of, post, put, report, transition, workflow,
+    approval, authority, found, newest, noon, of, post, put, report, retire, transition, workflow,
 };
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
     a_stage_ever_used_cannot_be_removed,
+    a_stage_stays_used_when_its_case_is_retired,
+    a_stage_stays_used_when_its_case_is_moved_to_another_authority,
+    a_stage_used_elsewhere_only_can_be_removed,
     a_stage_that_a_report_names_cannot_be_removed,
     a_move_ever_made_cannot_be_removed,
     another_initial_stage_settles_the_cases_anew,
@@ -63,6 +66,44 @@ async fn a_stage_ever_used_cannot_be_removed(database: Database) {
     put(&register, without(&["used", "refused"])).await.unwrap();
     let illegal = post(&register, transition("v", "case", "used", "2026-01-08")).await;
     assert!(matches!(illegal, Err(Error::Refused(Refusal::IllegalMove(_)))), "{illegal:?}");
+}
+
+async fn a_stage_stays_used_when_its_case_is_retired(database: Database) {
+    let register = opened(&database).await;
+    retire::<Approval>(&register, "case").await.unwrap();
+    let case = (Kind::Approval, "case");
+    assert_stage_in_use(put(&register, without(&["paused"])).await, "paused", case);
+    put(&register, Workflow { id: of("short"), ..without(&["granted"]) }).await.unwrap();
+    let elsewhere = put(&register, Authority { workflow: of("short"), ..authority("ndrc") }).await;
+    assert_stage_in_use(elsewhere, "granted", case);
+    put(&register, without(&["used"])).await.unwrap();
+}
+
+/// Puts the authority `mofcom` with a workflow of its own on record, and moves the case to it.
+async fn move_case(register: &Register) {
+    put(register, Workflow { id: of("other"), ..workflow("flow") }).await.unwrap();
+    put(register, Authority { workflow: of("other"), ..authority("mofcom") }).await.unwrap();
+    put(register, Approval { authority: of("mofcom"), ..approval("case") }).await.unwrap();
+}
+
+async fn a_stage_stays_used_when_its_case_is_moved_to_another_authority(database: Database) {
+    let register = opened(&database).await;
+    move_case(&register).await;
+    let case = (Kind::Approval, "case");
+    assert_stage_in_use(put(&register, without(&["paused"])).await, "paused", case);
+    let other = Workflow { id: of("other"), ..without(&["granted"]) };
+    assert_stage_in_use(put(&register, other).await, "granted", case);
+}
+
+async fn a_stage_used_elsewhere_only_can_be_removed(database: Database) {
+    let register = opened(&database).await;
+    move_case(&register).await;
+    // It came to this stage at its present authority.
+    post(&register, transition("v", "case", "granted", "2026-01-08")).await.unwrap();
+    post(&register, transition("w", "case", "used", "2026-01-09")).await.unwrap();
+    put(&register, without(&["used"])).await.unwrap();
+    let other = Workflow { id: of("other"), ..without(&["used"]) };
+    assert_stage_in_use(put(&register, other).await, "used", (Kind::Approval, "case"));
 }
 
 async fn a_stage_that_a_report_names_cannot_be_removed(database: Database) {
