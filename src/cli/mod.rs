@@ -151,7 +151,12 @@ async fn open(config: &Config) -> Result<Register, Error> {
         // What SQLite makes beside a file is for the same people.
         made_or_read(file).map_err(|cause| Error::of(file.display(), cause))?;
     }
-    Ok(Register::open(address, Clock::system()).await?)
+    let opened = Register::open(address.clone(), Clock::system()).await;
+    opened.map_err(|error| match (error, address) {
+        // SQLite does not say what it could not open.
+        (error @ StoreError::Database(_), Address::Sqlite(file)) => Error::of(file.display(), error),
+        (error, _) => error.into(),
+    })
 }
 
 /// Opens the register that the configuration names for a command that only reads. That one is made is told: a name may

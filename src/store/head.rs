@@ -51,6 +51,10 @@ pub(super) struct HeadRow {
 /// slow: those of several nodes differ by less.
 const LEEWAY: i64 = 10;
 
+/// By how many days a clock may have been set back since the newest revision was recorded. That is longer than any key
+/// works; what was recorded further ahead was recorded by a clock that was wrong, and must not end every key.
+const BACK_BY: i64 = 366;
+
 impl Head {
     /// What time it is for whoever sees this head and this clock: not before the newest revision, by whose clock a date
     /// may have passed, unless that was recorded while a clock was far ahead.
@@ -59,11 +63,11 @@ impl Head {
         present(self.recorded_at, clock)
     }
 
-    /// The later of what a clock shows and the time at which the newest revision was recorded, however far apart they
-    /// are: what had expired by then stays so.
+    /// The later of what a clock shows and the time at which the newest revision was recorded: what had expired by then
+    /// stays so when the clock is set back.
     #[must_use]
     pub fn latest(&self, clock: Moment) -> Moment {
-        self.recorded_at.max(clock)
+        Newest::of(self).latest(clock)
     }
 
     /// Whether what is recorded is how things are: no date has passed without a revision, and none before it had.
@@ -151,7 +155,7 @@ impl Newest {
     /// The later of what a clock shows and the time at which it was recorded; see [`Head::latest`].
     #[must_use]
     pub fn latest(&self, clock: Moment) -> Moment {
-        self.recorded_at.max(clock)
+        if self.recorded_at <= clock.plus_days(BACK_BY) { self.recorded_at.max(clock) } else { clock }
     }
 
     /// Takes over what is newer, and tells whether anything was. At one revision the date only moves on.

@@ -108,7 +108,7 @@ fn of_kind(statement: Statement, text: &'static str, kind: Kind) -> Statement {
 }
 
 impl Store {
-    /// Checks everything on record: the file itself, its schema, the chain of revisions and its head, rows against the
+    /// Checks everything on record: the file itself, indexes and triggers, the chain of revisions and its head, rows against the
     /// documents of changes, columns and the rows that follow from documents against these at every revision,
     /// spans against transitions, and sums against movements.
     ///

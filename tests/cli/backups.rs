@@ -87,10 +87,13 @@ async fn a_copy_that_cannot_be_written_can_be_checked() {
     let copied = backup(&database, &copy).ended(0).out;
     let permit = |file: &Path, mode| std::fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
     let mut verify = powerless(folder.path(), &["verify", copy.to_str().unwrap()]);
+    let mut export = powerless(folder.path(), &["export", "--database", &sqlite(&copy)]);
     permit(folder.path(), 0o555);
     for mode in [0o444, 0o666] {
         permit(&copy, mode);
         assert_eq!(run(&mut verify).ended(0).out, copied);
+        let ran = run(&mut export).ended(1);
+        assert!(ran.err.starts_with(&format!("error: {}: ", copy.display())), "{ran:?}");
     }
     permit(folder.path(), 0o755);
     // One of an earlier version would have to be brought up to date.
