@@ -26,7 +26,7 @@ use crate::domain::time::Moment;
 use crate::wire::determinations::{self as wire, Asked};
 use crate::wire::fields::Fields;
 
-const TAG: &str = "AnswerCache";
+const TAG: &str = "Answers";
 
 /// The fields of a determination.
 pub(crate) fn fields() -> Vec<Field> {
