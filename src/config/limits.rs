@@ -78,7 +78,7 @@ pub const PEER_RATE: Setting = Setting {
     flag: "peer-rate",
     env: "GREENLIGHT_PEER_RATE",
     default: "",
-    meaning: "How many requests a minute may come from one address; any if not given",
+    meaning: "How many requests a minute may come from one address, beside those for `/healthz` and `/readyz`; any if not given",
     check: |text| count(text).map(drop),
 };
 /// How often one key may ask.

@@ -25,6 +25,9 @@ use crate::domain::vocabulary::Vocabulary;
 use crate::domain::workflow::{Activity, Phase};
 use crate::wire::determinations as wire;
 
+/// The path of the board.
+pub(crate) const PATH: &str = "/v1/board";
+
 fn verdicts() -> Value {
     let of = |about: &str, name: &'static str| required(name, word::<Verdict>(), about);
     shown(&[
@@ -81,7 +84,7 @@ fn cell_example() -> Value {
 pub(crate) fn expose(api: &mut Api) {
     let row = json!({"company": "alibaba", "cells": [cell_example()]});
     api.on(
-        Operation::get("/v1/board", "showBoard", "Answers")
+        Operation::get(PATH, "showBoard", "Answers")
             .says(
                 "Show the board",
                 "The answer for every company and chip at once: companies that buy, or have an approval or a movement, by chips. Each cell is answered for one unit with nothing declared, and says what the single determination says. Filters are named like fields; several values mean *or*.",

@@ -253,12 +253,21 @@ where
     let passing = UNCACHED_PARAMS.iter().any(|name| call.params.text(name).is_some());
     let lock = app.cache.lock_for(&target).filter(|_| app.cache.capacity > 0);
     let (Some(lock), false) = (lock, passing || may_differ(&call.path, &call.headers)) else {
+        let _turn = call.turn().await?;
         return handler(call).await;
     };
-    let _turn = lock.lock().await;
-    let Some(revision) = app.current_revision() else { return handler(call).await };
-    if let Some(kept) = app.cache.find(&target, revision) {
+    let find = || app.current_revision().and_then(|revision| app.cache.find(&target, revision));
+    if let Some(kept) = find() {
         return Ok(kept.into_response(&call.headers));
+    }
+    // Before the lock, which others wait for who ask for something else.
+    let _turn = call.turn().await?;
+    let _lock = lock.lock().await;
+    if let Some(kept) = find() {
+        return Ok(kept.into_response(&call.headers));
+    }
+    if app.current_revision().is_none() {
+        return handler(call).await;
     }
     let tally = app.metrics.tally(&call.operation.path);
     // The whole answer is asked for, whoever asks; whether the client has it is decided as it is given.

@@ -9,21 +9,26 @@ use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::App;
 use super::concurrency::Turn;
 use super::connection::Peer;
 use super::operation::{Access, Operation};
-use super::params::Params;
+use super::params::{DEFAULT_ITEMS, Params};
 use super::problem::{Code, Problem};
 use super::resources::BODY_LIMIT;
 use super::write::IDEMPOTENCY_KEY;
+use super::{board, changes};
 use crate::app;
 use crate::domain::actor::{Actor, Key};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::Name;
 use crate::domain::time::Moment;
 use crate::wire::json::{Unreadable, parse};
+
+/// The parameters that name another time than the present; a cursor is pinned to one.
+const TIMES: [&str; 4] = ["valid_at", "revision", "known_at", "cursor"];
 
 /// The id of a request, made or taken over by the outermost layer.
 #[derive(Clone, Debug)]
@@ -107,6 +112,18 @@ impl Call {
             path_params,
             _place: place,
         })
+    }
+
+    /// Its turn, if it asks for so much that it has to wait for one: a page longer than usual, or the board at another
+    /// time, of which no row is kept ready. The feed is not worked out, and those who poll it seldom get a long page.
+    pub(crate) async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        let Operation { method, access, path, .. } = &*self.operation;
+        let board = path == board::PATH && TIMES.iter().any(|name| self.params.text(name).is_some());
+        let page = path != changes::PATH && self.params.limit().is_ok_and(|limit| limit > DEFAULT_ITEMS);
+        if *method != Method::GET || *access != Access::Read || !(board || page) {
+            return Ok(None);
+        }
+        self.app.long_reads.take().await.map(Some)
     }
 
     /// A path parameter, as a checked value. What cannot be an id names nothing.

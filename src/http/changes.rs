@@ -25,6 +25,8 @@ use crate::domain::text::{Name, Reason};
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::vocabulary::Vocabulary as _;
 
+/// The path of the feed.
+pub(crate) const PATH: &str = "/v1/changes";
 /// The longest a request can wait for something to change, in seconds.
 const LONGEST_WAIT: i64 = 25;
 /// How long a request looks for changes that the filters let through, before it says how far it has come.
@@ -119,7 +121,7 @@ pub(crate) fn expose(api: &mut Api) {
         "If there is nothing yet, hold the request until there is, for at most so many seconds.",
     ));
     api.on(
-        Operation::get("/v1/changes", "listChanges", "Changes")
+        Operation::get(PATH, "listChanges", "Changes")
             .says(
                 "Follow the changes",
                 "Every revision once, in order, whole: a page holds about `limit` changes but never part of a revision. `next` always advances, also past what the filters leave out: a page can be empty though there is more, so go on until `next` stands at `revision`. From the `revision` that a list states, following the feed misses nothing and repeats nothing. Several filters must all let a change through. To begin at a date, give as `after` the `revision` that `/v1/revisions?known_at=…&limit=1` states.",

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::limits::network;
 use super::problem::{Code, Problem};
@@ -15,6 +16,40 @@ use crate::domain::id::KeyId;
 const MOST: usize = 4;
 /// How many of them can be somebody's, so that whoever does not go on shuts nobody else out.
 const MOST_EACH: usize = 2;
+
+/// How many may wait for their turn at work that takes long.
+const MOST_WAITING: usize = 256;
+
+/// Turns at work that keeps a processor busy for long: few at once, so that what takes little is answered beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Turns {
+    at_work: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Turns {
+    /// Turns of whom at most half of the processors are kept busy.
+    pub(crate) fn new() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self::of((processors / 2).max(1), MOST_WAITING)
+    }
+
+    fn of(at_work: usize, waiting: usize) -> Self {
+        Self { at_work: Arc::new(Semaphore::new(at_work)), waiting: Arc::new(Semaphore::new(waiting)) }
+    }
+
+    /// A turn, as long as what is returned lives. Who asks first has the first turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Overloaded`] if too many wait for one.
+    pub(crate) async fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let overloaded = |_| Problem::new(Code::Overloaded, "too many long reads wait for their turn");
+        let _waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(overloaded)?;
+        let closed = |_| Problem::new(Code::Overloaded, "the service takes no more long reads");
+        Arc::clone(&self.at_work).acquire_owned().await.map_err(closed)
+    }
+}
 
 /// The places for work of one sort, and who has them.
 #[derive(Clone, Debug)]
@@ -132,5 +167,27 @@ impl Drop for Permit {
         if let Some(at) = holders.iter().position(|other| *other == self.holder) {
             holders.swap_remove(at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_for_a_turn_waits_for_it_unless_too_many_do() {
+        let turns = Turns::of(1, 1);
+        let first = turns.take().await.unwrap();
+        let second = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.take().await.map(drop) }
+        });
+        while turns.waiting.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(turns.take().await.unwrap_err().code, Code::Overloaded);
+        drop(first);
+        second.await.unwrap().unwrap();
+        drop(turns.take().await.unwrap());
     }
 }

@@ -84,7 +84,7 @@ use crate::domain::source::Source;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Workflow;
 use cache::AnswerCache;
-use concurrency::ConcurrencyLimit;
+use concurrency::{ConcurrencyLimit, Turns};
 use hub::Hub;
 use limits::Rates;
 use observe::Metrics;
@@ -138,6 +138,7 @@ pub(crate) struct Held {
     pub(crate) rows: Rows,
     pub(crate) exports: ConcurrencyLimit,
     pub(crate) imports: ConcurrencyLimit,
+    pub(crate) long_reads: Turns,
     pub(crate) rates: Rates,
     pub(crate) stopping: Stopping,
     pub(crate) hub: Arc<Hub>,
@@ -225,6 +226,7 @@ fn built(register: &Register, options: Options) -> (App, Router) {
         cache: AnswerCache::new(options.cache_bytes),
         exports: ConcurrencyLimit::new("exports"),
         imports: ConcurrencyLimit::new("imports"),
+        long_reads: Turns::new(),
         rows: Rows::new(options.cache_bytes / ROWS_SHARE),
         rates: Rates::new(&options.limits),
         stopping: Stopping::default(),

@@ -298,7 +298,11 @@ impl Api {
             let (operation, handler) = (Arc::clone(&operation), handler.clone());
             async move {
                 let call = Call::read(request, &app, operation).await?;
-                if kept { cache::kept(call, handler).await } else { handler(call).await }
+                if kept {
+                    return cache::kept(call, handler).await;
+                }
+                let _turn = call.turn().await?;
+                handler(call).await
             }
         };
         self.router = std::mem::take(&mut self.router).route(&path, on(filter, handler));

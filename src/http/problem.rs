@@ -128,7 +128,7 @@ problems! {
     Internal = "internal", INTERNAL_SERVER_ERROR, "The service failed",
         "It is not the request's fault. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The service has as much to do as it can take",
-        "Too many connections are open, too many exports or imports are under way, the answer was not ready in time, or it was given up while much was written. Try again after `Retry-After`; repeat a write with the same `Idempotency-Key`.";
+        "Too many connections are open, too many exports or imports are under way, too many long reads wait, the answer was not ready in time, or it was given up while much was written. Try again after `Retry-After`; repeat a write with the same `Idempotency-Key`.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The register cannot be reached or written",
         "Try again after `Retry-After`. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
 }
