@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Error, Register};
-use crate::domain::thing::Kind;
+use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::vocabulary::Vocabulary as _;
-use crate::store::{Read, Wanted};
+use crate::store::{Error as StoreError, Read, Wanted};
 use crate::wire::lines;
 
 /// How many lines are made at a time.
@@ -49,17 +49,18 @@ impl Export {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the register cannot be read.
+    /// [`Error::Store`] if the register cannot be read, or holds something that is damaged, which it names.
     pub async fn chunk(&mut self) -> Result<Option<String>, Error> {
         let Some((kind, ids)) = self.queue.pop_front() else { return Ok(None) };
         let mut read = self.register.read(Wanted::Revision(self.revision)).await?;
         let mut documents: BTreeMap<String, String> = read.documents(kind, &ids).await?.into_iter().collect();
         let mut text = String::new();
         for id in &ids {
-            if let Some(line) = documents.remove(id).and_then(|document| lines::write(kind, &document)) {
-                text.push_str(&line);
-                text.push('\n');
-            }
+            let thing = || ThingRef::new(kind, id);
+            let document = documents.remove(id).ok_or_else(|| StoreError::damaged(thing(), "it is gone"))?;
+            let line = lines::write(kind, id, &document);
+            text.push_str(&line.map_err(|faults| StoreError::damaged(thing(), faults))?);
+            text.push('\n');
         }
         Ok(Some(text))
     }

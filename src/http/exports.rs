@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::header;
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 
 use super::call::Call;
@@ -41,12 +41,16 @@ async fn export(call: Call) -> Result<Response, Problem> {
     }
     // Held until the last line is sent, or the client has gone.
     let place = call.app.exports.take(&call.actor, call.peer)?;
-    let export = Export::begin(&call.app.register, &mut read).await?;
+    let mut export = Export::begin(&call.app.register, &mut read).await?;
     drop(read);
-    let lines = stream::try_unfold((export, place), |(mut export, place)| async move {
-        let chunk = export.chunk().await.map_err(std::io::Error::other)?;
+    // What fails at once is answered with a problem, and what fails later breaks off the body.
+    let first = export.chunk().await?;
+    let rest = stream::try_unfold((export, place), |(mut export, place)| async move {
+        let chunk = export.chunk().await.inspect_err(|error| tracing::error!(%error, "an export broke off"));
+        let chunk = chunk.map_err(std::io::Error::other)?;
         Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, (export, place))))
     });
+    let lines = stream::iter(first.map(Ok)).chain(rest);
     let (parts, _) = empty.into_parts();
     let mut response = Response::from_parts(parts, Body::from_stream(lines));
     response.headers_mut().remove(header::CONTENT_LENGTH);

@@ -11,7 +11,7 @@ use super::approvals::STANDING;
 use super::fields::Fields;
 use super::json::{Unreadable, parse};
 use super::values::text;
-use crate::domain::approval::Approval;
+use crate::domain::approval::{Approval, Case};
 use crate::domain::authority::Authority;
 use crate::domain::chip::Chip;
 use crate::domain::company::Company;
@@ -99,10 +99,13 @@ fn with_own_kind<T: Document>(mut members: Map<String, Value>, name: &str) -> Re
     })
 }
 
-/// The line of a stored document, without the end of the line; `None` if the document is no JSON object.
-#[must_use]
-pub fn write(kind: Kind, document: &str) -> Option<String> {
-    let members: Map<String, Value> = serde_json::from_str(document).ok()?;
+/// The line of the document that is stored under an id, without the end of the line.
+///
+/// # Errors
+///
+/// What is wrong with a document that does not stand for the thing of the kind with that id.
+pub fn write(kind: Kind, id: &str, document: &str) -> Result<String, Faults> {
+    let members = members_of(kind, id, document)?;
     let mut line = Map::new();
     line.insert("kind".to_owned(), Value::from(kind.to_string()));
     for (name, value) in members {
@@ -119,7 +122,35 @@ pub fn write(kind: Kind, document: &str) -> Option<String> {
             }
         }
     }
-    Some(Value::Object(line).to_string())
+    Ok(Value::Object(line).to_string())
+}
+
+/// The members of a stored document, once it is known to stand for what it is stored as.
+fn members_of(kind: Kind, id: &str, document: &str) -> Result<Map<String, Value>, Faults> {
+    let mut faults = Faults::default();
+    let members: Map<String, Value> = match serde_json::from_str(document) {
+        Ok(members) => members,
+        Err(cause) => {
+            faults.add("", FaultCode::Malformed, cause.to_string());
+            return Err(faults);
+        }
+    };
+    match kind {
+        Kind::Workflow => super::read::<Workflow>(&members).map(drop),
+        Kind::Authority => super::read::<Authority>(&members).map(drop),
+        Kind::Company => super::read::<Company>(&members).map(drop),
+        Kind::Chip => super::read::<Chip>(&members).map(drop),
+        Kind::Source => super::read::<Source>(&members).map(drop),
+        Kind::Approval => super::read::<Case>(&members).map(drop),
+        Kind::Transition => super::read::<Transition>(&members).map(drop),
+        Kind::Report => super::read::<Report>(&members).map(drop),
+        Kind::Condition => super::read::<Condition>(&members).map(drop),
+        Kind::Movement => super::read::<Movement>(&members).map(drop),
+    }?;
+    if members.get("id").and_then(Value::as_str) != Some(id) {
+        faults.add("/id", FaultCode::Inconsistent, format!("is not `{id}`, under which it is stored"));
+    }
+    faults.or(members)
 }
 
 #[cfg(test)]
@@ -178,8 +209,26 @@ mod tests {
         for (kind, line) in Kind::ALL.iter().zip(LINES) {
             let (read_kind, document, _) = stored(read(line.as_bytes()).unwrap());
             assert_eq!(read_kind, *kind);
-            assert_eq!(write(*kind, &document.to_string()).as_deref(), Some(line));
+            let id = document["id"].as_str().unwrap();
+            assert_eq!(write(*kind, id, &document.to_string()).as_deref(), Ok(line));
         }
+    }
+
+    #[test]
+    fn a_damaged_document_makes_no_line() {
+        let (_, document, _) = stored(read(LINES[2].as_bytes()).unwrap());
+        let told = |id: &str, document: &str| {
+            let faults = write(Kind::Company, id, document).unwrap_err();
+            faults
+                .0
+                .iter()
+                .map(|placed| format!("{} {}", placed.pointer, placed.fault.code))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told("alibaba", "{broken"), [" malformed"]);
+        assert_eq!(told("alibaba", "[]"), [" malformed"]);
+        assert_eq!(told("alibaba", "{}"), ["/id missing", "/name missing", "/jurisdiction missing"]);
+        assert_eq!(told("another", &document.to_string()), ["/id inconsistent"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::program::{export, fed, import_sample, on, program, run, things};
+use crate::program::{Service, export, fed, import_sample, on, program, run, things};
 use crate::support::{Database, on_each_engine};
 
 on_each_engine!(
@@ -17,6 +17,7 @@ on_each_engine!(
     an_export_takes_the_place_of_a_file_as_it_is,
     an_export_goes_through_what_is_no_file,
     an_export_does_not_take_the_place_of_a_register,
+    an_export_fails_on_what_is_damaged_and_names_it,
     bad_lines_are_all_told_and_leave_nothing,
     what_is_told_of_a_line_does_nothing_to_the_terminal,
     lines_that_are_refused_leave_nothing,
@@ -105,6 +106,29 @@ async fn an_export_does_not_take_the_place_of_a_register(database: Database) {
     assert!(ran.err.contains("this is a register"), "{ran:?}");
     assert!(std::fs::read(&other).unwrap() == before, "it was altered");
     assert_eq!(names(), there);
+}
+
+async fn an_export_fails_on_what_is_damaged_and_names_it(database: Database) {
+    import_sample(&database);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("register.ndjson");
+    for damage in [
+        "UPDATE company SET document = '{broken' WHERE id = 'alibaba'",
+        "UPDATE company SET document = '{}' WHERE id = 'alibaba'",
+    ] {
+        database.tamper(damage).await;
+        let ran = run(&mut on(&database, &["export", file.to_str().unwrap()])).ended(1);
+        assert!(ran.err.contains("company `alibaba` is damaged: "), "{ran:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let ran = run(&mut on(&database, &["export"])).ended(1);
+        assert!(ran.err.contains("company `alibaba` is damaged: "), "{ran:?}");
+    }
+    // What was sent before it, if anything was, has no proper end.
+    let service = Service::start(&database, &["--public-read"]);
+    let answer = service.get("/v1/exports", None);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
+    assert!(service.stop().contains("company `alibaba` is damaged"));
 }
 
 async fn an_export_goes_through_what_is_no_file(database: Database) {
@@ -199,7 +223,7 @@ async fn a_long_import_must_be_partial(database: Database) {
 async fn the_reason_is_kept(database: Database) {
     let import = ["import", "-", "--reason", "from the desk's list"];
     fed(&mut on(&database, &import), &company("alibaba")).ended(0);
-    let service = crate::program::Service::start(&database, &["--public-read"]);
+    let service = Service::start(&database, &["--public-read"]);
     let answer = service.get("/v1/revisions/1", None);
     assert!(answer.contains("\"from the desk's list\"") && answer.contains("\"operator\""), "{answer}");
 }
