@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Error, open_to_read, output};
-use crate::app::{Address, Findings, Register, Wanted, holds_register};
+use crate::app::{Address, Findings, Register, holds_register};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::wire::values::hexadecimal;
@@ -53,11 +53,10 @@ pub(super) async fn open_file(file: &Path) -> Result<Register, Error> {
 
 /// Checks a register: what was checked, or a failure once the faults have been told.
 pub(super) async fn check(register: &Register) -> Result<String, Error> {
-    let Findings { revisions, versions, faults } = register.store().verify().await?;
+    let Findings { revisions, versions, digest, faults } = register.store().verify().await?;
     let summary = format!("{revisions} revisions and {versions} versions checked, {} faults", faults.len());
     if faults.is_empty() {
-        let head = register.read(Wanted::Newest).await?.head().clone();
-        return Ok(format!("{summary}; revision {} has digest {}", head.revision, hexadecimal(&head.digest)));
+        return Ok(format!("{summary}; revision {revisions} has digest {}", hexadecimal(&digest)));
     }
     for fault in &faults {
         output::tell(fault);

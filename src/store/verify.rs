@@ -33,6 +33,8 @@ pub struct Findings {
     pub revisions: i64,
     /// How many versions of things were checked.
     pub versions: i64,
+    /// The digest of the newest of them, as the head says.
+    pub digest: [u8; 32],
     /// Everything that is not as it should be.
     pub faults: Vec<String>,
 }
@@ -114,8 +116,8 @@ impl Store {
     ///
     /// [`Error::Database`] if the register cannot be read; what is wrong with it is in the findings.
     pub async fn verify(&self) -> Result<Findings, Error> {
-        let mut findings = Findings::default();
         let mut read = self.read(Wanted::Newest).await?;
+        let mut findings = Findings { digest: read.head.digest, ..Findings::default() };
         if self.file().is_some() {
             read.check_file(&mut findings).await?;
         }

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
@@ -13,6 +15,7 @@ on_each_engine!(
     the_first_admin_key_is_shown_once,
     the_sample_is_loaded_into_an_empty_register_only,
     lines_can_be_imported_while_the_service_runs,
+    a_register_is_checked_while_the_service_writes,
     a_service_is_asked_for_its_health,
     a_service_that_cannot_listen_says_so,
 );
@@ -53,6 +56,33 @@ async fn lines_can_be_imported_while_the_service_runs(database: Database) {
     assert!(ran.out.contains(&format!("\"unchanged\":{}", things())), "{ran:?}");
     service.stop();
     run(&mut on(&database, &["verify"])).ended(0);
+}
+
+async fn a_register_is_checked_while_the_service_writes(database: Database) {
+    let service = Service::start(&database, &[]);
+    let key = service.says(|line| line.trim().starts_with("gl_")).trim().to_owned();
+    let (host, secret, over) = (service.host.clone(), key.clone(), Arc::new(AtomicBool::new(false)));
+    let ended = Arc::clone(&over);
+    let writing = std::thread::spawn(move || {
+        for number in (0..).take_while(|_| !ended.load(Ordering::Relaxed)) {
+            let body = r#"{"name": "A", "jurisdiction": "CN"}"#;
+            let answer = Service::send(&host, ("PUT", &format!("/v1/companies/c-{number}")), &secret, body);
+            assert_eq!(status(&answer), "201");
+        }
+    });
+    for _ in 0..3 {
+        let out = run(&mut on(&database, &["verify"])).ended(0).out;
+        let (checked, newest) = out.trim().split_once("; revision ").unwrap();
+        let (revision, digest) = newest.split_once(" has digest ").unwrap();
+        assert_eq!(checked.split(' ').next(), Some(revision), "{out}");
+        if revision != "0" {
+            let shown = service.get(&format!("/v1/revisions/{revision}"), Some(&key));
+            assert!(shown.contains(digest), "{out}{shown}");
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    writing.join().unwrap();
+    service.stop();
 }
 
 async fn a_service_is_asked_for_its_health(database: Database) {

@@ -21,6 +21,7 @@ use crate::support::{Database, on_each_engine};
 on_each_engine!(
     every_command_that_changes_something_makes_the_next_revision,
     revisions_are_chained_by_their_digests,
+    a_check_tells_the_revision_and_the_digest_it_has_checked,
     a_revision_is_never_recorded_before_the_one_before_it,
     what_was_known_at_a_moment_is_the_newest_revision_recorded_by_then,
     a_thing_put_twice_in_a_command_has_one_change_and_one_version,
@@ -378,4 +379,30 @@ async fn what_is_damaged_fails_the_commands_that_need_it_and_no_other(database: 
         assert!(matches!(refused, Err(Error::Store(StoreError::Damaged { .. }))), "{refused:?}");
     }
     assert_chained(&register).await;
+}
+
+async fn a_check_tells_the_revision_and_the_digest_it_has_checked(database: Database) {
+    let register = database.open(&Clock::system()).await;
+    found(&register).await;
+    let writing = {
+        let register = register.clone();
+        tokio::spawn(async move {
+            for number in 0.. {
+                put(&register, company(&format!("c-{number}"))).await.unwrap();
+            }
+        })
+    };
+    let mut checked = Vec::new();
+    for _ in 0..5 {
+        checked.push(register.store().verify().await.unwrap());
+    }
+    writing.abort();
+    let (revisions, _) = record(&register).await;
+    let last = newest(&register).await;
+    assert!(checked.iter().any(|check| check.revisions < last), "nothing was written meanwhile");
+    for check in checked {
+        assert_eq!(check.faults, [""; 0]);
+        let revision = &revisions[usize::try_from(check.revisions).unwrap() - 1];
+        assert_eq!((revision.number, revision.digest), (check.revisions, check.digest));
+    }
 }
