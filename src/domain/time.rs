@@ -126,11 +126,26 @@ impl TryFrom<&str> for Moment {
             };
             Fault { detail, ..form() }
         })?;
+        if !has_sound_offset(text) {
+            let detail =
+                "must have an offset from UTC whose hours go from 00 to 23 and whose minutes from 00 to 59";
+            return Err(Fault::new(FaultCode::OutOfRange, detail));
+        }
         if timestamp.as_microsecond() < LEAST {
             return Err(Fault::new(FaultCode::OutOfRange, "must not lie before the year 1"));
         }
         Ok(Self::new(timestamp))
     }
+}
+
+/// Whether the offset of a moment is one of RFC 3339; the library takes up to 25 hours.
+fn has_sound_offset(text: &str) -> bool {
+    let time = text.get(11..).unwrap_or_default();
+    let Some((_, offset)) = time.rsplit_once(['+', '-']) else { return true };
+    let mut parts = offset.split(':').flat_map(|part| [part.get(..2), part.get(2..4)]).flatten();
+    let mut is_below =
+        |limit: u8| parts.next().is_none_or(|part| part.parse().is_ok_and(|it: u8| it < limit));
+    is_below(24) && is_below(60)
 }
 
 impl fmt::Display for Moment {
@@ -272,6 +287,22 @@ mod tests {
         }
         assert_eq!(Moment::new(Timestamp::MAX), Moment::end_of_time());
         assert_eq!(Moment::from_microseconds(i64::MIN).to_string(), "0001-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn an_offset_is_one_of_rfc_3339() {
+        for offset in ["Z", "z", "+00:00", "-00:00", "+23:59", "-23:59", "+05:45"] {
+            let text = format!("2026-01-23T08:00:00.25{offset}");
+            assert!(Moment::try_from(text.as_str()).is_ok(), "{text}");
+        }
+        for offset in ["+24:00", "-24:00", "+25:00", "-25:59", "+2400", "-25"] {
+            let text = format!("2026-01-23T08:00:00{offset}");
+            let code = Moment::try_from(text.as_str()).map_err(|fault| fault.code);
+            assert_eq!(code, Err(FaultCode::OutOfRange), "{text}");
+        }
+        for offset in ["+08:60", "+99:00", "+8:00"] {
+            assert!(Moment::try_from(format!("2026-01-23T08:00:00{offset}").as_str()).is_err(), "{offset}");
+        }
     }
 
     #[test]
