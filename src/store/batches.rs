@@ -193,8 +193,12 @@ impl Batches {
         }
         let needs: Vec<&Needs> = jobs.iter().map(|job| job.needs()).collect();
         match write.preload(&needs).await {
-            // Whoever needs what is damaged will meet it again, and nobody else.
-            Err(error) if error.is_own() => write.cache = WriterCache::default(),
+            // Whoever needs what is damaged will meet it again, and nobody else. What a date has changed by passing
+            // stands nowhere else until it is written.
+            Err(error) if error.is_own() => {
+                write.write_buffered().await?;
+                write.cache = WriterCache::default();
+            }
             preloaded => preloaded?,
         }
         let count = jobs.len();

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use greenlight::app::{self, Error, Precondition, Register, Reply, StoreError, Wanted, Written};
+use greenlight::app::{
+    self, Error, Needs, Precondition, Presence, Register, Reply, StoreError, Wanted, Write, Written,
+};
 use greenlight::clock::Clock;
 use greenlight::domain::actor::Actor;
 use greenlight::domain::approval::{Approval, Case};
@@ -26,6 +28,7 @@ on_each_engine!(
     a_trial_leaves_what_came_before_it_in_its_batch,
     what_others_write_between_two_batches_is_known_to_the_next,
     a_command_that_panics_takes_its_batch_with_it_and_nothing_else,
+    what_a_date_changed_is_seen_beside_something_damaged,
 );
 
 /// Holds the writer, so that whatever is asked of it meanwhile is one batch.
@@ -237,5 +240,34 @@ async fn a_command_that_panics_takes_its_batch_with_it_and_nothing_else(database
     assert!(matches!(second, Err(StoreError::Interrupted(_))), "{second:?}");
     assert_eq!(newest(&register).await, before);
     put(&register, company("tencent")).await.unwrap();
+    assert_eq!(newest(&register).await, before + 1);
+}
+
+async fn what_a_date_changed_is_seen_beside_something_damaged(database: Database) {
+    let clock = Clock::standing(noon("2026-01-23"));
+    let register = database.open(&clock).await;
+    found(&register).await;
+    put(&register, approval("damaged")).await.unwrap();
+    post(&register, transition("d", "damaged", "granted", "2026-01-20")).await.unwrap();
+    post(&register, transition("t", "case", "granted", "2026-01-25")).await.unwrap();
+    database.tamper("UPDATE transition SET stage = '?' WHERE id = 'd'").await;
+    register.store().close().await;
+    let register = database.open(&clock).await;
+    clock.set(noon("2026-01-25"));
+    let before = newest(&register).await;
+    let needs = Needs { cases: vec![of("damaged")], ..Needs::default() };
+    let seen = register.write_with(needs, |write| {
+        Box::pin(async move {
+            let stage = async |write: &mut Write| match write.current::<Case>("case").await {
+                Ok(Presence::Present(case)) => (case.since, case.value.standing.stage.to_string()),
+                other => panic!("{other:?}"),
+            };
+            let seen = stage(write).await;
+            let damaged = write.timeline(&of("damaged")).await;
+            assert!(matches!(damaged, Err(StoreError::Damaged { .. })), "{damaged:?}");
+            Ok(seen)
+        })
+    });
+    assert_eq!(seen.await.unwrap(), (before + 1, "granted".to_owned()));
     assert_eq!(newest(&register).await, before + 1);
 }
