@@ -52,6 +52,15 @@ pub(super) struct Batches {
     crowd: (usize, Duration),
 }
 
+/// Tells that the task is over as it ends, however it does: whoever stops it waits for that.
+struct TellStopped(watch::Sender<State>);
+
+impl Drop for TellStopped {
+    fn drop(&mut self) {
+        self.0.send_replace(State::Stopped);
+    }
+}
+
 impl Batches {
     pub(super) fn new(engine: Arc<Engine>, clock: Clock, tick: Tick, told: Told) -> Self {
         let now = Instant::now();
@@ -71,6 +80,7 @@ impl Batches {
     /// Runs what is queued, until the queue is closed.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>, state: watch::Sender<State>) {
         let mut told = state.subscribe();
+        let _stopped = TellStopped(state);
         let mut jobs = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
@@ -92,7 +102,6 @@ impl Batches {
             self.free_since = Instant::now();
         }
         self.finish().await;
-        state.send_replace(State::Stopped);
     }
 
     /// Forgets what a batch knew that came to no end, and tells those who wait for it. What it did is undone with its

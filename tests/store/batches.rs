@@ -28,6 +28,7 @@ on_each_engine!(
     a_trial_leaves_what_came_before_it_in_its_batch,
     what_others_write_between_two_batches_is_known_to_the_next,
     a_command_that_panics_takes_its_batch_with_it_and_nothing_else,
+    a_writer_that_breaks_off_can_be_stopped,
     what_a_date_changed_is_seen_beside_something_damaged,
 );
 
@@ -241,6 +242,42 @@ async fn a_command_that_panics_takes_its_batch_with_it_and_nothing_else(database
     assert_eq!(newest(&register).await, before);
     put(&register, company("tencent")).await.unwrap();
     assert_eq!(newest(&register).await, before + 1);
+}
+
+/// An outcome that cannot be let go of without a panic.
+#[derive(Debug)]
+struct Bad;
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "as it was to");
+    }
+}
+
+async fn a_writer_that_breaks_off_can_be_stopped(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    let held = held(&register).await;
+    let first = {
+        let register = register.clone();
+        // What it comes to is let go of when the batch fails, where nothing catches a panic.
+        tokio::spawn(
+            async move { register.write(|_| Box::pin(async { Ok(Bad) })).await.map(std::mem::forget) },
+        )
+    };
+    queued(&register, 1).await;
+    let second = {
+        let register = register.clone();
+        tokio::spawn(
+            async move { register.write::<(), _>(|_| Box::pin(async { panic!("as it was to") })).await },
+        )
+    };
+    queued(&register, 2).await;
+    held.send(()).unwrap();
+    for told in [first.await.unwrap(), second.await.unwrap()] {
+        assert!(matches!(told, Err(StoreError::Closed | StoreError::Interrupted(_))), "{told:?}");
+    }
+    let closed = tokio::time::timeout(std::time::Duration::from_secs(30), register.store().close()).await;
+    assert!(closed.is_ok(), "the writer is waited for in vain");
 }
 
 async fn what_a_date_changed_is_seen_beside_something_damaged(database: Database) {
