@@ -73,6 +73,7 @@ fn store_problem(error: &StoreError) -> Problem {
         StoreError::Future { newest } => {
             Problem::new(Code::RevisionInFuture, format!("the newest revision is {newest}"))
         }
+        StoreError::Shared(error) => store_problem(error),
         StoreError::Damaged { .. } => {
             tracing::error!(%error, "something on record is damaged");
             Problem::new(Code::Internal, "something on record is damaged; the log says what")

@@ -87,13 +87,14 @@ fn shown(at: At, head: &Head) -> i64 {
 }
 
 /// What came of a glance. If it failed, or the record does not say how things are today, a whole read does
-/// better, or says what is wrong.
-fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Option<(Head, T)> {
+/// better, or says what is wrong; but not while the database cannot be reached.
+fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Result<Option<(Head, T)>, Problem> {
     match glance {
-        Ok((head, found)) => overdue(call, &head).is_none().then_some((head, found)),
+        Ok((head, found)) => Ok(overdue(call, &head).is_none().then_some((head, found))),
+        Err(error) if error.is_outage() => Err(error.into()),
         Err(error) => {
             tracing::debug!(%error, "a glance at the register failed");
-            None
+            Ok(None)
         }
     }
 }
@@ -145,7 +146,7 @@ async fn glance_list<R: Listing>(call: &Call, query: &Query) -> Result<Option<(L
         return Ok(None);
     }
     let glance = call.app.register.store().glance_list::<R>(query, at).await;
-    Ok(glanced(call, glance).map(|(head, leaf)| (leaf, shown(at, &head))))
+    Ok(glanced(call, glance)?.map(|(head, leaf)| (leaf, shown(at, &head))))
 }
 
 /// A page as a whole read finds it, with what is said of the whole list.
@@ -198,7 +199,7 @@ pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
     let id: ThingId = call.path("id")?;
     if let Some(at) = at_a_glance(&call)? {
         let glance = call.app.register.store().glance::<R>(id.as_str(), at).await;
-        if let Some((head, Some(filed))) = glanced(&call, glance) {
+        if let Some((head, Some(filed))) = glanced(&call, glance)? {
             return version(&call, R::KIND, filed, &head, shown(at, &head));
         }
     }

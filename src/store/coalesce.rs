@@ -190,9 +190,9 @@ fn tell(waiters: Vec<Vec<Waiter>>, found: Result<(Head, Vec<Option<String>>), Er
             }
         }
         Err(error) => {
-            let failed = error.to_string();
+            let failed = Arc::new(error);
             for waiter in waiters.into_iter().flatten() {
-                drop(waiter.send(Err(Error::Shared(failed.clone()))));
+                drop(waiter.send(Err(Error::Shared(Arc::clone(&failed)))));
             }
         }
     }

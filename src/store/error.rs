@@ -1,6 +1,7 @@
 //! What can go wrong beneath the rules.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
@@ -72,7 +73,7 @@ pub enum Error {
     Silent,
     /// The statement that asked for this and for more failed.
     #[error("a statement that was shared failed: {0}")]
-    Shared(String),
+    Shared(Arc<Error>),
     /// The batch that held the write failed, and may or may not have been kept.
     #[error("the write was interrupted: {0}")]
     Interrupted(String),
@@ -99,6 +100,16 @@ impl Error {
     /// Whether it is a matter of what a command asked for alone, and the connection is as good as before.
     pub(super) fn is_own(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Unfit(_) | Self::Random(_) | Self::Future { .. })
+    }
+
+    /// Whether the database cannot be reached, so that whoever asks at once again learns nothing else.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Silent | Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
+            Self::Shared(error) => error.is_outage(),
+            _ => false,
+        }
     }
 
     /// The failure itself, unless it is that another process holds the register.
