@@ -120,6 +120,7 @@ pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
     // What is seldom needed is large, and would be moved about with every request.
     let seen = Box::pin(read_list::<R>(&call, cursor.as_ref(), &mut query)).await?;
     let Seen { page: Page { items, next }, total, revision } = seen;
+    items.iter().try_for_each(|listed| listed.filed.check::<R>())?;
     let documents = items.into_iter().map(|listed| Cow::Owned(document(listed)));
     page::<R>(&call, documents, (total, next.as_ref()), (revision, query.on))
 }
@@ -211,6 +212,7 @@ async fn read_one<R: Stored>(call: &Call, id: &ThingId) -> Result<Response, Prob
     let mut read = read_at(call, None).await?;
     let presence = read.filed::<R>(id.as_str()).await?;
     let filed = absent(presence, ThingRef::new(R::KIND, id.as_str()))?;
+    filed.check::<R>()?;
     let revision = read.at().revision;
     let on = day(call, read.at(), read.head())?.filter(|_| R::KIND == Kind::Approval);
     let Some(on) = on else { return version(call, R::KIND, filed, read.head(), revision) };

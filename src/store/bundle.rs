@@ -11,7 +11,7 @@ use sqlx::{ColumnIndex, Decode, FromRow, Type};
 use super::error::Error;
 use super::read::Read;
 use super::statement::{Connection, Statement};
-use super::table::Filed;
+use super::table::{Filed, check_document};
 
 /// What stands between fields and between items: neither JSON nor any text on record holds control
 /// characters as they are.
@@ -60,6 +60,14 @@ impl Items {
     pub(super) fn filed(&self) -> impl Iterator<Item = Result<Filed, Error>> {
         self.fields().map(|item| filed(item?))
     }
+}
+
+/// Whether the document at the end of each item of a text can be shown.
+pub(super) fn check_documents(text: &str) -> Result<(), Error> {
+    let documents = text.split(ITEM).filter(|item| !item.is_empty());
+    documents.filter_map(|item| item.rsplit(FIELD).next()).try_for_each(|document| {
+        check_document(document).map_err(|why| Error::damaged("a document that was asked for", why))
+    })
 }
 
 impl From<Option<String>> for Items {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
 
-use super::bundle::Texts;
+use super::bundle::{Texts, check_documents};
 use super::engine::Engine;
 use super::error::Error;
 use super::head::{FROM_HEAD, HEAD_COLUMNS, HEAD_WIDTH, Head, HeadRow};
@@ -65,7 +65,8 @@ impl Coalescer {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The head, and the one text that a statement comes to, at a moment that comes after the call.
+    /// The head, and the one text that a statement comes to, at a moment that comes after the call. It is of items
+    /// that each end with a stored document, which has been found fit to be shown.
     pub(super) async fn fetch(self: &Arc<Self>, statement: Statement) -> Result<HeadAndText, Error> {
         let (waiter, told) = oneshot::channel();
         if let Some(worker) = self.enqueue(statement, waiter) {
@@ -184,17 +185,25 @@ fn tell(waiters: Vec<Vec<Waiter>>, found: Result<(Head, Vec<Option<String>>), Er
     match found {
         Ok((head, shown)) => {
             for (waiters, shown) in waiters.into_iter().zip(shown) {
-                for waiter in waiters {
-                    drop(waiter.send(Ok((head.clone(), shown.clone()))));
+                // Once for all who asked for the same.
+                match shown.as_deref().map_or(Ok(()), check_documents) {
+                    Ok(()) => tell_all(waiters, || Ok((head.clone(), shown.clone()))),
+                    Err(error) => fail_all(waiters, error),
                 }
             }
         }
-        Err(error) => {
-            let failed = Arc::new(error);
-            for waiter in waiters.into_iter().flatten() {
-                drop(waiter.send(Err(Error::Shared(Arc::clone(&failed)))));
-            }
-        }
+        Err(error) => fail_all(waiters.into_iter().flatten(), error),
+    }
+}
+
+fn fail_all(waiters: impl IntoIterator<Item = Waiter>, error: Error) {
+    let shared = Arc::new(error);
+    tell_all(waiters, || Err(Error::Shared(Arc::clone(&shared))));
+}
+
+fn tell_all(waiters: impl IntoIterator<Item = Waiter>, outcome: impl Fn() -> Result<HeadAndText, Error>) {
+    for waiter in waiters {
+        drop(waiter.send(outcome()));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the tables of all kinds of things have in common: an identity, versions, a document.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::error::Error;
@@ -191,6 +192,17 @@ pub struct Filed {
 }
 
 impl Filed {
+    /// Whether the document is JSON that can be shown, whatever it says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if it is not.
+    pub fn check<T: Stored>(&self) -> Result<(), Error> {
+        let Self { id, since, document } = self;
+        check_document(document)
+            .map_err(|why| Error::damaged(format_args!("{} `{id}` at revision {since}", T::TABLE.name), why))
+    }
+
     /// The thing the document stands for.
     pub(super) fn version<T: Stored>(&self) -> Result<Version<T>, Error> {
         let Self { id, since, document } = self;
@@ -198,6 +210,15 @@ impl Filed {
             Error::damaged(format_args!("{} `{id}` at revision {since}", T::TABLE.name), faults)
         };
         Ok(Version { since: *since, value: thing(document).map_err(damaged)? })
+    }
+}
+
+/// Whether a stored document is a JSON object, and if not, why.
+pub(super) fn check_document(document: &str) -> Result<(), String> {
+    match serde_json::from_str::<IgnoredAny>(document) {
+        Ok(_) if document.starts_with('{') => Ok(()),
+        Ok(_) => Err("it is no object".to_owned()),
+        Err(cause) => Err(cause.to_string()),
     }
 }
 

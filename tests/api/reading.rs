@@ -19,6 +19,7 @@ on_each_engine!(
     a_search_knows_every_way_of_writing_a_letter,
     a_search_goes_on_at_the_revision_it_began_at,
     a_workflow_can_be_drawn,
+    what_is_damaged_is_not_shown,
 );
 
 /// The operations that read what is on record, with paths to things there.
@@ -253,4 +254,38 @@ async fn a_workflow_can_be_drawn(database: Database) {
     service.get(path).field("accept", "text/html").await.refused(406, "not_acceptable");
     // What has one form only is shown in it.
     service.get("/v1/workflows").field("accept", "text/html").await.is(200);
+}
+
+async fn what_is_damaged_is_not_shown(database: Database) {
+    let service = Service::sample(&database).await;
+    for damage in [
+        "UPDATE company SET document = '{broken' WHERE id = 'alibaba'",
+        "UPDATE approval SET document = '{\"id\":' WHERE id = 'alibaba-h200-sxm-us-bis'",
+        "UPDATE chip SET document = '[]' WHERE id = 'h20'",
+        "UPDATE workflow SET document = '{}' WHERE id = 'cn-import'",
+    ] {
+        database.tamper(damage).await;
+    }
+    for path in [
+        "companies/alibaba",
+        "companies",
+        "companies?limit=1000&sort=name",
+        "companies?count=true",
+        "companies/alibaba?revision=1",
+        "companies/alibaba?valid_at=2026-01-25",
+        "approvals/alibaba-h200-sxm-us-bis",
+        "approvals/alibaba-h200-sxm-us-bis?valid_at=2026-01-25",
+        "approvals?company=alibaba",
+        "approvals?company=alibaba&valid_at=2026-01-25",
+        "chips/h20",
+        "chips",
+        // The first lines of an export are known before it begins.
+        "exports",
+    ] {
+        let answer = service.get(&format!("/v1/{path}")).await;
+        answer.refused(500, "internal");
+    }
+    for path in ["companies/tencent", "companies?id=tencent", "chips?id=h200-sxm"] {
+        service.get(&format!("/v1/{path}")).await.is(200);
+    }
 }
