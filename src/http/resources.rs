@@ -151,7 +151,7 @@ fn expose_changes<T: Exposed>(api: &mut Api) {
     let noun = T::KIND.to_string();
     api.on(
         Operation::write(Method::PUT, &one, format!("put{singular}"), plural)
-            .says(format!("Put one {noun}"), format!("Puts one {noun} on record under this id, or in the place of the one that is there, whose version `If-Match` must name. What is there already is answered with 200 and makes no revision. Fields that the service sets may be repeated if they are what they are."))
+            .says(format!("Put one {noun}"), format!("Puts one {noun} on record under this id, or in the place of the one that is there, whose version `If-Match` must name. What is there already is answered with 200 and makes no revision. Fields that the service sets may be repeated as they were shown, or as they become."))
             .reads(input::<T>(&[JSON], named(&format!("{singular}Input"))))
             .answers(200, "It is as the body says.", JSON, named(singular), shown_example::<T>())
             .answers(201, "It is on record.", JSON, named(singular), shown_example::<T>())
