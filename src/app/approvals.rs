@@ -50,12 +50,20 @@ impl Resource for Approval {
         let earlier = |case: &Case| case.approval.supersedes.as_ref().map(ToString::to_string);
         let first = after.supersedes.as_ref().map(ToString::to_string);
         check_chain(write, "/supersedes", after.id.as_str(), first, earlier).await?;
-        check_superseded(write, &after).await?;
-        if before.is_some_and(|before| !before.approval.is_of_the_pair_of(&after)) {
+        let is_moved = before.is_some_and(|before| before.approval.authority != after.authority);
+        let is_of_others = before.is_some_and(|before| !before.approval.is_of_the_pair_of(&after));
+        // What was accepted once is not judged again because of something else.
+        if is_moved || is_of_others || before.is_none_or(|it| it.approval.supersedes != after.supersedes) {
+            check_superseded(write, &after).await?;
+        }
+        if is_of_others {
             check_undrawn(write, &after).await?;
         }
+        if is_moved {
+            check_superseding(write, &after).await?;
+        }
         let workflow = workflow_of(write, &after.authority).await?;
-        if before.is_some_and(|before| before.approval.authority != after.authority) {
+        if is_moved {
             write.timeline(&after.id).await?.check(&workflow)?;
         }
         let standing = before.map(|case| case.standing.clone());
@@ -78,18 +86,48 @@ impl Resource for Approval {
     }
 }
 
-/// Refuses to let a case take the place of one of another company or chip. It may be at another authority: the one
-/// that turned out to be meant.
+/// Refuses to let a case take the place of one that it does not file anew: one of another company or chip, or at
+/// another authority.
 async fn check_superseded(write: &mut Write, approval: &Approval) -> Result<(), Error> {
     let Some(superseded) = &approval.supersedes else { return Ok(()) };
     let superseded = seen::<Case>(write, superseded.as_str()).await?;
-    let Approval { id, company, chip, .. } = &superseded.approval;
+    let Approval { id, company, chip, authority, .. } = &superseded.approval;
     let mut faults = Faults::default();
     if !superseded.approval.is_of_the_pair_of(approval) {
         let detail = format!("`{id}` is the case of `{company}` for `{chip}`, not of the same two");
         faults.add("/supersedes", FaultCode::Inconsistent, detail);
+    } else if !may_be_filed_anew(write, authority, &approval.authority).await? {
+        let detail = format!(
+            "`{id}` is at `{authority}`; name a case at the same authority, or at an unspecified one of the same gate and jurisdiction"
+        );
+        faults.add("/supersedes", FaultCode::Inconsistent, detail);
     }
     Ok(faults.or(())?)
+}
+
+/// Refuses another authority for a case if those that take its place could not do so there.
+async fn check_superseding(write: &mut Write, approval: &Approval) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    for case in write.superseding(&approval.id).await? {
+        let Approval { id, authority, .. } = case.value.approval;
+        if !may_be_filed_anew(write, &approval.authority, &authority).await? {
+            let detail =
+                format!("`{id}` takes the place of this case and is at `{authority}`; move that one first");
+            faults.add("/authority", FaultCode::Inconsistent, detail);
+        }
+    }
+    Ok(faults.or(())?)
+}
+
+/// Whether a case at one authority may be filed anew at another: at the same one, or at one of the same side if
+/// nobody had named the first.
+async fn may_be_filed_anew(write: &mut Write, from: &AuthorityId, to: &AuthorityId) -> Result<bool, Error> {
+    if from == to {
+        return Ok(true);
+    }
+    let from = seen::<Authority>(write, from.as_str()).await?;
+    let to = seen::<Authority>(write, to.as_str()).await?;
+    Ok(from.unspecified && (from.gate, from.jurisdiction) == (to.gate, to.jurisdiction))
 }
 
 /// Refuses another company or chip for a case that movements draw on, or whose place another one takes: they are of

@@ -61,7 +61,11 @@ impl Exposed for Approval {
                 nullable(bound()),
                 "Until when it holds; a bare date means the end of that day, UTC.",
             ),
-            optional("supersedes", nullable(id()), "The earlier case this one takes the place of."),
+            optional(
+                "supersedes",
+                nullable(id()),
+                "The earlier case this one takes the place of: one of the same company and chip, at the same authority, or at an unspecified one of the same gate and jurisdiction.",
+            ),
             optional("note", nullable(text(Note::MAX)), "Anything else worth knowing."),
         ]
     }

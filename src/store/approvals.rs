@@ -185,6 +185,20 @@ impl Write {
         rows.iter().map(Filed::version).collect()
     }
 
+    /// The cases that take the place of one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`], or [`Error::Damaged`] if a document is.
+    pub async fn superseding(&mut self, approval: &ApprovalId) -> Result<Vec<Version<Case>>, Error> {
+        self.flush().await?;
+        let statement = Statement::new(
+            "SELECT id, since, document FROM approval WHERE until IS NULL AND supersedes = $1 ORDER BY id",
+        );
+        let rows: Vec<Filed> = self.queried().await?.fetch_all(statement.with(approval.as_str())).await?;
+        rows.iter().map(Filed::version).collect()
+    }
+
     /// The cases at one authority.
     ///
     /// # Errors

@@ -221,7 +221,10 @@ fn source(dice: &mut Dice, id: &str) -> Source {
     Source { check_every_days: None, last_checked_at: dice.maybe(80, moment), ..things::source(id) }
 }
 
-/// A case; one in eight takes the place of another, of the same company and chip if that is on record.
+/// The authorities of cases, some more often than others.
+const AT: [&str; 7] = ["cn-ndrc", "cn-ndrc", "cn-mofcom", "us-bis", "us-bis", "us-doe", "sg-customs"];
+
+/// A case; one in eight takes the place of another, of the same company, chip and authority if that is on record.
 fn approval(dice: &mut Dice, record: &Record) -> Approval {
     let (valid_from, valid_until) = span(dice);
     let quantity = |dice: &mut Dice| Quantity {
@@ -237,15 +240,7 @@ fn approval(dice: &mut Dice, record: &Record) -> Approval {
     Approval {
         company: known.map_or_else(|| of(dice.pick(&BUYERS)), |case| case.company.clone()),
         chip: known.map_or_else(|| of(dice.pick(&WANTED[..4])), |case| case.chip.clone()),
-        authority: of(dice.pick(&[
-            "cn-ndrc",
-            "cn-ndrc",
-            "cn-mofcom",
-            "us-bis",
-            "us-bis",
-            "us-doe",
-            "sg-customs",
-        ])),
+        authority: known.map_or_else(|| of(dice.pick(&AT)), |case| case.authority.clone()),
         exporter: dice.maybe(40, |_| of(EXPORTER)),
         quantities,
         valid_from: valid_from.filter(|_| dice.chance(50)),

@@ -6,6 +6,7 @@ use greenlight::app::{self, ChangeFilter, Effect, Error, Precondition, Presence,
 use greenlight::clock::Clock;
 use greenlight::domain::actor::{Actor, Denied, Key, Role};
 use greenlight::domain::approval::Approval;
+use greenlight::domain::authority::Authority;
 use greenlight::domain::chip::Chip;
 use greenlight::domain::company::Company;
 use greenlight::domain::movement::{Movement, MovementKind};
@@ -166,7 +167,7 @@ fn holder(role: Role) -> Actor {
 
 async fn a_key_limited_to_authorities_takes_the_place_of_no_case_elsewhere(database: Database) {
     let register = opened(&database).await;
-    put(&register, authority("mofcom")).await.unwrap();
+    put(&register, Authority { unspecified: true, ..authority("mofcom") }).await.unwrap();
     put(&register, Approval { authority: of("mofcom"), ..approval("elsewhere") }).await.unwrap();
     let put_by = async |actor: Actor, case: Approval| {
         let done = commit(&register, |write| {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use greenlight::app::{ChangeFilter, Register, Wanted};
 use greenlight::clock::Clock;
 use greenlight::domain::approval::Approval;
+use greenlight::domain::authority::Authority;
 use greenlight::domain::condition::{Condition, Scope};
 use greenlight::domain::thing::{Kind, ThingRef};
 
@@ -39,7 +40,7 @@ async fn what_a_change_touches_follows_from_the_case_as_it_was(database: Databas
     let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
     found(&register).await;
     put(&register, chip("h100")).await.unwrap();
-    put(&register, authority("mofcom")).await.unwrap();
+    put(&register, Authority { unspecified: true, ..authority("mofcom") }).await.unwrap();
     post(&register, transition("early", "case", "granted", "2026-01-05")).await.unwrap();
     let scope = Scope { approval: Some(of("case")), ..Scope::default() };
     put(&register, Condition { scope, ..condition("limit") }).await.unwrap();
