@@ -81,7 +81,7 @@ fn cell_example() -> Value {
 pub(crate) fn expose(api: &mut Api) {
     let row = json!({"company": "alibaba", "cells": [cell_example()]});
     api.on(
-        Operation::get("/v1/board", "showBoard", "AnswerCache")
+        Operation::get("/v1/board", "showBoard", "Answers")
             .says(
                 "Show the board",
                 "The answer for every company and chip at once: companies that buy, or have an approval or a movement, by chips. Each cell is answered for one unit with nothing declared, and says what the single determination says. Filters are named like fields; several values mean *or*.",

@@ -69,7 +69,7 @@ fn example() -> Value {
 /// Adds the cell.
 pub(crate) fn expose(api: &mut Api) {
     api.on(
-        Operation::get("/v1/board/{company}/{chip}", "showBoardCell", "AnswerCache")
+        Operation::get("/v1/board/{company}/{chip}", "showBoardCell", "Answers")
             .says(
                 "Show one cell of the board in full",
                 "The answers for one company and one chip with everything they rest on: approvals, timeline, reports, conditions with what they come to, and the four figures. Any company and chip on record can be asked for, whether or not the board has a row for it.",

@@ -26,7 +26,7 @@ use crate::domain::time::Moment;
 use crate::wire::determinations::{self as wire, Asked};
 use crate::wire::fields::Fields;
 
-const TAG: &str = "AnswerCache";
+const TAG: &str = "Answers";
 
 /// The fields of a determination.
 pub(crate) fn fields() -> Vec<Field> {
@@ -78,7 +78,7 @@ pub(crate) fn expose(api: &mut Api) {
         Operation::write(Method::POST, "/v1/determinations", "createDetermination", TAG)
             .says(
                 "Ask whether a company may prepare, order or ship",
-                "AnswerCache the question for the moment and the revision it names, by default now, and keeps the answer as a receipt that never changes again. What is not declared stays undeclared, and a missing fact is never taken for permission. With `assume` it answers what would be, says which assumption decided, and keeps nothing. Any key may ask.",
+                "Answers the question for the moment and the revision it names, by default now, and keeps the answer as a receipt that never changes again. What is not declared stays undeclared, and a missing fact is never taken for permission. With `assume` it answers what would be, says which assumption decided, and keeps nothing. Any key may ask.",
             )
             .reads(input)
             .answers(200, "The answer to a what-if; nothing is kept.", JSON, named("Determination"), shown_example())

@@ -76,7 +76,7 @@ fn tags() -> Value {
             "Movements",
             "What was ordered, cancelled, shipped, delivered and returned, and what it adds up to.",
         ),
-        ("AnswerCache", "May this company prepare, order or ship, and if not, why not?"),
+        ("Answers", "May this company prepare, order or ship, and if not, why not?"),
         ("Changes", "Who changed what, when and why."),
         ("Search", "Finding companies and chips."),
         ("Import and export", "The register as lines."),
