@@ -111,7 +111,7 @@ async fn rows_that_go_elsewhere_go_there_whole(database: Database) {
     ] {
         run(&database, insert).await;
     }
-    done(&mut program(&database, &["export"]));
+    done(&mut program(&database, &["key", "list"]));
     for (expected, count) in [
         (2, "SELECT count(*) FROM reference"),
         (
