@@ -150,10 +150,8 @@ async fn check_undone(write: &mut Write, movement: &Movement) -> Result<(), Erro
         return Ok(());
     }
     let mut faults = Faults::default();
-    let detail =
-        format!("must be at most {left}, which are {done}: enter what was done before what undoes it");
-    faults.add("/units", FaultCode::Inconsistent, detail);
-    Err(faults.into())
+    faults.add("/units", FaultCode::OutOfRange, format!("must be at most {left}, which are {done}"));
+    Err(Refusal::ExceedsLedger(faults).into())
 }
 
 /// What speaks against an order or shipment at a moment.

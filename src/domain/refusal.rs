@@ -71,6 +71,8 @@ pub enum Refusal {
         /// The limits it would break.
         limits: Vec<Reason>,
     },
+    /// More units would be cancelled, or come back, than are ordered or shipped and not undone yet.
+    ExceedsLedger(Faults),
     /// Another movement of the company and kind has the same external reference and says something else.
     ExternalRefTaken {
         /// The movement on record.
@@ -108,6 +110,7 @@ impl fmt::Display for Refusal {
                 }
                 limits.iter().try_for_each(|limit| told(f, limit))
             }
+            Self::ExceedsLedger(faults) => write!(f, "more would be undone than was done: {faults}"),
             Self::ExternalRefTaken { by, differences } => {
                 write!(f, "{by} has the same external reference and says something else: {differences}")
             }

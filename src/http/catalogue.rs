@@ -186,6 +186,11 @@ fn refusal(code: Code) -> Option<Refusal> {
             headroom: Headroom { units: Some(1500), limited_by: Some(cap()), unset: Vec::new() },
             limits: vec![broken()?],
         },
+        Code::ExceedsLedger => Refusal::ExceedsLedger(one_fault(
+            "/units",
+            FaultCode::OutOfRange,
+            "must be at most 200, which are ordered and not cancelled",
+        )),
         Code::ExternalRefConflict => Refusal::ExternalRefTaken {
             by: ThingRef::new(Kind::Movement, "mov-0198f0c2a1b07c3e9d4f5a6b7c8d9e0f"),
             differences: one_fault(

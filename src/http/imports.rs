@@ -37,7 +37,7 @@ A line takes the place of the whole thing with its id, whatever version that has
 
 Movements are held against the limits in force, but not those that an admin imports, since this is how a register is restored: what was accepted once is not judged again.";
 /// The problems that a line can be, beside the faults that a value can have.
-pub(crate) const LINE_CODES: [Code; 11] = [
+pub(crate) const LINE_CODES: [Code; 12] = [
     Code::MalformedJson,
     Code::ForbiddenAuthority,
     Code::IllegalMove,
@@ -48,6 +48,7 @@ pub(crate) const LINE_CODES: [Code; 11] = [
     Code::MoveInUse,
     Code::Fixed,
     Code::OverLimit,
+    Code::ExceedsLedger,
     Code::ExternalRefConflict,
 ];
 

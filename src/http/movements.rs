@@ -131,7 +131,7 @@ pub(crate) fn expose(api: &mut Api) {
             .reads(Input { media_types: &[JSON], schema: named("MovementInput"), example: example(), limit: BODY_LIMIT, required: true })
             .answers(200, "It is on record already.", JSON, named("MovementEntered"), entered_example())
             .answers(201, "It is on record.", JSON, named("MovementEntered"), entered_example())
-            .refuses(&[Code::OverLimit, Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference, Code::ExternalRefConflict, Code::ForbiddenAuthority])
+            .refuses(&[Code::OverLimit, Code::ExceedsLedger, Code::InvalidBody, Code::MalformedJson, Code::NoSuchReference, Code::ExternalRefConflict, Code::ForbiddenAuthority])
             .tagged(),
         create,
     );

@@ -101,6 +101,8 @@ problems! {
         "Of a transition only the retraction can change: retract it and post another one. A movement never changes: enter another one that sets it right.";
     OverLimit = "over_limit", CONFLICT, "A limit would be broken",
         "`available` is how many units would be within every limit, `limited_by` the condition or approval that sets it, `limits` those that would be broken. Enter fewer, or say in `overage_reason` why the limit was broken.";
+    ExceedsLedger = "exceeds_ledger", CONFLICT, "More would be undone than was done",
+        "`errors` says how many units are ordered, or shipped, and not undone yet, under the approval named or in all. Enter what was done before what undoes it.";
     ExternalRefConflict = "external_ref_conflict", CONFLICT, "The external reference belongs to another movement",
         "`by` names the movement of the company and kind that has it, `errors` the fields in which they differ. What was entered wrongly is set right by another movement, with a reference of its own.";
     ImportRefused = "import_refused", CONFLICT, "What is on record does not allow some lines",

@@ -146,6 +146,10 @@ fn refused(refusal: &Refusal) -> Problem {
             .member("available", headroom.units.into())
             .member("limited_by", linked(headroom.limited_by.as_ref()))
             .member("limits", limits.iter().map(reason).collect()),
+        Refusal::ExceedsLedger(faults) => Problem {
+            detail,
+            ..Problem::with_errors(Code::ExceedsLedger, faults.0.iter().map(Wrong::from).collect())
+        },
         Refusal::ExternalRefTaken { by, differences } => {
             let errors = differences.0.iter().map(Wrong::from).collect();
             let by = links(std::slice::from_ref(by));

@@ -146,6 +146,8 @@ fn decisions(service: &Service) -> Vec<Case> {
     let case = "/v1/approvals/alibaba-h200-sxm-cn-unspecified/transitions";
     let mut beyond = movement(2);
     (beyond["company"], beyond["external_ref"]) = ("tencent".into(), "PO-2".into());
+    let mut undone = movement(1000);
+    (undone["kind"], undone["external_ref"]) = ("return".into(), "PO-3".into());
     let workflow: Value = serde_json::from_str(sample().lines().next().unwrap()).unwrap();
     let without = |stage: Option<&str>| {
         let mut less = workflow.clone();
@@ -166,6 +168,7 @@ fn decisions(service: &Service) -> Vec<Case> {
         ("move_in_use", without(None)),
         ("external_ref_conflict", service.post("/v1/movements", &movement(2))),
         ("over_limit", service.post("/v1/movements", &beyond)),
+        ("exceeds_ledger", service.post("/v1/movements", &undone)),
     ]
 }
 

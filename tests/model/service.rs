@@ -147,7 +147,7 @@ fn refusal(error: &Error) -> String {
     let kind = match error {
         Error::Unknown(_) => "unknown",
         Error::Retired(_) | Error::Refused(Refusal::Retired(_)) => "retired",
-        Error::Invalid(_) => "invalid",
+        Error::Invalid(_) | Error::Refused(Refusal::ExceedsLedger(_)) => "invalid",
         Error::Refused(Refusal::IllegalMove(_) | Refusal::MoveInUse { .. }) => "illegal_move",
         Error::Refused(Refusal::InUse { .. }) => "in_use",
         Error::Refused(Refusal::Dangling(_)) => "dangling",

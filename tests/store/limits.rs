@@ -309,7 +309,7 @@ async fn a_return_that_names_no_approval_is_not_credited_to_every_licence(databa
 async fn no_more_is_undone_than_was_done(database: Database) {
     let register = opened(&database).await;
     put(&register, cap(10, Counting::Shipped, None)).await.unwrap();
-    let refused = |outcome: Result<_, Error>| matches!(outcome, Err(Error::Invalid(faults)) if faults.0[0].pointer == "/units");
+    let refused = |outcome: Result<_, Error>| matches!(outcome, Err(Error::Refused(Refusal::ExceedsLedger(faults))) if faults.0[0].pointer == "/units");
     let moved = |id: &str, kind, units| Movement { kind, ..order(id, units) };
     assert!(refused(enter(&register, moved("a", MovementKind::Cancellation, 1)).await));
     assert!(refused(enter(&register, moved("b", MovementKind::Return, 1)).await));
