@@ -1,4 +1,4 @@
-//! Hearing of what other nodes have written, as soon as they have.
+//! Notifications of revisions written by other nodes (PostgreSQL `LISTEN`/`NOTIFY`).
 
 use std::future::pending;
 
@@ -10,22 +10,22 @@ use super::error::{Error, within};
 use super::statement::Statement;
 use super::writer::{BoxFuture, Writer};
 
-/// The channel on which a server tells of each revision.
+/// The channel on which the server announces each revision.
 const CHANNEL: &str = "greenlight_revision";
 
-/// Lets a change of the head on PostgreSQL tell every node of the revision once it is committed.
+/// Makes an update of the head notify every node of the revision on commit.
 pub(super) fn with_notify(head: Statement) -> Statement {
     head.push(" RETURNING pg_notify('").push(CHANNEL).push("', revision::TEXT)")
 }
 
-/// Hears of revisions that other nodes have made. What it has missed is found by looking now and then.
+/// Listens for revisions made by other nodes. It can miss some; regular polling finds those.
 pub struct RevisionListener {
     address: Address,
     writer: Writer,
     listens: Listening,
 }
 
-/// How far it has come. Whoever waits for what it hears may stop at any time, and goes on from there.
+/// The connection state, kept here so that `notified` is cancel-safe.
 enum Listening {
     Idle,
     Connecting(BoxFuture<'static, Result<PgListener, Error>>),
@@ -37,11 +37,11 @@ impl RevisionListener {
         Self { address, writer, listens: Listening::Idle }
     }
 
-    /// Waits until a server tells of a revision that this process does not know; of a file nobody tells.
+    /// Waits until PostgreSQL announces a revision that this process does not know; never resolves on SQLite.
     ///
     /// # Errors
     ///
-    /// [`Error::Database`] if it cannot be listened to.
+    /// [`Error::Database`] if the connection fails; [`Error::Silent`] if connecting times out.
     pub async fn notified(&mut self) -> Result<(), Error> {
         let Address::Postgres(url) = &self.address else { return pending().await };
         loop {
