@@ -48,14 +48,14 @@ pub(super) struct Batches {
     busy_since: Instant,
     free_since: Instant,
     /// The commands in the last batch and in the queue after it, and how long the batch took.
-    crowd: (usize, Duration),
+    last_batch: (usize, Duration),
 }
 
 /// Sets [`State::Stopped`] when the task ends, even by a panic: [`Writer::stop`](super::writer::Writer::stop)
 /// waits for it.
-struct TellStopped(watch::Sender<State>);
+struct NotifyStopped(watch::Sender<State>);
 
-impl Drop for TellStopped {
+impl Drop for NotifyStopped {
     fn drop(&mut self) {
         self.0.send_replace(State::Stopped);
     }
@@ -73,31 +73,31 @@ impl Batches {
             cache: None,
             busy_since: now,
             free_since: now,
-            crowd: (0, Duration::ZERO),
+            last_batch: (0, Duration::ZERO),
         }
     }
 
     /// Runs queued commands until the queue is closed.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>, state: watch::Sender<State>) {
-        let mut told = state.subscribe();
-        let _stopped = TellStopped(state);
+        let mut changes = state.subscribe();
+        let _stopped = NotifyStopped(state);
         let mut jobs = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
                 biased;
                 count = queue.recv_many(&mut jobs, BATCH) => if count == 0 { break },
-                _ = told.wait_for(|state| *state != State::Running), if !queue.is_closed() => {
+                _ = changes.wait_for(|state| *state != State::Running), if !queue.is_closed() => {
                     queue.close();
                     continue;
                 }
             }
-            Self::wait_for_more(self.crowd, &mut jobs, &mut queue).await;
+            Self::wait_for_more(self.last_batch, &mut jobs, &mut queue).await;
             self.leave_gap().await;
             let (count, started) = (jobs.len(), Instant::now());
             if AssertUnwindSafe(self.batch(&mut jobs, &mut queue)).catch_unwind().await.is_err() {
                 self.abandon(&mut jobs);
             }
-            self.crowd = (count + queue.len(), started.elapsed());
+            self.last_batch = (count + queue.len(), started.elapsed());
             self.shorten_wal().await;
             self.free_since = Instant::now();
         }
@@ -117,12 +117,12 @@ impl Batches {
 
     /// Waits briefly for more commands if the last batch was large.
     async fn wait_for_more(
-        (crowd, took): (usize, Duration),
+        (demand, took): (usize, Duration),
         jobs: &mut Vec<Box<dyn Job>>,
         queue: &mut mpsc::Receiver<Box<dyn Job>>,
     ) {
         let until = tokio::time::Instant::now() + (took / GATHER_PART).min(MOST_GATHERING);
-        while crowd >= GATHER_FROM && jobs.len() < crowd.min(BATCH) {
+        while demand >= GATHER_FROM && jobs.len() < demand.min(BATCH) {
             let more = queue.recv_many(jobs, BATCH - jobs.len());
             if timeout_at(until, more).await.unwrap_or_default() == 0 {
                 return;

@@ -46,7 +46,7 @@ struct Queue {
 /// A read, and its callers.
 struct QueuedRead {
     statement: Statement,
-    by: Vec<Waiter>,
+    waiters: Vec<Waiter>,
 }
 
 impl Coalescer {
@@ -68,12 +68,12 @@ impl Coalescer {
     /// The head and the text that a statement selects, as of a time after the call. Each item of the text
     /// ends with a stored document, which has been checked.
     pub(super) async fn fetch(self: &Arc<Self>, statement: Statement) -> Result<HeadAndText, Error> {
-        let (waiter, told) = oneshot::channel();
+        let (waiter, answer) = oneshot::channel();
         if let Some(worker) = self.enqueue(statement, waiter) {
             // A separate task: the caller may be dropped, but other callers have joined.
             tokio::spawn(worker.run());
         }
-        told.await.map_err(|_gone| Error::Closed)?
+        answer.await.map_err(|_gone| Error::Closed)?
     }
 
     /// The number of statements run.
@@ -90,7 +90,7 @@ impl Coalescer {
         }
         let queue = queues.get_mut(form)?;
         if let Some(same) = queue.waiting.iter_mut().find(|queued| queued.statement == statement) {
-            same.by.push(waiter);
+            same.waiters.push(waiter);
             return None;
         }
         let full = (queue.waiting.len() + 1).is_multiple_of(MOST_TOGETHER);
@@ -99,7 +99,7 @@ impl Coalescer {
             queue.workers += 1;
             Worker { coalescer: Arc::clone(self), form: form.to_owned(), done: false }
         });
-        queue.waiting.push_back(QueuedRead { statement, by: vec![waiter] });
+        queue.waiting.push_back(QueuedRead { statement, waiters: vec![waiter] });
         worker
     }
 
@@ -144,10 +144,10 @@ impl Worker {
             let permit = coalescer.permits.acquire().await;
             let Some(queued) = self.next() else { return };
             let (statements, waiters): (Vec<_>, Vec<_>) =
-                queued.into_iter().map(|queued| (queued.statement, queued.by)).unzip();
+                queued.into_iter().map(|queued| (queued.statement, queued.waiters)).unzip();
             let found = coalescer.fetch_batch(statements).await;
             drop(permit);
-            tell(waiters, found);
+            send_results(waiters, found);
         }
     }
 
@@ -180,13 +180,13 @@ impl Drop for Worker {
 }
 
 /// Sends each caller its result. Some may be gone.
-fn tell(waiters: Vec<Vec<Waiter>>, found: Result<(Head, Vec<Option<String>>), Error>) {
+fn send_results(waiters: Vec<Vec<Waiter>>, found: Result<(Head, Vec<Option<String>>), Error>) {
     match found {
         Ok((head, shown)) => {
             for (waiters, shown) in waiters.into_iter().zip(shown) {
                 // Once per read, not per caller.
                 match shown.as_deref().map_or(Ok(()), check_documents) {
-                    Ok(()) => tell_all(waiters, || Ok((head.clone(), shown.clone()))),
+                    Ok(()) => send_all(waiters, || Ok((head.clone(), shown.clone()))),
                     Err(error) => fail_all(waiters, error),
                 }
             }
@@ -197,10 +197,10 @@ fn tell(waiters: Vec<Vec<Waiter>>, found: Result<(Head, Vec<Option<String>>), Er
 
 fn fail_all(waiters: impl IntoIterator<Item = Waiter>, error: Error) {
     let shared = Arc::new(error);
-    tell_all(waiters, || Err(Error::Shared(Arc::clone(&shared))));
+    send_all(waiters, || Err(Error::Shared(Arc::clone(&shared))));
 }
 
-fn tell_all(waiters: impl IntoIterator<Item = Waiter>, outcome: impl Fn() -> Result<HeadAndText, Error>) {
+fn send_all(waiters: impl IntoIterator<Item = Waiter>, outcome: impl Fn() -> Result<HeadAndText, Error>) {
     for waiter in waiters {
         drop(waiter.send(outcome()));
     }

@@ -81,7 +81,7 @@ impl Store {
     pub async fn glance<T: Stored>(&self, id: &str, at: At) -> Result<(Head, Option<Filed>), Error> {
         let statement = Statement::new("SELECT t.since || '\u{1f}' || t.document FROM ").push(T::TABLE.name);
         let statement = statement.push(" t WHERE t.id = ").bind(id).push(" AND ");
-        let (head, shown) = self.glanced(holds(statement, "t", at), at).await?;
+        let (head, shown) = self.fetch_with_head(holds(statement, "t", at), at).await?;
         let version = |shown: String| {
             let (since, document) = shown.split_once(FIELD).ok_or_else(damaged)?;
             filed([id, since, document])
@@ -101,13 +101,13 @@ impl Store {
         }
         let query = Query { on: None, ..query.clone() };
         let statement = narrowed::<T>(statement.push("t.document AS item FROM "), at, &query);
-        let (head, shown) = self.glanced(gathered(ordered(statement, &query)), at).await?;
+        let (head, shown) = self.fetch_with_head(gathered(ordered(statement, &query)), at).await?;
         let leaf = Leaf::read(shown.into(), &query)?;
         Ok((head, leaf))
     }
 
     /// The head and the result of a statement.
-    async fn glanced(&self, statement: Statement, at: At) -> Result<(Head, Option<String>), Error> {
+    async fn fetch_with_head(&self, statement: Statement, at: At) -> Result<(Head, Option<String>), Error> {
         let (head, shown) = self.coalescer.fetch(statement).await?;
         self.writer.noticed(Newest::of(&head));
         if !at.newest && at.revision > head.revision {

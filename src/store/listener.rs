@@ -22,7 +22,7 @@ pub(super) fn with_notify(head: Statement) -> Statement {
 pub struct RevisionListener {
     address: Address,
     writer: Writer,
-    listens: Listening,
+    state: Listening,
 }
 
 /// The connection state, kept here so that `notified` is cancel-safe.
@@ -34,7 +34,7 @@ enum Listening {
 
 impl RevisionListener {
     pub(super) fn new(address: Address, writer: Writer) -> Self {
-        Self { address, writer, listens: Listening::Idle }
+        Self { address, writer, state: Listening::Idle }
     }
 
     /// Waits until PostgreSQL announces a revision that this process does not know; never resolves on SQLite.
@@ -45,20 +45,20 @@ impl RevisionListener {
     pub async fn notified(&mut self) -> Result<(), Error> {
         let Address::Postgres(url) = &self.address else { return pending().await };
         loop {
-            match &mut self.listens {
+            match &mut self.state {
                 Listening::Idle => {
-                    self.listens =
-                        Listening::Connecting(Box::pin(within(CONNECT_TIMEOUT, listening(url.clone()))));
+                    self.state =
+                        Listening::Connecting(Box::pin(within(CONNECT_TIMEOUT, connect(url.clone()))));
                 }
                 Listening::Connecting(listener) => {
                     let listener = listener.await;
-                    self.listens = Listening::Idle;
-                    self.listens = Listening::Ready(listener?);
+                    self.state = Listening::Idle;
+                    self.state = Listening::Ready(listener?);
                 }
                 Listening::Ready(listener) => {
-                    let told = listener.recv().await?;
+                    let notification = listener.recv().await?;
                     let known = self.writer.newest().revision;
-                    if told.payload().parse::<i64>().is_ok_and(|revision| revision > known) {
+                    if notification.payload().parse::<i64>().is_ok_and(|revision| revision > known) {
                         return Ok(());
                     }
                 }
@@ -67,7 +67,7 @@ impl RevisionListener {
     }
 }
 
-async fn listening(url: String) -> Result<PgListener, sqlx::Error> {
+async fn connect(url: String) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect(&url).await?;
     listener.listen(CHANNEL).await?;
     Ok(listener)

@@ -1,8 +1,8 @@
 //! The store: all SQL of the program, for SQLite and PostgreSQL.
 //!
 //! Every statement is written once, in the dialect both engines share. The engines differ in `engine`
-//! (opening, locking), `column` (timestamps) and `statement` (binding, running). Only SQLite has `backup`,
-//! `wal` and `verify`; only PostgreSQL has `listener`.
+//! (opening, locking), `column` (timestamps) and `statement` (binding, running). Only SQLite uses `backup`,
+//! `file` and `wal`; only PostgreSQL uses `listener`.
 
 mod address;
 mod approvals;
@@ -218,7 +218,7 @@ impl Store {
         }
     }
 
-    /// Whether the last batch succeeded and the register is still in place.
+    /// Whether the last batch succeeded, the writer runs and the register's file is in place.
     #[must_use]
     pub fn writable(&self) -> bool {
         !self.writer.failing() && !self.ended() && self.engine.check_place().is_ok()
