@@ -1,4 +1,4 @@
-//! The address of a register: a file of its own, or a database on a server.
+//! The address of a register: a SQLite file or a PostgreSQL database.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::error::Error;
 
-/// The options that the address of a server may have after a question mark, and `options[NAME]`.
+/// The options allowed in the query of a server's URL, besides `options[NAME]`.
 const OPTIONS: [&str; 18] = [
     "host",
     "hostaddr",
@@ -29,12 +29,12 @@ const OPTIONS: [&str; 18] = [
     "statement-cache-capacity",
 ];
 
-/// Where the register lives.
+/// Where the register is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// A file of our own.
+    /// A SQLite file.
     Sqlite(PathBuf),
-    /// A database that nodes share.
+    /// A PostgreSQL database that nodes share.
     Postgres(String),
 }
 
@@ -44,7 +44,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, Error> {
         if let Some(path) = text.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            // SQLite leaves out a slash at the end, and would make a file where a folder is named.
+            // SQLite drops a trailing slash, and would create a file where a folder is named.
             let names_file = !path.is_empty() && !path.ends_with('/') && !path.contains('?');
             if !names_file || path.starts_with(":memory:") {
                 return Err(Error::Address(format!(
@@ -61,8 +61,8 @@ impl FromStr for Address {
     }
 }
 
-/// Refuses an address of a server that cannot be used as it is. An option that is not known is not repeated: where a
-/// password has a question mark in it, it is part of that.
+/// Rejects an invalid server URL. The message does not repeat an unknown option: it may be part of a password
+/// that contains a question mark.
 fn check_url(url: &str) -> Result<(), Error> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let names = query.split('&').filter(|pair| !pair.is_empty());

@@ -1,4 +1,4 @@
-//! Approvals in their table, each with where its case stands.
+//! Storage of approvals, each with the standing of its case.
 
 use super::error::Error;
 use super::list::{Clause, Filter, Listing, Query, Sort, SortKey, Takes, words};
@@ -86,7 +86,7 @@ impl Listing for Case {
         if day.is_none() && by.is_none() {
             return Clause(statement.push("approval t"));
         }
-        // In the order of what refers to the thing no page has to be sorted.
+        // In the order of the references no page has to be sorted.
         let id = if by.is_some() { "f.from_id" } else { "a.id" };
         let statement = statement.push("(SELECT ").push(id).push(
             " AS id, a.since, a.until, a.document, a.company, a.chip, a.authority, a.exporter, a.reference,
@@ -108,7 +108,7 @@ impl Listing for Case {
     }
 }
 
-/// Where a case stands, from the texts of the columns that say so.
+/// Parses a standing from the texts of its columns.
 pub(super) fn standing([stage, since, disputed]: [&str; 3]) -> Result<Standing, Fault> {
     let since = Some(since).filter(|since| !since.is_empty());
     Ok(Standing {
@@ -118,7 +118,7 @@ pub(super) fn standing([stage, since, disputed]: [&str; 3]) -> Result<Standing, 
     })
 }
 
-/// Adds where a case `a` stands on a day by its span `s`.
+/// Adds the standing of a case `a` on a day, from its span `s`.
 fn standing_on(statement: Statement, day: &str, at: At) -> Statement {
     let statement = statement.push(
         "s.stage, NULLIF(s.valid_from, '') AS stage_since,
@@ -129,7 +129,7 @@ fn standing_on(statement: Statement, day: &str, at: At) -> Statement {
     holds(statement.bind(day).push(" AND "), "r", at).push(") AS disputed")
 }
 
-/// Joins the span `s` in which a day is to its case `a`.
+/// Joins the span `s` of a case `a` that contains a day.
 fn with_span(statement: Statement, day: String, at: At) -> Statement {
     let statement = holds(statement.push(" JOIN stage_span s ON s.approval = a.id AND "), "s", at).push(
         " AND s.valid_from = (SELECT x.valid_from FROM stage_span x WHERE x.approval = a.id AND x.valid_from <= ",
@@ -137,7 +137,7 @@ fn with_span(statement: Statement, day: String, at: At) -> Statement {
     holds(statement.bind(day).push(" AND "), "x", at).push(" ORDER BY x.valid_from DESC LIMIT 1)")
 }
 
-/// Adds that a case `a` is one from which a reference `f` to a thing is, as it was at a revision.
+/// Adds the condition that a reference `f` of a case `a` points to a thing, as of a revision.
 fn referring_to(statement: Statement, thing: &ThingRef, at: At) -> Statement {
     let statement = statement.push("f.to_kind = ").bind(thing.kind.as_str()).push(" AND f.to_id = ");
     let statement = statement.bind(thing.id.as_str()).push(" AND f.from_kind = 'approval' AND ");
@@ -148,7 +148,7 @@ fn referring_to(statement: Statement, thing: &ThingRef, at: At) -> Statement {
 }
 
 impl Read {
-    /// Where a case stands on a day, as known at the revision read; `None` if it is not on record.
+    /// The standing of a case on a day, as known at the revision read; `None` if it is not on record.
     ///
     /// # Errors
     ///
@@ -179,13 +179,13 @@ impl Write {
              AND authority = $3",
         );
         let statement = statement.with(company.as_str()).with(chip.as_str()).with(authority.as_str());
-        // In order of id SQLite would look through every case at the authority.
+        // With `ORDER BY id` SQLite would scan every case at the authority.
         let mut rows: Vec<Filed> = self.queried().await?.fetch_all(statement).await?;
         rows.sort_by(|one, other| one.id.cmp(&other.id));
         rows.iter().map(Filed::version).collect()
     }
 
-    /// The cases that take the place of one.
+    /// The cases that supersede one.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Authorities in their table.
+//! Storage of authorities.
 
 use super::error::Error;
 use super::list::{Filter, Listing, SortKey, Takes, words};

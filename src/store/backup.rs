@@ -1,4 +1,4 @@
-//! Backups of a register that is a file: one consistent copy, on stable storage, marked as a copy.
+//! Backups of a SQLite register: one consistent copy, on stable storage, marked as a copy.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -13,12 +13,12 @@ use super::error::Error;
 use super::file;
 
 impl Store {
-    /// Copies the register to a file that is empty or does not exist yet. Kept replies go with it: what was carried out
-    /// is in the copy, and a client that repeats it there must not have it carried out again.
+    /// Copies the register to a file that is empty or does not exist yet. Kept replies are included: a client
+    /// that repeats a request to the copy must not have it carried out again.
     ///
     /// # Errors
     ///
-    /// [`Error::Address`] on PostgreSQL, [`Error::File`] if the file holds something or cannot be written, or
+    /// [`Error::Address`] on PostgreSQL, [`Error::File`] if the file is not empty or cannot be written, or
     /// [`Error::Database`].
     pub async fn backup(&self, target: &Path) -> Result<(), Error> {
         let Engine::Sqlite { readers, .. } = &*self.engine else {
@@ -28,7 +28,7 @@ impl Store {
         let name =
             place.to_str().ok_or_else(|| Error::Address("the file's name must be UTF-8".to_owned()))?;
         let failed = |cause| Error::File { path: target.display().to_string(), cause };
-        // What is there already is never overwritten. The copy holds what only its owner may read.
+        // Never overwrites a file. The copy is readable by its owner alone.
         let empty = File::options().write(true).create(true).truncate(false).mode(0o600).open(target);
         if empty.and_then(|empty| empty.metadata()).map_err(failed)?.len() > 0 {
             return Err(failed(ErrorKind::AlreadyExists.into()));
@@ -37,7 +37,7 @@ impl Store {
         let mut copy = file::options(target).connect().await?;
         sqlx::query("UPDATE head SET copied = 1 WHERE one = 1").execute(&mut copy).await?;
         copy.close().await?;
-        // VACUUM INTO does not wait for the disk.
+        // `VACUUM INTO` does not sync.
         File::open(target).and_then(|copy| copy.sync_all()).map_err(failed)?;
         let folder =
             target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -1,5 +1,4 @@
-//! Batches: commands that wait at the same time run one after another in one transaction, and are committed with
-//! one flush.
+//! Batches: queued commands run one after another in one transaction and are committed with one flush.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -20,20 +19,20 @@ use super::writer::{Job, State, Tick, Told};
 use super::writer_cache::WriterCache;
 use crate::clock::Clock;
 
-/// The most commands in one commit.
+/// The most commands in a batch.
 const BATCH: usize = 256;
-/// The rows of so many commands are on their way while further ones run.
+/// After this many commands, their rows are written in the background.
 const WRITE_EVERY: usize = 16;
-/// From so many who ask at once on, a batch waits for those who have just been answered, for this part of the time
-/// that the last batch took, and no longer than that. A page is written once for all commands that touch it.
+/// With at least `GATHER_FROM` commands at once, a batch waits for more: 1/`GATHER_PART` of the last batch's
+/// time, at most `MOST_GATHERING`. Fewer commits write each page fewer times.
 const GATHER_FROM: usize = 16;
 const GATHER_PART: u32 = 4;
 const MOST_GATHERING: Duration = Duration::from_millis(10);
-/// How long a batch tries to get its turn among other processes.
+/// How long a batch tries to get the write lock.
 const LOCK_WAIT: Duration = Duration::from_secs(30);
-/// After so long without a pause the writer makes one, so that another process gets its turn.
+/// After this long without a gap the writer leaves one, so that another process can take the lock.
 const BUSY_LIMIT: Duration = Duration::from_millis(200);
-/// How long a pause is at least: longer than the time between two tries of the other process.
+/// The least length of a gap: longer than the other process's retry interval.
 const LOCK_GAP: Duration = Duration::from_millis(5);
 
 /// The task that owns the writing connection.
@@ -43,19 +42,20 @@ pub(super) struct Batches {
     tick: Tick,
     told: Told,
     connection: Option<Connection>,
-    /// What is known of the register at the revision with this digest.
+    /// The cache, and the digest of the revision it belongs to.
     cache: Option<([u8; 32], WriterCache)>,
-    /// Since when nobody else is known to have had time for a turn, and since when the lock is free.
+    /// The start of the current busy stretch, and when the lock was last released.
     busy_since: Instant,
     free_since: Instant,
-    /// How many asked while the last batch was made, or had been answered by it, and how long it took.
-    crowd: (usize, Duration),
+    /// The commands in the last batch and in the queue after it, and how long the batch took.
+    last_batch: (usize, Duration),
 }
 
-/// Tells that the task is over as it ends, however it does: whoever stops it waits for that.
-struct TellStopped(watch::Sender<State>);
+/// Sets [`State::Stopped`] when the task ends, even by a panic: [`Writer::stop`](super::writer::Writer::stop)
+/// waits for it.
+struct NotifyStopped(watch::Sender<State>);
 
-impl Drop for TellStopped {
+impl Drop for NotifyStopped {
     fn drop(&mut self) {
         self.0.send_replace(State::Stopped);
     }
@@ -73,39 +73,39 @@ impl Batches {
             cache: None,
             busy_since: now,
             free_since: now,
-            crowd: (0, Duration::ZERO),
+            last_batch: (0, Duration::ZERO),
         }
     }
 
-    /// Runs what is queued, until the queue is closed.
+    /// Runs queued commands until the queue is closed.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>, state: watch::Sender<State>) {
-        let mut told = state.subscribe();
-        let _stopped = TellStopped(state);
+        let mut changes = state.subscribe();
+        let _stopped = NotifyStopped(state);
         let mut jobs = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
                 biased;
                 count = queue.recv_many(&mut jobs, BATCH) => if count == 0 { break },
-                _ = told.wait_for(|state| *state != State::Running), if !queue.is_closed() => {
+                _ = changes.wait_for(|state| *state != State::Running), if !queue.is_closed() => {
                     queue.close();
                     continue;
                 }
             }
-            Self::wait_for_more(self.crowd, &mut jobs, &mut queue).await;
+            Self::wait_for_more(self.last_batch, &mut jobs, &mut queue).await;
             self.leave_gap().await;
             let (count, started) = (jobs.len(), Instant::now());
             if AssertUnwindSafe(self.batch(&mut jobs, &mut queue)).catch_unwind().await.is_err() {
                 self.abandon(&mut jobs);
             }
-            self.crowd = (count + queue.len(), started.elapsed());
+            self.last_batch = (count + queue.len(), started.elapsed());
             self.shorten_wal().await;
             self.free_since = Instant::now();
         }
         self.finish().await;
     }
 
-    /// Forgets what a batch knew that came to no end, and tells those who wait for it. What it did is undone with its
-    /// connection.
+    /// Cleans up after a panic: drops the connection, which rolls back, and the cache, and answers every job
+    /// with [`Error::Lost`].
     fn abandon(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
         tracing::error!(commands = jobs.len(), "a batch of writes came to no end");
         (self.connection, self.cache) = (None, None);
@@ -115,14 +115,14 @@ impl Batches {
         }
     }
 
-    /// Lets those join a batch who have just been answered, and ask again, if they are many.
+    /// Waits briefly for more commands if the last batch was large.
     async fn wait_for_more(
-        (crowd, took): (usize, Duration),
+        (demand, took): (usize, Duration),
         jobs: &mut Vec<Box<dyn Job>>,
         queue: &mut mpsc::Receiver<Box<dyn Job>>,
     ) {
         let until = tokio::time::Instant::now() + (took / GATHER_PART).min(MOST_GATHERING);
-        while crowd >= GATHER_FROM && jobs.len() < crowd.min(BATCH) {
+        while demand >= GATHER_FROM && jobs.len() < demand.min(BATCH) {
             let more = queue.recv_many(jobs, BATCH - jobs.len());
             if timeout_at(until, more).await.unwrap_or_default() == 0 {
                 return;
@@ -130,7 +130,7 @@ impl Batches {
         }
     }
 
-    /// Looks after what writes leave behind; what they wrote is safe already.
+    /// Truncates the WAL if needed. A failure is only logged: the writes are durable already.
     async fn shorten_wal(&mut self) {
         let Some(connection) = &mut self.connection else { return };
         if let Err(error) = self.engine.shorten_wal(connection).await {
@@ -138,7 +138,7 @@ impl Batches {
         }
     }
 
-    /// Lets go of the connection.
+    /// Finishes and drops the connection.
     async fn finish(mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         if let Err(error) = self.engine.finish(&mut connection).await {
@@ -146,8 +146,8 @@ impl Batches {
         }
     }
 
-    /// Leaves a gap now and then for other processes, whose commands wait for the same lock, unless there has just
-    /// been one.
+    /// Leaves a gap of `LOCK_GAP` after `BUSY_LIMIT` of work, so that other processes can take the write
+    /// lock.
     async fn leave_gap(&mut self) {
         if self.free_since.elapsed() < LOCK_GAP {
             if self.busy_since.elapsed() < BUSY_LIMIT {
@@ -162,7 +162,7 @@ impl Batches {
         let outcome = match self.begin().await {
             Ok((connection, head)) => self.commit(connection, head, jobs).await,
             Err(error) => {
-                // What came in the meantime would only wait as long again, for the same.
+                // Commands queued meanwhile fail as well: they would only wait as long for the same error.
                 jobs.extend(std::iter::from_fn(|| queue.try_recv().ok()));
                 Err(error)
             }
@@ -184,8 +184,8 @@ impl Batches {
         }
     }
 
-    /// Runs the commands in one transaction. Whatever fails beneath the rules fails the whole batch and
-    /// costs the connection: after a failed COMMIT or ROLLBACK nobody knows what state it is in.
+    /// Runs the commands in one transaction. A database error fails the whole batch and drops the connection,
+    /// whose transaction state is then unknown.
     async fn commit(
         &mut self,
         connection: Connection,
@@ -193,7 +193,7 @@ impl Batches {
         jobs: &mut [Box<dyn Job>],
     ) -> Result<Newest, Error> {
         let (before, due_before) = (head.revision, head.due_at);
-        // A chain of digests that ends in the same one is the same: nobody else has written since.
+        // Equal digests mean equal histories: no other process has written since.
         let known = self.cache.take().filter(|(digest, _)| *digest == head.digest);
         let cache = known.map_or_else(WriterCache::default, |(_, cache)| cache.kept());
         let mut write = Write::new(connection, head, self.clock.now(), cache);
@@ -202,8 +202,8 @@ impl Batches {
         }
         let needs: Vec<&Needs> = jobs.iter().map(|job| job.needs()).collect();
         match write.preload(&needs).await {
-            // Whoever needs what is damaged will meet it again, and nobody else. What a date has changed by passing
-            // stands nowhere else until it is written.
+            // The command that needs the damaged row will meet it again, and no other. What the tick has
+            // changed is only in the cache and the buffer: write it before the cache is dropped.
             Err(error) if error.is_own() => {
                 write.write_buffered().await?;
                 write.cache = WriterCache::default();
@@ -231,14 +231,14 @@ impl Batches {
         Ok(Newest::of(&head))
     }
 
-    /// The connection, inside a transaction that has the register to itself, and the head.
+    /// The connection, in a transaction that holds the write lock, and the head.
     async fn begin(&mut self) -> Result<(Connection, Head), Error> {
         self.engine.check_place()?;
         let started = Instant::now();
         if let Some(kept) = self.connection.take() {
             match self.begin_on_connection(kept, started).await {
                 Err(error) if !matches!(error, Error::Busy) => {
-                    // The server may have been restarted since; nothing has been done on it yet.
+                    // The server may have restarted; nothing has been done in this transaction yet.
                     tracing::warn!(%error, "the writer's connection was lost");
                 }
                 outcome => return outcome,

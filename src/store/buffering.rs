@@ -1,4 +1,4 @@
-//! The rows that follow from the changes of a revision, sent on their way.
+//! Buffering the rows that result from a revision's changes.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::domain::thing::ThingRef;
 use crate::domain::vocabulary::Vocabulary as _;
 
 impl Write {
-    /// The changes made so far, as they are recorded.
+    /// The pending changes as recorded in the `change` table.
     pub(super) fn documented(&self) -> Vec<Change> {
         let revision = self.next_revision();
         let change = |(ordinal, pending): (i64, &Pending)| Change {
@@ -26,7 +26,7 @@ impl Write {
         (1..).zip(&self.pending).map(change).collect()
     }
 
-    /// Sends the rows of things that are still to be written on their way.
+    /// Buffers the versions that are still to be written.
     pub(super) fn buffer_versions(&mut self, buffer: &mut RowBuffer) {
         let revision = self.next_revision();
         for (ordinal, pending) in (1..).zip(&mut self.pending).filter(|(_, pending)| pending.dirty) {
@@ -49,7 +49,7 @@ impl Write {
         }
     }
 
-    /// Sends the rows of side tables that have begun and ended on their way.
+    /// Buffers the side table rows to be opened and closed.
     pub(super) fn buffer_side_rows(&self, buffer: &mut RowBuffer) {
         let revision = self.next_revision();
         let references = SideTable::Reference.versioned();
@@ -73,18 +73,18 @@ impl Write {
     }
 }
 
-/// What follows from one side of a change in side tables.
+/// The references and side table rows of one side of a change.
 fn beside(side: Option<&ChangeSide>) -> (&BTreeSet<ThingRef>, &[SideRow]) {
     static NOTHING: BTreeSet<ThingRef> = BTreeSet::new();
     side.map_or((&NOTHING, &[]), |side| (&side.referred, &side.parts))
 }
 
-/// The row that says that one thing refers to another.
+/// The row of a reference from one thing to another.
 pub(super) fn reference(from: &ThingRef, to: &ThingRef) -> Vec<Cell> {
     vec![from.kind.as_str().into(), from.id.as_str().into(), to.kind.as_str().into(), to.id.as_str().into()]
 }
 
-/// Sends a revision and its changes on their way.
+/// Buffers a revision and its changes.
 pub(super) fn buffer_revision(buffer: &mut RowBuffer, revision: &Revision, changes: Vec<Change>) {
     let row = vec![
         revision.number.into(),

@@ -1,7 +1,6 @@
-//! Bundles: what several queries find, brought by one statement as one text for each.
+//! Bundles: the results of several queries, fetched by one statement as one text each.
 //!
-//! On SQLite each way to the connection's thread and back, and each row on it, takes longer than most of what
-//! is found there.
+//! On SQLite each round trip to the connection's thread, and each row, takes longer than most queries.
 
 use std::ops::Range;
 use std::vec::IntoIter;
@@ -13,15 +12,15 @@ use super::read::Read;
 use super::statement::{Connection, Statement};
 use super::table::{Filed, check_document};
 
-/// What stands between fields and between items: neither JSON nor any text on record holds control
-/// characters as they are.
+/// The separators of fields and of items. Neither JSON nor any stored text contains control characters
+/// unescaped.
 pub(super) const FIELD: char = '\u{1f}';
 const ITEM: char = '\u{1e}';
 
 /// The columns of [`Filed`] as one item of a bundle.
 pub(super) const FILED: &str = "t.id || '\u{1f}' || t.since || '\u{1f}' || t.document AS item";
 
-/// What a query found: its items in one text.
+/// The result of a query: its items in one text.
 #[derive(Clone, Debug)]
 pub(super) struct Items(String);
 
@@ -31,7 +30,7 @@ impl Items {
         self.places().map(|(_, item)| item)
     }
 
-    /// The same, each with its place in the text.
+    /// The items, each with its range in the text.
     pub(super) fn places(&self) -> impl Iterator<Item = (Range<usize>, &str)> {
         let mut start = 0;
         let items = self.0.split(ITEM).map(move |item| {
@@ -39,16 +38,16 @@ impl Items {
             start = place.end + ITEM.len_utf8();
             (place, item)
         });
-        // No item is empty, but there may be none.
+        // No item is empty; an empty text has no items.
         items.filter(|(_, item)| !item.is_empty())
     }
 
-    /// What is at a place in the text.
+    /// The text at a range.
     pub(super) fn text(&self, place: &Range<usize>) -> Option<&str> {
         self.0.get(place.clone())
     }
 
-    /// The items, each in as many fields as it has.
+    /// The items, each split into `N` fields.
     pub(super) fn fields<const N: usize>(&self) -> impl Iterator<Item = Result<[&str; N], Error>> {
         self.iter().map(|item| {
             let fields: Vec<&str> = item.split(FIELD).collect();
@@ -56,13 +55,13 @@ impl Items {
         })
     }
 
-    /// The documents, of a query for [`FILED`].
+    /// The documents, for a query of [`FILED`].
     pub(super) fn filed(&self) -> impl Iterator<Item = Result<Filed, Error>> {
         self.fields().map(|item| filed(item?))
     }
 }
 
-/// Whether the document at the end of each item of a text can be shown.
+/// Checks the document at the end of each item of a text.
 pub(super) fn check_documents(text: &str) -> Result<(), Error> {
     let documents = text.split(ITEM).filter(|item| !item.is_empty());
     documents.filter_map(|item| item.rsplit(FIELD).next()).try_for_each(|document| {
@@ -82,12 +81,12 @@ pub(super) fn filed([id, since, document]: [&str; 3]) -> Result<Filed, Error> {
     Ok(Filed { id: id.to_owned(), since, document: document.to_owned() })
 }
 
-/// What a bundle does not hold together.
+/// The error for a bundle that cannot be split as expected.
 pub(super) fn damaged() -> Error {
     Error::damaged("what the register holds", "it comes in pieces that do not fit")
 }
 
-/// A query for items of these columns, none of which may be null, and where they come from.
+/// A query for items of these columns, none of which may be null. `from` continues after `FROM`.
 pub(super) fn items_of(columns: &[&'static str], from: Statement) -> Statement {
     let add = |query: Statement, (index, column): (usize, &&'static str)| {
         query.push(if index > 0 { " || '\u{1f}' || " } else { "" }).push(column)
@@ -96,14 +95,13 @@ pub(super) fn items_of(columns: &[&'static str], from: Statement) -> Statement {
     query.push(" AS item FROM ").append(from)
 }
 
-/// A query, whose one column is called `item`, as one that finds all items in one text. The rows stay in its
-/// order on their way there.
+/// Wraps a query, whose one column is `item`, to return all items in one text, in the query's order.
 pub(super) fn gathered(query: Statement) -> Statement {
     Statement::new("SELECT string_agg(p.item, '\u{1e}') FROM (").append(query).push(") p")
 }
 
 impl Statement {
-    /// Adds queries that find one value each, as columns.
+    /// Adds queries that return one value each, as columns.
     pub(super) fn columns(self, queries: impl IntoIterator<Item = Self>) -> Self {
         let add = |statement: Self, (index, query): (usize, Self)| {
             statement.push(if index > 0 { ", (" } else { "(" }).append(query).push(") AS found")
@@ -112,7 +110,7 @@ impl Statement {
     }
 }
 
-/// The texts in the columns of a row, from one on.
+/// The texts in the columns of a row from index `FROM` on.
 pub(super) struct Texts<const FROM: usize>(pub(super) Vec<Option<String>>);
 
 impl<'r, R, const FROM: usize> FromRow<'r, R> for Texts<FROM>
@@ -127,7 +125,7 @@ where
 }
 
 impl Connection {
-    /// What some queries find, each of which selects one column of the name `item`.
+    /// The results of queries, each of which selects one column named `item`.
     pub(super) async fn bundled(&mut self, queries: Vec<Statement>) -> Result<IntoIter<Items>, Error> {
         let statement = Statement::new("SELECT ").columns(queries.into_iter().map(gathered));
         let Texts::<0>(texts) = self.fetch_one(statement).await?;
@@ -136,7 +134,7 @@ impl Connection {
 }
 
 impl Read {
-    /// What some queries find, each of which selects one column of the name `item`.
+    /// The results of queries, each of which selects one column named `item`.
     pub(super) async fn bundled<const N: usize>(
         &mut self,
         queries: [Statement; N],

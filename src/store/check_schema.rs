@@ -1,4 +1,4 @@
-//! Checking that indexes and triggers are those that the migrations make.
+//! Checks that indexes and triggers are those of the migrations.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use super::read::Read;
 use super::statement::{Connection, Statement};
 use super::verify::Findings;
 
-/// Indexes and triggers: the text that made each, by its kind and name.
+/// The SQL of indexes and triggers, by type and name.
 type Parts = BTreeMap<(String, String), String>;
 
-/// Those on SQLite but for the ones that it makes itself. It changes texts where a table gets another name, and
-/// whether it puts names in quotes then is a matter of its version.
+/// The indexes and triggers on SQLite, except automatic ones. Without quotes, since SQLite rewrites the SQL
+/// when a table is renamed and, depending on its version, quotes names.
 const ON_SQLITE: &str = "SELECT type, name, replace(sql, '\"', '') FROM sqlite_schema
      WHERE type IN ('index', 'trigger') AND sql IS NOT NULL";
 
-/// Those on PostgreSQL, which have the same names there; what makes them is not looked at, nor are indexes that
-/// constraints have made. A trigger that is switched off is none.
+/// The indexes and triggers on PostgreSQL, which have the same names; their SQL is not compared, indexes of
+/// constraints are left out, and a disabled trigger counts as missing.
 const ON_POSTGRES: &str = "SELECT 'index', i.relname::TEXT, '' FROM pg_class i
      WHERE i.relkind = 'i' AND i.relnamespace = current_schema()::REGNAMESPACE
          AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid AND c.contype IN ('p', 'u'))
@@ -29,8 +29,8 @@ const ON_POSTGRES: &str = "SELECT 'index', i.relname::TEXT, '' FROM pg_class i
      WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND r.relnamespace = current_schema()::REGNAMESPACE";
 
 impl Read {
-    /// Checks that every index and trigger is there, made as the migrations make it. A trigger more would do what
-    /// nobody meant; an index more does no harm.
+    /// Checks that every index and trigger exists as the migrations create it. Extra triggers are findings;
+    /// extra indexes do no harm.
     pub(super) async fn check_schema(&mut self, is_file: bool, findings: &mut Findings) -> Result<(), Error> {
         let mut expected = expected().await?;
         let found = parts(&mut self.connection, if is_file { ON_SQLITE } else { ON_POSTGRES }).await?;
@@ -53,7 +53,7 @@ impl Read {
     }
 }
 
-/// What the migrations make, in memory.
+/// The indexes and triggers that the migrations create, in memory.
 async fn expected() -> Result<Parts, Error> {
     let mut fresh = SqliteConnectOptions::new().connect().await?;
     sqlite_migrations().run(&mut fresh).await?;

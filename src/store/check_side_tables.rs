@@ -1,4 +1,4 @@
-//! The rows that follow from versions of things, worked out again from documents and compared with those on record.
+//! Recomputes side table rows from documents and compares them with the stored ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +14,14 @@ use super::verify::{ENOUGH, Findings};
 use crate::domain::thing::Kind;
 use crate::domain::vocabulary::Vocabulary as _;
 
-/// The revisions from which on and until which something holds.
+/// The revisions `since` and `until` of a row.
 pub(super) type Revisions = (i64, Option<i64>);
-/// Ids from one on and up to another, which is not one of them; to the end if there is no other.
+/// A range of ids: from the first up to, but without, the second; unbounded if that is `None`.
 pub(super) type Ids<'i> = (&'i str, Option<&'i str>);
-/// The name of a table, and the fields of a row.
+/// A table's name and the fields of a row.
 type Line = (&'static str, String);
 
-/// The side tables that have rows of a kind of things.
+/// The side tables that have rows for a kind.
 pub(super) fn side_tables(kind: Kind) -> &'static [SideTable] {
     match kind {
         Kind::Workflow => &[SideTable::Reference, SideTable::WorkflowStage],
@@ -30,7 +30,7 @@ pub(super) fn side_tables(kind: Kind) -> &'static [SideTable] {
     }
 }
 
-/// The rows that follow from a thing.
+/// The side table rows of a thing.
 pub(super) fn rows_of<T: Stored>(thing: &T) -> Vec<Line> {
     let (from, to) = (thing.thing_ref(), referred(thing));
     let table = SideTable::Reference.versioned();
@@ -38,7 +38,7 @@ pub(super) fn rows_of<T: Stored>(thing: &T) -> Vec<Line> {
     references.chain(thing.parts().into_iter().map(|part| row(&part.of.versioned(), part.cells))).collect()
 }
 
-/// A row, all of whose fields are text.
+/// A row whose fields are all text.
 pub(super) fn row(table: &Versioned, cells: impl IntoIterator<Item = Cell>) -> Line {
     let mut fields = String::new();
     for cell in cells {
@@ -50,23 +50,23 @@ pub(super) fn row(table: &Versioned, cells: impl IntoIterator<Item = Cell>) -> L
     (table.name, fields)
 }
 
-/// Rows worked out from one version after another, in order of ids and revisions. What holds in several versions
-/// that follow each other is one row.
+/// Expected rows, computed from versions in order of id and revision. A row that successive versions share is
+/// one row.
 #[derive(Default)]
 pub(super) struct ExpectedRows {
-    /// The thing whose versions come.
+    /// The id of the current thing.
     id: String,
-    /// Until when its last version holds.
+    /// The `until` of its last version.
     until: Option<i64>,
-    /// Its rows that hold as long as that, and from when on.
+    /// The rows of that version, and their `since`.
     open: BTreeMap<Line, i64>,
-    /// Its other rows, and then those of the things before it.
+    /// Its closed rows, and then those of the finished things before it.
     closed: BTreeSet<Line>,
-    whole: BTreeSet<Line>,
+    finished: BTreeSet<Line>,
 }
 
 impl ExpectedRows {
-    /// Takes note that certain rows of a thing, and no others, hold between two revisions.
+    /// Adds a version: these, and no other, rows of the thing are valid between two revisions.
     pub(super) fn add(&mut self, id: &str, (since, until): Revisions, rows: impl IntoIterator<Item = Line>) {
         if self.id != id {
             self.finish();
@@ -98,27 +98,27 @@ impl ExpectedRows {
         }
     }
 
-    /// Takes note that all versions of the thing have come.
+    /// Finishes the current thing.
     pub(super) fn finish(&mut self) {
         self.close();
-        self.whole.append(&mut self.closed);
+        self.finished.append(&mut self.closed);
     }
 
-    /// The rows that the things of which all versions have come have in a table.
+    /// Takes the rows of finished things in a table.
     fn taken(&mut self, table: &Versioned) -> BTreeSet<String> {
-        let own = self.whole.extract_if(.., |(name, _)| *name == table.name);
+        let own = self.finished.extract_if(.., |(name, _)| *name == table.name);
         own.map(|(_, fields)| fields).collect()
     }
 }
 
-/// The rows of a table, as [`ExpectedRows`] has them.
+/// The query for the rows of a table, in the format of [`ExpectedRows`].
 fn found(table: &Versioned) -> Statement {
     let [key, others] = table.columns;
     let columns = [key, others, &["since", "COALESCE(CAST(until AS TEXT), '')"]].concat();
     items_of(&columns, Statement::new(table.name).push(" WHERE "))
 }
 
-/// Narrows to ids in a column.
+/// Restricts a column to a range of ids.
 pub(super) fn within(statement: Statement, column: &'static str, (from, to): Ids<'_>) -> Statement {
     let statement = statement.push(column).push(" >= ").bind(from);
     match to {
@@ -127,8 +127,8 @@ pub(super) fn within(statement: Statement, column: &'static str, (from, to): Ids
     }
 }
 
-/// A row as it is told of.
-fn told(fields: &str) -> String {
+/// A row as described in a finding.
+fn described(fields: &str) -> String {
     let mut fields: Vec<&str> = fields.split(FIELD).collect();
     let until = fields.pop().unwrap_or_default();
     let since = fields.pop().unwrap_or_default();
@@ -137,7 +137,7 @@ fn told(fields: &str) -> String {
 }
 
 impl Read {
-    /// Compares the rows that things of a kind have in side tables with those on record.
+    /// Compares the side table rows of a kind with the stored ones.
     pub(super) async fn compare_sides(
         &mut self,
         kind: Kind,
@@ -156,7 +156,7 @@ impl Read {
         Ok(())
     }
 
-    /// Compares the spans of cases with those on record.
+    /// Compares the spans of cases with the stored ones.
     pub(super) async fn compare_spans(
         &mut self,
         ids: Ids<'_>,
@@ -182,13 +182,13 @@ impl Read {
             ("a row follows from nothing on record", found.difference(&expected)),
         ] {
             for (fields, _) in fields.zip(0..ENOUGH) {
-                findings.add(format!("{}: {what}: {}", table.name, told(fields)));
+                findings.add(format!("{}: {what}: {}", table.name, described(fields)));
             }
         }
         Ok(())
     }
 
-    /// Finds rows of things of which there are none, of whatever kind.
+    /// Finds rows whose kind has none in that table.
     pub(super) async fn check_strangers(&mut self, findings: &mut Findings) -> Result<(), Error> {
         for part in SideTable::ALL {
             let Some(column) = part.kind_column() else { continue };

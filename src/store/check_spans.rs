@@ -1,5 +1,5 @@
-//! The courses of cases, worked out again from all that was ever known of their transitions, and compared with the
-//! spans on record.
+//! Recomputes the spans of cases from all versions of their transitions and compares them with the stored
+//! ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,15 +16,15 @@ use crate::domain::time::Date;
 use crate::domain::timeline::{Acceptance, Step, Timeline};
 use crate::domain::workflow::Workflow;
 
-/// How many cases are held in memory at a time.
+/// The number of cases held in memory at a time.
 const CASES: i64 = 200;
 
-/// Something that holds between two revisions.
+/// A value that is valid between two revisions.
 type Known<V> = (Revisions, V);
-/// The workflow of each authority. Of workflows only the stage that cases begin in matters to spans.
+/// The workflow of each authority. Only a workflow's initial stage matters to spans.
 type Workflows = BTreeMap<String, Vec<Known<Workflow>>>;
 
-/// All that was ever known of a case.
+/// All versions of a case's authority and steps.
 #[derive(Default)]
 struct CaseHistory {
     authorities: Vec<Known<String>>,
@@ -45,7 +45,7 @@ struct StepRow {
 }
 
 impl StepRow {
-    /// The step, accepted where its transition began.
+    /// The step, with the acceptance of its first version.
     fn step(&self, acceptance: Acceptance) -> Result<Step, Fault> {
         Ok(Step {
             id: TransitionId::try_from(self.id.as_str())?,
@@ -57,7 +57,7 @@ impl StepRow {
     }
 }
 
-/// What of something held at a revision.
+/// The values valid at a revision.
 fn at<V>(known: &[Known<V>], revision: i64) -> impl Iterator<Item = &V> {
     let holds = move |((since, until), _): &&Known<V>| {
         *since <= revision && until.is_none_or(|until| revision < until)
@@ -65,19 +65,19 @@ fn at<V>(known: &[Known<V>], revision: i64) -> impl Iterator<Item = &V> {
     known.iter().filter(holds).map(|(_, value)| value)
 }
 
-/// The revisions at which something begins or ends.
-fn turns<V>(known: &[Known<V>]) -> impl Iterator<Item = i64> {
+/// The revisions at which a value begins or ends.
+fn boundaries<V>(known: &[Known<V>]) -> impl Iterator<Item = i64> {
     known.iter().flat_map(|((since, until), _)| [Some(*since), *until].into_iter().flatten())
 }
 
-/// The revisions at which both hold.
+/// The revisions at which both are valid.
 fn overlap(one: Revisions, other: Revisions) -> Option<Revisions> {
     let since = one.0.max(other.0);
     let until = [one.1, other.1].into_iter().flatten().min();
     Some((since, until)).filter(|_| until.is_none_or(|until| since < until))
 }
 
-/// Adds what is known to what was known before, as one if it is the same.
+/// Appends a workflow, or extends the last one if it has the same initial stage.
 fn extend(before: &mut Vec<Known<Workflow>>, (since, until): Revisions, workflow: &Workflow) {
     match before.last_mut() {
         Some(((_, end), last)) if *end == Some(since) && last.initial == workflow.initial => *end = until,
@@ -86,13 +86,14 @@ fn extend(before: &mut Vec<Known<Workflow>>, (since, until): Revisions, workflow
 }
 
 impl CaseHistory {
-    /// Works out the spans of the case at every revision.
+    /// Computes the spans of the case at every revision.
     fn rebuild(&self, case: &str, workflows: &Workflows, expected: &mut ExpectedRows) {
         let under = |authority: &String| workflows.get(authority).map_or(&[][..], Vec::as_slice);
-        let mut turning: BTreeSet<i64> = turns(&self.authorities).chain(turns(&self.steps)).collect();
-        turning.extend(self.authorities.iter().flat_map(|(_, authority)| turns(under(authority))));
-        let ends = turning.iter().skip(1).copied().map(Some).chain([None]);
-        for (revision, end) in turning.iter().copied().zip(ends) {
+        let mut revisions: BTreeSet<i64> =
+            boundaries(&self.authorities).chain(boundaries(&self.steps)).collect();
+        revisions.extend(self.authorities.iter().flat_map(|(_, authority)| boundaries(under(authority))));
+        let ends = revisions.iter().skip(1).copied().map(Some).chain([None]);
+        for (revision, end) in revisions.iter().copied().zip(ends) {
             let mut workflow =
                 at(&self.authorities, revision).flat_map(|authority| at(under(authority), revision));
             let Some(workflow) = workflow.next() else { continue };
@@ -104,7 +105,7 @@ impl CaseHistory {
 }
 
 impl Read {
-    /// Works out the spans of all cases again, and finds the rows that say something else at any revision.
+    /// Recomputes the spans of all cases and reports the rows that differ at any revision.
     pub(super) async fn check_spans(&mut self, findings: &mut Findings) -> Result<(), Error> {
         let workflows = self.workflows_of_authorities().await?;
         let mut from = Some(String::new());
@@ -115,8 +116,8 @@ impl Read {
             from = next.map(|(id,)| id);
             let ids = (first.as_str(), from.as_deref());
             let mut expected = ExpectedRows::default();
-            for (case, course) in self.courses(ids, findings).await? {
-                course.rebuild(&case, &workflows, &mut expected);
+            for (case, history) in self.histories(ids, findings).await? {
+                history.rebuild(&case, &workflows, &mut expected);
             }
             expected.finish();
             self.compare_spans(ids, &mut expected, findings).await?;
@@ -133,7 +134,7 @@ impl Read {
             let Some(last) = page.last() else { break };
             after = (last.filed.id.clone(), last.filed.since);
             for kept in &page {
-                // What cannot be read has been found already.
+                // A version that cannot be read has been reported already.
                 let Ok(version) = kept.filed.version::<Workflow>() else { continue };
                 let known = workflows.entry(kept.filed.id.clone()).or_default();
                 extend(known, (kept.filed.since, kept.until), &version.value);
@@ -153,18 +154,18 @@ impl Read {
         Ok(of_authorities)
     }
 
-    /// All that was ever known of some cases.
-    async fn courses(
+    /// The histories of some cases.
+    async fn histories(
         &mut self,
         ids: Ids<'_>,
         findings: &mut Findings,
     ) -> Result<BTreeMap<String, CaseHistory>, Error> {
-        let mut courses: BTreeMap<String, CaseHistory> = BTreeMap::new();
+        let mut histories: BTreeMap<String, CaseHistory> = BTreeMap::new();
         let statement = Statement::new("SELECT id, since, until, authority FROM approval WHERE ");
         let rows: Vec<(String, i64, Option<i64>, String)> =
             self.connection.fetch_all(within(statement, "id", ids)).await?;
         for (case, since, until, authority) in rows {
-            courses.entry(case).or_default().authorities.push(((since, until), authority));
+            histories.entry(case).or_default().authorities.push(((since, until), authority));
         }
         let statement = Statement::new(
             "SELECT approval, id, since, until, ordinal, stage, effective_on, retracted FROM transition WHERE ",
@@ -177,13 +178,13 @@ impl Read {
             for version in versions {
                 match version.step(Acceptance { revision, ordinal }) {
                     Ok(step) => {
-                        let course = courses.entry(version.approval.clone()).or_default();
-                        course.steps.push(((version.since, version.until), step));
+                        let history = histories.entry(version.approval.clone()).or_default();
+                        history.steps.push(((version.since, version.until), step));
                     }
                     Err(fault) => findings.add(format!("a column of transition `{}`: {fault}", version.id)),
                 }
             }
         }
-        Ok(courses)
+        Ok(histories)
     }
 }

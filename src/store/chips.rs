@@ -1,4 +1,4 @@
-//! Chips in their table.
+//! Storage of chips.
 
 use super::labels::labels;
 use super::list::{Filter, Listing, SortKey, Takes};

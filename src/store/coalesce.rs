@@ -1,8 +1,8 @@
-//! Coalescer: ways to the engine and back, which those who ask at the same time share.
+//! Request coalescing: concurrent single-statement reads share one round trip.
 //!
-//! A way there and back takes longer than most of what is asked for. So whoever asks while a statement of the
-//! same form is under way waits with the others who do, and the next one asks for all of them. It begins after
-//! they have asked, so that each sees what was acknowledged by then. Who asks alone waits for nobody.
+//! A round trip costs more than most reads. A read that arrives while one of the same SQL text is in flight
+//! is queued, and the next statement serves the whole queue. It starts after they were queued, so each sees
+//! every commit acknowledged before it. A lone read never waits.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,18 +16,18 @@ use super::error::Error;
 use super::head::{FROM_HEAD, HEAD_COLUMNS, HEAD_WIDTH, Head, HeadRow};
 use super::statement::{Connection, Statement};
 
-/// How many crossings there are at once at most.
+/// The most statements in flight at once.
 pub(super) const MOST_AT_ONCE: u32 = 4;
-/// How much one statement asks for at most. Where so many wait, they wait for none that is under way.
+/// The most reads per statement; a full queue starts another worker at once.
 const MOST_TOGETHER: usize = 8;
 
-/// The newest revision, and what was asked for.
+/// The head, and the result of the read.
 type HeadAndText = (Head, Option<String>);
-/// Whom to tell.
+/// The channel to a caller.
 type Waiter = oneshot::Sender<Result<HeadAndText, Error>>;
 
-/// Those who wait, by the form of what they ask for, and the connections kept at hand for them: a pool tests
-/// each as it is given out and as it is taken back, and either takes longer than most statements.
+/// Waiting reads by SQL text, and idle connections kept outside the pool, whose checks on acquire and release
+/// cost more than most reads.
 pub(super) struct Coalescer {
     engine: Arc<Engine>,
     queues: Mutex<HashMap<String, Queue>>,
@@ -36,17 +36,17 @@ pub(super) struct Coalescer {
     count: AtomicU64,
 }
 
-/// Those who ask for something of one form, and how many carriers see to them.
+/// The waiting reads of one SQL text, and the number of workers that serve them.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<QueuedRead>,
     workers: u32,
 }
 
-/// What is asked for, and by whom.
+/// A read, and its callers.
 struct QueuedRead {
     statement: Statement,
-    by: Vec<Waiter>,
+    waiters: Vec<Waiter>,
 }
 
 impl Coalescer {
@@ -57,7 +57,7 @@ impl Coalescer {
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
-        // Nothing here can panic half way.
+        // No code that holds this lock leaves the map inconsistent if it panics.
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -65,23 +65,23 @@ impl Coalescer {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The head, and the one text that a statement comes to, at a moment that comes after the call. It is of items
-    /// that each end with a stored document, which has been found fit to be shown.
+    /// The head and the text that a statement selects, as of a time after the call. Each item of the text
+    /// ends with a stored document, which has been checked.
     pub(super) async fn fetch(self: &Arc<Self>, statement: Statement) -> Result<HeadAndText, Error> {
-        let (waiter, told) = oneshot::channel();
+        let (waiter, answer) = oneshot::channel();
         if let Some(worker) = self.enqueue(statement, waiter) {
-            // Whoever asks may go away, and leaves behind those who have joined.
+            // A separate task: the caller may be dropped, but other callers have joined.
             tokio::spawn(worker.run());
         }
-        told.await.map_err(|_gone| Error::Closed)?
+        answer.await.map_err(|_gone| Error::Closed)?
     }
 
-    /// How many there have been.
+    /// The number of statements run.
     pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Lets somebody wait with the others, and tells who is to see to them, if nobody does yet.
+    /// Queues a read; returns a worker if one must be started.
     fn enqueue(self: &Arc<Self>, statement: Statement, waiter: Waiter) -> Option<Worker> {
         let form = statement.text();
         let mut queues = self.queues();
@@ -90,7 +90,7 @@ impl Coalescer {
         }
         let queue = queues.get_mut(form)?;
         if let Some(same) = queue.waiting.iter_mut().find(|queued| queued.statement == statement) {
-            same.by.push(waiter);
+            same.waiters.push(waiter);
             return None;
         }
         let full = (queue.waiting.len() + 1).is_multiple_of(MOST_TOGETHER);
@@ -99,12 +99,11 @@ impl Coalescer {
             queue.workers += 1;
             Worker { coalescer: Arc::clone(self), form: form.to_owned(), done: false }
         });
-        queue.waiting.push_back(QueuedRead { statement, by: vec![waiter] });
+        queue.waiting.push_back(QueuedRead { statement, waiters: vec![waiter] });
         worker
     }
 
-    /// What is found by one statement for all that is asked. A connection on which it failed goes back to the
-    /// pool, which looks whether it is still good.
+    /// Runs one statement for all reads. After an error the connection returns to the pool, which checks it.
     async fn fetch_batch(&self, queued: Vec<Statement>) -> Result<(Head, Vec<Option<String>>), Error> {
         let kept = self.connections().pop();
         let mut connection = match kept {
@@ -123,14 +122,14 @@ impl Coalescer {
         Ok((head.try_into()?, shown))
     }
 
-    /// Gives every connection back to its pool, for good.
+    /// Returns every connection to the pool and stops the workers.
     pub(super) fn close(&self) {
         self.permits.close();
         self.connections().clear();
     }
 }
 
-/// Sees to those who ask for something of one form, until nobody waits.
+/// Serves the reads of one SQL text until none waits.
 struct Worker {
     coalescer: Arc<Coalescer>,
     form: String,
@@ -141,18 +140,18 @@ impl Worker {
     async fn run(mut self) {
         let coalescer = Arc::clone(&self.coalescer);
         loop {
-            // Whoever asks before there is a place comes along.
+            // Reads queued while waiting for the permit join this batch.
             let permit = coalescer.permits.acquire().await;
             let Some(queued) = self.next() else { return };
             let (statements, waiters): (Vec<_>, Vec<_>) =
-                queued.into_iter().map(|queued| (queued.statement, queued.by)).unzip();
+                queued.into_iter().map(|queued| (queued.statement, queued.waiters)).unzip();
             let found = coalescer.fetch_batch(statements).await;
             drop(permit);
-            tell(waiters, found);
+            send_results(waiters, found);
         }
     }
 
-    /// What is asked for next. How much that is is a power of two, so that few texts are prepared.
+    /// The next reads. Their number is a power of two, so that few texts are prepared.
     fn next(&mut self) -> Option<Vec<QueuedRead>> {
         let mut queues = self.coalescer.queues();
         let Some(queue) = queues.get_mut(&self.form) else {
@@ -172,7 +171,7 @@ impl Worker {
 }
 
 impl Drop for Worker {
-    /// Whoever waits for one that broke off learns of it, and the next one begins anew.
+    /// After a panic, drops the queue: its waiters get `Error::Closed`.
     fn drop(&mut self) {
         if !self.done {
             self.coalescer.queues().remove(&self.form);
@@ -180,14 +179,14 @@ impl Drop for Worker {
     }
 }
 
-/// Tells those who asked what was found for each. Some may have gone away.
-fn tell(waiters: Vec<Vec<Waiter>>, found: Result<(Head, Vec<Option<String>>), Error>) {
+/// Sends each caller its result. Some may be gone.
+fn send_results(waiters: Vec<Vec<Waiter>>, found: Result<(Head, Vec<Option<String>>), Error>) {
     match found {
         Ok((head, shown)) => {
             for (waiters, shown) in waiters.into_iter().zip(shown) {
-                // Once for all who asked for the same.
+                // Once per read, not per caller.
                 match shown.as_deref().map_or(Ok(()), check_documents) {
-                    Ok(()) => tell_all(waiters, || Ok((head.clone(), shown.clone()))),
+                    Ok(()) => send_all(waiters, || Ok((head.clone(), shown.clone()))),
                     Err(error) => fail_all(waiters, error),
                 }
             }
@@ -198,10 +197,10 @@ fn tell(waiters: Vec<Vec<Waiter>>, found: Result<(Head, Vec<Option<String>>), Er
 
 fn fail_all(waiters: impl IntoIterator<Item = Waiter>, error: Error) {
     let shared = Arc::new(error);
-    tell_all(waiters, || Err(Error::Shared(Arc::clone(&shared))));
+    send_all(waiters, || Err(Error::Shared(Arc::clone(&shared))));
 }
 
-fn tell_all(waiters: impl IntoIterator<Item = Waiter>, outcome: impl Fn() -> Result<HeadAndText, Error>) {
+fn send_all(waiters: impl IntoIterator<Item = Waiter>, outcome: impl Fn() -> Result<HeadAndText, Error>) {
     for waiter in waiters {
         drop(waiter.send(outcome()));
     }

@@ -1,4 +1,4 @@
-//! Moments in columns: `TIMESTAMPTZ` on PostgreSQL, whole microseconds since 1970 on SQLite.
+//! Timestamp columns: `TIMESTAMPTZ` on PostgreSQL, microseconds since 1970 on SQLite.
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -8,10 +8,10 @@ use sqlx::{Decode, Encode, Postgres, Sqlite, Type};
 
 use crate::domain::time::Moment;
 
-/// PostgreSQL counts from the beginning of 2000: so many microseconds after 1970.
+/// The start of 2000, PostgreSQL's epoch, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
-/// A moment as a column holds it.
+/// A moment as a column value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Stamp(pub(super) Moment);
 

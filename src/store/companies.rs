@@ -1,4 +1,4 @@
-//! Companies in their table.
+//! Storage of companies.
 
 use super::labels::labels;
 use super::list::{Filter, Listing, SortKey, Takes, words};
@@ -33,7 +33,7 @@ impl Stored for Company {
     }
 }
 
-/// Narrows a list of companies to those that have a row on the board.
+/// Restricts a list of companies to those with a row on the board.
 pub static BOARD: Filter = Filter::buys();
 
 impl Listing for Company {

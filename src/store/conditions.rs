@@ -1,4 +1,4 @@
-//! Conditions in their table.
+//! Storage of conditions.
 
 use super::list::{Filter, Listing, SortKey, Takes, words};
 use super::table::{Cells, Stored, Table};

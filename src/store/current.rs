@@ -1,4 +1,4 @@
-//! Things as they stand inside a write: with the changes made so far, and else as the last revision left them.
+//! Reads of single things inside a write, including pending changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use super::writer_cache::CachedVersion;
 use crate::domain::thing::{Kind, ThingRef};
 
 impl Write {
-    /// A thing as it stands with the changes made so far.
+    /// The current version of a thing, including pending changes.
     ///
     /// # Errors
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if its document is.
     pub async fn current<T: Stored>(&mut self, id: &str) -> Result<Presence<Version<T>>, Error> {
-        self.standing::<T>(id).await?.try_map(CachedVersion::version)
+        self.current_version::<T>(id).await?.try_map(CachedVersion::version)
     }
 
-    /// The same of a thing that is only looked at.
+    /// The current value of a thing, shared instead of cloned.
     ///
     /// # Errors
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if its document is.
     pub async fn seen<T: Stored>(&mut self, id: &str) -> Result<Presence<Arc<T>>, Error> {
-        self.standing::<T>(id).await?.try_map(CachedVersion::thing)
+        self.current_version::<T>(id).await?.try_map(CachedVersion::thing)
     }
 
-    /// What is known of a thing with the changes made so far, or else what the last revision left.
-    async fn standing<T: Stored>(&mut self, id: &str) -> Result<Presence<&CachedVersion>, Error> {
+    /// The current version from the pending changes, else from the cache, which is filled on a miss.
+    async fn current_version<T: Stored>(&mut self, id: &str) -> Result<Presence<&CachedVersion>, Error> {
         let thing = ThingRef::new(T::KIND, id);
         if self.pending(&thing).is_none() && self.cache.thing(&thing).is_none() {
             let presence = self.untouched().filed::<T>(id).await?.map(CachedVersion::from);
@@ -45,7 +45,7 @@ impl Write {
         Ok(self.cache.thing(&thing).map_or(Presence::Absent, Presence::as_ref))
     }
 
-    /// Which of these things are not on record, with the changes made so far.
+    /// The things that are not on record, with pending changes included.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Write {
         Ok(missing)
     }
 
-    /// A version on record as one side of a change, with its document as it is stored.
+    /// One side of a change, from a version on record and its document as stored.
     pub(super) fn side<T: Stored>(&self, version: &Version<T>) -> ChangeSide {
         let known = self.cache.thing(&version.value.thing_ref()).map(Presence::as_ref);
         let known = known.and_then(Presence::present).filter(|known| known.filed.since == version.since);

@@ -1,4 +1,4 @@
-//! Receipts of answered questions: written once, read byte for byte, never changed.
+//! Receipts of determinations: written once, read byte for byte, never changed.
 
 use super::error::Error;
 use super::list::{Filter, Takes, words};
@@ -9,7 +9,7 @@ use crate::domain::id::{ChipId, CompanyId, DeterminationId};
 use crate::domain::judgement::Verdict;
 use crate::domain::workflow::Activity;
 
-/// A receipt, and what it is found by.
+/// A receipt and its search columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Its id, which sorts by time.
@@ -26,7 +26,7 @@ pub struct Receipt {
     pub document: String,
 }
 
-/// What the list of receipts can be narrowed by.
+/// The filters of the list of receipts.
 pub const RECEIPT_FILTERS: &[Filter] = &[
     Filter::equal("company", Takes::Id, "Determinations about these companies."),
     Filter::equal("chip", Takes::Id, "Determinations about these chips."),
@@ -50,7 +50,7 @@ impl Read {
         Ok(row.map(|(document,)| document))
     }
 
-    /// Receipts, newest first, before one if it is given: id and text.
+    /// Receipts as id and text, newest first, before one if it is given.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Read {
         self.connection.fetch_all(statement.push(" ORDER BY t.id DESC").limit(limit)).await
     }
 
-    /// How many receipts there are.
+    /// The number of receipts.
     ///
     /// # Errors
     ///
@@ -79,14 +79,14 @@ impl Read {
     }
 }
 
-/// A receipt given when a later revision was the newest had not been given at the one read.
+/// Leaves out receipts given after the revision read.
 fn narrowed(select: &'static str, filters: &ReceiptFilters, read: &Read) -> Statement {
     let known = Statement::new(select).push("t.revision <= ").bind(read.at.revision);
     filters.iter().fold(known, |statement, (filter, values)| filter.add_to(statement, read.at, values))
 }
 
 impl Write {
-    /// Keeps a receipt.
+    /// Stores a receipt.
     ///
     /// # Errors
     ///

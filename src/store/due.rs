@@ -1,4 +1,4 @@
-//! Dates that change something by passing: what has fallen due, and when the next thing will.
+//! Due dates: which have passed, and which is next.
 
 use super::column::Stamp;
 use super::error::Error;
@@ -11,7 +11,7 @@ use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::{Date, Moment};
 use crate::domain::vocabulary::Vocabulary as _;
 
-/// The bounds of things that are moments: table, column, and of which versions they count.
+/// Columns with a moment at which something changes: kind, table, column, and the versions that count.
 const BOUNDS: [(Kind, &str, &str, &str); 5] = [
     (Kind::Approval, "approval", "valid_from", CURRENT),
     (Kind::Approval, "approval", "valid_until", CURRENT),
@@ -20,9 +20,9 @@ const BOUNDS: [(Kind, &str, &str, &str); 5] = [
     (Kind::Source, "source", "stale_at", CURRENT),
 ];
 
-/// The versions that still hold.
+/// The current versions.
 const CURRENT: &str = " WHERE until IS NULL AND ";
-/// Those of them that are conditions in force: the dates of others change nothing by passing.
+/// The current versions of conditions in force; the dates of others change nothing.
 const COUNTING: &str = " WHERE until IS NULL AND status = 'in_force' AND ";
 
 /// A bound that has been passed.
@@ -35,7 +35,7 @@ pub struct Passed {
 }
 
 impl Write {
-    /// The bounds of things that lie after one moment and by another.
+    /// The bounds after one moment and up to and including another.
     ///
     /// # Errors
     ///
@@ -55,7 +55,8 @@ impl Write {
         Ok(passed)
     }
 
-    /// The conditions in force that are met on a day after one and by another, or of which a new period begins then.
+    /// The conditions in force that are met, or begin a new period, after one day and up to and including
+    /// another.
     ///
     /// # Errors
     ///
@@ -74,7 +75,7 @@ impl Write {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
-    /// The open reports dated after one day and by another: company, chip and authority.
+    /// The open reports dated after one day and up to and including another: company, chip and authority.
     ///
     /// # Errors
     ///
@@ -94,7 +95,7 @@ impl Write {
 }
 
 impl Read {
-    /// The next moment after one at which a date changes something by passing, as known at the newest revision.
+    /// The next moment after one at which a date changes something, as known at the newest revision.
     ///
     /// # Errors
     ///

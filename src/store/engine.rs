@@ -1,4 +1,4 @@
-//! Opening: which engine an address names, with the settings that make a commit durable.
+//! Opening either engine, with the settings that make a commit durable.
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -20,21 +20,21 @@ use super::wal::{CHECKPOINT_WAL, KEPT_SIZE, TRUNCATE_WAL, Wal};
 use crate::clock::Clock;
 use crate::domain::time::Moment;
 
-/// How many reads can go on at once, beside crossings.
+/// The most concurrent reads, besides those of the coalescer.
 const READERS: u32 = 8;
-/// How long a read waits for its turn.
+/// How long a read waits for a lock or for a connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a server may take to let somebody in, or to do what takes it no time.
+/// The timeout for connecting and for statements that need no work.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many statements a connection keeps prepared: every one there is, and lists in their variety.
+/// The prepared statements kept per connection: enough for all texts and their list lengths.
 const PREPARED: usize = 512;
-/// How much of the file the writer keeps at hand, in KiB with a minus before it: `cache_size`. A batch touches
-/// hundreds of pages, and those it has no room for are read again, or written more than once.
-const CACHED: &str = "-16384";
-/// The smallest SQLite without the race that can lose commits of a file shared by two connections.
+/// `cache_size` of the writer: 16 MiB (negative means KiB). A batch touches hundreds of pages; a smaller
+/// cache rereads or rewrites them.
+const CACHE_SIZE: &str = "-16384";
+/// The first SQLite without the race that can lose commits to a file shared by two connections.
 const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
 
-/// The readers of a register, and what it takes to make a writer.
+/// The pool of readers of a register, and the options of its writer.
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
     /// SQLite.
@@ -44,7 +44,7 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    /// Opens the register, making or migrating it as needed.
+    /// Opens the register, creating or migrating it as needed.
     pub(super) async fn open(address: &Address, clock: &Clock) -> Result<Self, Error> {
         match address {
             Address::Sqlite(path) => Self::open_sqlite(path, clock).await,
@@ -53,8 +53,8 @@ impl Engine {
     }
 
     async fn open_sqlite(path: &Path, clock: &Clock) -> Result<Self, Error> {
-        // Waiting for a lock is done by the writer itself, in steps short enough to find a gap between
-        // the batches of another process.
+        // The writer waits for the lock itself (its `busy_timeout` is zero), in steps short enough to find a
+        // gap between the batches of another process.
         let writer = file::options(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -67,15 +67,15 @@ impl Engine {
         file::leave_foreign(path).await?;
         prepare_sqlite(&writer, clock).await?;
         let readers = sqlite_readers(writer.clone().create_if_missing(false));
-        // A file that has gone is not made again, empty, behind the back of those who read it.
+        // If the file is removed later, no empty one is created in its place.
         let writer = writer.busy_timeout(Duration::ZERO).create_if_missing(false);
-        // A statement with many rows keeps aside what it changes: else in a file, once that is more than a little.
-        let writer = writer.pragma("cache_size", CACHED).pragma("temp_store", "MEMORY");
+        // Statements that change many rows use temporary storage, which would otherwise be a file.
+        let writer = writer.pragma("cache_size", CACHE_SIZE).pragma("temp_store", "MEMORY");
         Ok(Self::Sqlite { readers, writer, wal: Wal::of(path), file: RegisterFile::of(path)? })
     }
 
-    /// Opens the register in a file that cannot be written, as it stands: nothing is made beside it, and nobody may
-    /// write it meanwhile.
+    /// Opens the register in a read-only file, as it is: creates no file beside it. Nobody may write it
+    /// meanwhile.
     pub(super) async fn open_read_only(path: &Path) -> Result<Self, Error> {
         file::check_single_name(path)?;
         let options = file::options(path).read_only(true).immutable(true).statement_cache_capacity(PREPARED);
@@ -104,9 +104,9 @@ impl Engine {
             ]);
         let mut first = within(CONNECT_TIMEOUT, writer.connect()).await?;
         let synchronous_commit = check_postgres(&mut first).await?;
-        // What the server is told later does not reach sessions that have a setting of their own.
+        // Set per session, so that these connections keep it if the server's setting changes later.
         let writer = writer.options([("synchronous_commit", synchronous_commit)]);
-        // A migration of a large register takes its time, and so does waiting for the node that is at it.
+        // Migrating a large register takes long, and so does waiting for another node that migrates it.
         first.execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
         let mut first = Connection::postgres(Box::new(first));
@@ -115,7 +115,7 @@ impl Engine {
         let readers = PgPoolOptions::new()
             .max_connections(READERS + MOST_AT_ONCE)
             .acquire_timeout(CONNECT_TIMEOUT)
-            // A request that is cancelled while it begins leaves its connection inside a transaction.
+            // A request cancelled during `BEGIN` leaves its connection in a transaction.
             .after_release(|connection, _| {
                 Box::pin(async move {
                     let ended = within(CONNECT_TIMEOUT, connection.execute("ROLLBACK")).await;
@@ -126,7 +126,7 @@ impl Engine {
         Ok(Self::Postgres { readers, writer })
     }
 
-    /// Refuses to go on with a file that has been taken away, or another put in its place.
+    /// Fails if the file has been removed or replaced.
     pub(super) fn check_place(&self) -> Result<(), Error> {
         match self {
             Self::Sqlite { file, .. } => file.check_place(),
@@ -134,7 +134,7 @@ impl Engine {
         }
     }
 
-    /// A connection of its own, for writing.
+    /// A new connection for writing.
     pub(super) async fn writer(&self) -> Result<Connection, Error> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Connection::sqlite(Box::new(writer.connect().await?)),
@@ -144,14 +144,13 @@ impl Engine {
         })
     }
 
-    /// A connection for reading, inside a transaction that sees one state of the register.
+    /// A connection for reading, in a transaction with a consistent snapshot.
     ///
-    /// What waits for a connection of a pool takes 29 kB, and would be moved about with every request that may
-    /// have to: it has its place only while it is needed.
+    /// Boxed: the pool's acquire future is 29 kB and would be moved with every request.
     pub(super) async fn reader(&self) -> Result<Connection, Error> {
         Ok(match self {
             Self::Sqlite { readers, wal, .. } => {
-                // Whoever waits for a connection does not read yet.
+                // The lease begins only now: waiting for a connection is not reading.
                 let connection = Connection::sqlite(Box::pin(readers.begin()).await?);
                 connection.with_lease(wal.lease())
             }
@@ -162,7 +161,7 @@ impl Engine {
         })
     }
 
-    /// A connection for statements each of which sees one state of the register by itself.
+    /// A connection outside a transaction: each statement sees its own snapshot.
     pub(super) async fn autocommit_reader(&self) -> Result<Connection, Error> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Connection::sqlite(Box::pin(readers.acquire()).await?),
@@ -172,9 +171,8 @@ impl Engine {
         })
     }
 
-    /// Begins a write and takes the head row. SQLite takes the write lock at once, since a transaction that
-    /// reads first and writes later is refused as soon as somebody else wrote in between; PostgreSQL waits for
-    /// the row, but for nothing before.
+    /// Begins a write transaction and reads the head row. SQLite: `BEGIN IMMEDIATE`, as a read transaction
+    /// cannot upgrade after another write. PostgreSQL: waits for the lock on the head row.
     pub(super) async fn begin_on(&self, connection: &mut Connection) -> Result<HeadRow, Error> {
         match self {
             Self::Sqlite { .. } => {
@@ -188,7 +186,7 @@ impl Engine {
         }
     }
 
-    /// Lets a change of the head tell other nodes of the revision, if they can be told.
+    /// Makes an update of the head notify other nodes, on PostgreSQL.
     pub(super) fn with_notify(&self, head: Statement) -> Statement {
         match self {
             Self::Sqlite { .. } => head,
@@ -196,7 +194,7 @@ impl Engine {
         }
     }
 
-    /// Looks after what a write leaves behind.
+    /// Truncates SQLite's WAL if needed.
     pub(super) async fn shorten_wal(&self, connection: &mut Connection) -> Result<(), Error> {
         match self {
             Self::Sqlite { wal, .. } => wal.shorten_wal(connection).await,
@@ -204,8 +202,8 @@ impl Engine {
         }
     }
 
-    /// Leaves the register whole in its file, if nobody else reads it. SQLite does so when the last connection goes,
-    /// but not when that one can only read, nor while the process ends.
+    /// Copies SQLite's WAL into the file, if nobody else reads it. SQLite does so when the last connection
+    /// closes, but not if that is read-only, nor at the end of the process.
     pub(super) async fn finish(&self, connection: &mut Connection) -> Result<(), Error> {
         match self {
             Self::Sqlite { .. } => connection.execute(Statement::new(TRUNCATE_WAL)).await.map(drop),
@@ -221,13 +219,13 @@ impl Engine {
         }
     }
 
-    /// Lets go of every connection for reading.
+    /// Closes every connection for reading.
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite { readers, writer, wal, .. } => {
                 readers.close().await;
-                // The last connection to go takes the log away, but not if it can only read. What another process
-                // still uses stays, and what cannot be taken away is no harm.
+                // The last connection to close removes the WAL, unless it is read-only. A WAL in use by
+                // another process stays; failing to remove it does no harm.
                 if wal.is_there()
                     && self.check_place().is_ok()
                     && let Ok(last) = writer.connect().await
@@ -240,18 +238,18 @@ impl Engine {
     }
 }
 
-/// The connections for reading a file.
+/// The pool of connections for reading a file.
 fn sqlite_readers(options: SqliteConnectOptions) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(READERS + MOST_AT_ONCE)
         .acquire_timeout(BUSY_TIMEOUT)
-        // A file of our own does not hang up.
+        // A local file does not disconnect.
         .test_before_acquire(false)
         .connect_lazy_with(options.read_only(true))
 }
 
-/// Makes or migrates what is in the file. A file that is not there yet becomes one with a log while nobody else
-/// reads it: those who do so at the same time are refused at once, however patient their connection, and try again.
+/// Creates or migrates the schema. Switching a new file to WAL needs exclusive access; concurrent openers get
+/// BUSY at once whatever their timeout, so this retries.
 async fn prepare_sqlite(options: &SqliteConnectOptions, clock: &Clock) -> Result<(), Error> {
     let started = Instant::now();
     loop {
@@ -266,20 +264,20 @@ async fn begin_sqlite(options: &SqliteConnectOptions, now: Moment) -> Result<(),
     let mut first = options.connect().await?;
     check_sqlite(&mut first).await?;
     migrate_sqlite(&mut first).await?;
-    // A process that was killed leaves its work in the log. It is safe there, too.
+    // Copies the WAL of a killed process into the file. A failure is harmless: the WAL is durable, too.
     let _ = first.execute(CHECKPOINT_WAL).await;
     let mut first = Connection::sqlite(Box::new(first));
     head::begin(&mut first, now).await?;
     labels::refold(&mut first).await
 }
 
-/// What makes the schema of a file.
+/// The migrations of SQLite.
 pub(super) fn sqlite_migrations() -> Migrator {
     sqlx::migrate!("migrations/sqlite")
 }
 
-/// Brings the schema up to date. On SQLite migrations take no lock of their own, and several processes may
-/// open a register at once that is not there yet; one that is up to date is not kept waiting for the lock.
+/// Brings the schema up to date. SQLite migrations take no lock, and several processes may open a new
+/// register at once, so this takes it; an up-to-date schema needs none.
 async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
     let migrations = sqlite_migrations();
     if is_up_to_date(connection).await.unwrap_or_default() {
@@ -322,7 +320,7 @@ async fn check_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a server that cannot keep what it is given. Else this is how far a commit is waited for there.
+/// Rejects a server that is read-only or not durable, and returns its `synchronous_commit`.
 async fn check_postgres(connection: &mut sqlx::PgConnection) -> Result<String, Error> {
     let (read_only, off, synchronous_commit, encoding): (bool, String, String, String) = sqlx::query_as(
         "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
@@ -344,7 +342,7 @@ async fn check_postgres(connection: &mut sqlx::PgConnection) -> Result<String, E
             "an acknowledged write could be lost: turn on {off} in PostgreSQL"
         )));
     }
-    // SQL_ASCII takes bytes as they come, and counts them where characters are meant.
+    // SQL_ASCII does not validate text, and counts bytes instead of characters.
     if encoding != "UTF8" {
         return Err(Error::Unfit(format!(
             "names are in any language, and the database is in {encoding}: make one in UTF8"

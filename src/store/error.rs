@@ -1,4 +1,4 @@
-//! What can go wrong beneath the rules.
+//! Errors of the store.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use sqlx::migrate::MigrateError;
 
 use crate::clock::Clock;
 
-/// How long to wait before something is tried again that another process was in the way of.
+/// The retry interval while another process holds the lock.
 const RETRY: Duration = Duration::from_millis(2);
 
-/// A failure of the store. Nothing here is the caller's mistake, except asking for a time to come.
+/// A failure of the store. None is the caller's mistake, except [`Error::Future`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database refused, failed or could not be reached.
@@ -20,29 +20,29 @@ pub enum Error {
     /// The schema could not be brought up to date.
     #[error("the schema could not be brought up to date: {0}")]
     Schema(MigrateError),
-    /// The schema has gone further than this program knows.
+    /// The schema is newer than this program.
     #[error(
         "the register belongs to a newer Greenlight: its schema is at migration {0}, which this one does not know"
     )]
     Newer(i64),
-    /// Something on record does not say what its table promises. To try again does not help.
+    /// A stored value is malformed or inconsistent. Retrying does not help.
     #[error("{what} is damaged: {why}")]
     Damaged {
-        /// What it is.
+        /// What is damaged.
         what: String,
         /// What is wrong with it.
         why: String,
     },
-    /// The database's address is not one of those that can be used for this.
+    /// The address is invalid, or unsuitable for the operation.
     #[error("{0}")]
     Address(String),
-    /// The database does not keep the promises that are made on top of it.
+    /// The database is unsuitable: for example not durable, or of an older version.
     #[error("{0}")]
     Unfit(String),
     /// The system gives out no random bytes.
     #[error("no randomness to be had: {0}")]
     Random(getrandom::Error),
-    /// The connection was lost with what it was at work on.
+    /// The connection was lost, with the statements in progress.
     #[error("the connection was lost")]
     Lost,
     /// A file could not be used.
@@ -50,34 +50,34 @@ pub enum Error {
     File {
         /// The file.
         path: String,
-        /// Why not.
+        /// The cause.
         cause: std::io::Error,
     },
-    /// The file that was opened is no longer where it was.
+    /// The file that was opened has been removed or replaced.
     #[error("`{0}` is not the file that was opened: put that back, or start again with what is there now")]
     Misplaced(String),
-    /// A read asked for a revision or a time that has not come.
+    /// A read asked for a revision or time after the newest one.
     #[error("the newest revision is {newest}")]
     Future {
         /// The newest revision.
         newest: i64,
     },
-    /// Another process has had the register to itself for too long.
+    /// Another process has held the write lock for too long.
     #[error("another process is writing to the register")]
     Busy,
-    /// A read was going on while so much was written that it had to make way.
+    /// A read was ended so that the WAL could be truncated.
     #[error("the read took too long while much was written")]
     Ended,
-    /// The database has not answered for too long.
+    /// The database has not answered within the timeout.
     #[error("the database does not answer")]
     Silent,
-    /// The statement that asked for this and for more failed.
+    /// The statement shared with other reads failed.
     #[error("a statement that was shared failed: {0}")]
     Shared(Arc<Error>),
-    /// The batch that held the write failed, and may or may not have been kept.
+    /// The batch failed; its writes may or may not have been committed.
     #[error("the write was interrupted: {0}")]
     Interrupted(String),
-    /// The writer is gone: the process is stopping.
+    /// The writer has ended: the process is stopping.
     #[error("the register is closing")]
     Closed,
 }
@@ -92,17 +92,17 @@ impl From<MigrateError> for Error {
 }
 
 impl Error {
-    /// That something on record is damaged, and how.
+    /// An [`Error::Damaged`] with its subject and cause.
     pub fn damaged(what: impl Display, why: impl Display) -> Self {
         Self::Damaged { what: what.to_string(), why: why.to_string() }
     }
 
-    /// Whether it is a matter of what a command asked for alone, and the connection is as good as before.
+    /// Whether only the current command fails: the transaction is still usable.
     pub(super) fn is_own(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Unfit(_) | Self::Random(_) | Self::Future { .. })
     }
 
-    /// Whether the database cannot be reached, so that whoever asks at once again learns nothing else.
+    /// Whether the database cannot be reached, so that an immediate retry is pointless.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
@@ -112,13 +112,13 @@ impl Error {
         }
     }
 
-    /// The failure itself, unless it is that another process holds the register.
+    /// [`Error::Busy`] if another process holds the lock, else the error itself.
     pub(super) fn or_busy(self) -> Self {
         if self.is_busy() { Self::Busy } else { self }
     }
 
-    /// Waits until it may be worth trying again, if another process holds the register and it has not been tried
-    /// for longer than a limit; else the failure is what came of it.
+    /// Pauses before a retry if another process holds the lock and `limit` has not elapsed; else returns the
+    /// error.
     pub(super) async fn await_turn(
         self,
         clock: &Clock,
@@ -132,14 +132,14 @@ impl Error {
         Ok(())
     }
 
-    /// Whether the failure is another process holding the register.
+    /// Whether another process holds the lock (SQLite or PostgreSQL error code).
     fn is_busy(&self) -> bool {
         let Self::Database(sqlx::Error::Database(cause)) = self else { return false };
         cause.code().is_some_and(|code| matches!(code.as_ref(), "5" | "261" | "517" | "55P03"))
     }
 }
 
-/// Waits for a database to answer, but not for ever: a server that was cut off closes no connection.
+/// Waits for a database with a timeout: a server that was cut off closes no connection.
 pub(super) async fn within<T, E: Into<Error>>(
     limit: Duration,
     answer: impl Future<Output = Result<T, E>>,

@@ -1,4 +1,4 @@
-//! The file of a register: whether it is one, and whether it is still where it was.
+//! Checks on the file of a register: that it holds one, and is still in place.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,21 +10,21 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use super::error::Error;
 use super::wal;
 
-/// Tables that every register has had from the first one on.
+/// The number of tables that every register has had from the first version on.
 const OURS: i64 = 4;
 
-/// The settings that open the file at a path, whatever its name is. Without a folder before it SQLite would take
-/// `file:a.db` for a URI, and `:memory:` for no file.
+/// The options that open a file by path, whatever its name. Without a folder SQLite would take `file:a.db`
+/// for a URI, and `:memory:` for an in-memory database.
 pub(super) fn options(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(Path::new(".").join(file))
 }
 
-/// Refuses a file that has several names (hard links): under each of them SQLite keeps a log of its own, and who
-/// opens the file by one name does not see what is in the log of another.
+/// Rejects a file with several hard links: SQLite keeps a WAL for each name, and whoever opens one name
+/// misses what is in the WAL of another.
 ///
 /// # Errors
 ///
-/// [`Error::Address`] if it has.
+/// [`Error::Address`] if it has several.
 pub fn check_single_name(file: &Path) -> Result<(), Error> {
     if std::fs::metadata(file).is_ok_and(|there| there.is_file() && there.nlink() > 1) {
         return Err(Error::Address(format!(
@@ -36,7 +36,7 @@ pub fn check_single_name(file: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a file holds a register already. It is only read, and nothing is made beside it.
+/// Whether a file holds a register. Only reads it, and creates no file beside it.
 ///
 /// # Errors
 ///
@@ -46,7 +46,7 @@ pub async fn holds_register(file: &Path) -> Result<bool, Error> {
     Ok(ours == OURS)
 }
 
-/// Refuses a file that holds something else, and leaves it as it is.
+/// Rejects a file that holds something else, without changing it.
 pub(super) async fn leave_foreign(file: &Path) -> Result<(), Error> {
     if std::fs::metadata(file).map_or(0, |there| there.len()) == 0 {
         return Ok(());
@@ -55,14 +55,14 @@ pub(super) async fn leave_foreign(file: &Path) -> Result<(), Error> {
         Ok((all, ours)) if all > 0 && ours < OURS => {
             Err(Error::Address(format!("`{}` holds something else than a register", file.display())))
         }
-        // What cannot be read at this moment is met again by whoever opens it.
+        // An unreadable file fails when it is opened.
         _ => Ok(()),
     }
 }
 
-/// How many tables a file has, and how many of those that a register has.
+/// The number of tables in a file, and how many of them are tables of a register.
 async fn tables(file: &Path) -> Result<(i64, i64), Error> {
-    // Where there is a log it must be read, too: all of a register may still be there.
+    // An existing WAL must be read, too: the whole register may still be in it.
     let whole = !wal::beside(file).exists();
     let mut connection = options(file).read_only(true).immutable(whole).connect().await?;
     let counted = sqlx::query_as(
@@ -75,7 +75,7 @@ async fn tables(file: &Path) -> Result<(i64, i64), Error> {
     Ok(counted)
 }
 
-/// The file that was opened, and which one it is: a name can be given to another.
+/// The opened file, with its identity, since the path may come to name another.
 #[derive(Clone, Debug)]
 pub(super) struct RegisterFile {
     path: PathBuf,
@@ -90,8 +90,7 @@ impl RegisterFile {
         Ok(Self { path: path.to_owned(), identity: identity(&there) })
     }
 
-    /// Refuses to go on if the file has been taken away or another put in its place: what would be written goes
-    /// where nobody finds it again.
+    /// Fails if the file has been removed or replaced: writes would go to a file that no path leads to.
     pub(super) fn check_place(&self) -> Result<(), Error> {
         let there = std::fs::metadata(&self.path).map(|there| identity(&there));
         if there.is_ok_and(|there| there == self.identity) {

@@ -1,8 +1,7 @@
-//! Glances: what one revision shows, found by one statement.
+//! Glances: reads of one revision by a single statement.
 //!
-//! A statement sees one state of the register by itself, so it needs no transaction around it: one way to
-//! the engine and back takes the place of four. What was asked for comes as one value, since each row and each
-//! column costs more to hand over than to find.
+//! A statement sees a consistent snapshot by itself, so it needs no transaction: one round trip instead of
+//! four. The result is one text value, since each row and column costs more to transfer than to find.
 
 use std::ops::Range;
 
@@ -16,7 +15,7 @@ use super::list::{Listing, Position, Query, SortKey, narrowed, ordered};
 use super::statement::Statement;
 use super::table::{At, Filed, Stored, holds};
 
-/// A page of a list as a glance shows it: its documents in one text, and where it ends.
+/// A page of a list: its documents in one text, and the position where it ends.
 #[derive(Clone, Debug)]
 pub struct Leaf {
     items: Items,
@@ -24,15 +23,15 @@ pub struct Leaf {
     next: Option<Position>,
 }
 
-/// What of a document says where a page ends.
+/// The part of a document that a position needs.
 #[derive(Deserialize)]
 struct Identified {
     id: String,
 }
 
 impl Leaf {
-    /// The page of a query, of items that come each after its sort key if that is not the id, and of which
-    /// there is one more if there is one.
+    /// Reads a page from items, each prefixed with its sort key unless that is the id. One item over the
+    /// limit means that there is a next page.
     fn read(items: Items, query: &Query) -> Result<Self, Error> {
         let most = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let mut documents = Vec::new();
@@ -61,14 +60,14 @@ impl Leaf {
         self.documents.iter().filter_map(|place| self.items.text(place))
     }
 
-    /// Where the page ends, if there is more.
+    /// The position where the page ends, if there is a next page.
     #[must_use]
     pub fn next(&self) -> Option<&Position> {
         self.next.as_ref()
     }
 }
 
-/// Whether a list is sorted by nothing but the id, which the documents themselves tell.
+/// Whether a list is sorted by id alone, which the documents contain.
 fn by_id(query: &Query) -> bool {
     *query.sort.key == SortKey::ID
 }
@@ -78,11 +77,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Future`] for a revision that has not come, or [`Error::Database`].
+    /// [`Error::Future`] for a revision after the newest one, or [`Error::Database`].
     pub async fn glance<T: Stored>(&self, id: &str, at: At) -> Result<(Head, Option<Filed>), Error> {
         let statement = Statement::new("SELECT t.since || '\u{1f}' || t.document FROM ").push(T::TABLE.name);
         let statement = statement.push(" t WHERE t.id = ").bind(id).push(" AND ");
-        let (head, shown) = self.glanced(holds(statement, "t", at), at).await?;
+        let (head, shown) = self.fetch_with_head(holds(statement, "t", at), at).await?;
         let version = |shown: String| {
             let (since, document) = shown.split_once(FIELD).ok_or_else(damaged)?;
             filed([id, since, document])
@@ -90,11 +89,11 @@ impl Store {
         Ok((head, shown.map(version).transpose()?))
     }
 
-    /// A page of a list at a revision, and the head. Where cases stand is what was on record.
+    /// A page of a list at a revision, and the head. The stages of cases are the recorded ones.
     ///
     /// # Errors
     ///
-    /// [`Error::Future`] for a revision that has not come, or [`Error::Database`].
+    /// [`Error::Future`] for a revision after the newest one, or [`Error::Database`].
     pub async fn glance_list<T: Listing>(&self, query: &Query, at: At) -> Result<(Head, Leaf), Error> {
         let mut statement = Statement::new("SELECT ");
         if !by_id(query) {
@@ -102,13 +101,13 @@ impl Store {
         }
         let query = Query { on: None, ..query.clone() };
         let statement = narrowed::<T>(statement.push("t.document AS item FROM "), at, &query);
-        let (head, shown) = self.glanced(gathered(ordered(statement, &query)), at).await?;
+        let (head, shown) = self.fetch_with_head(gathered(ordered(statement, &query)), at).await?;
         let leaf = Leaf::read(shown.into(), &query)?;
         Ok((head, leaf))
     }
 
-    /// The head with what else a statement finds.
-    async fn glanced(&self, statement: Statement, at: At) -> Result<(Head, Option<String>), Error> {
+    /// The head and the result of a statement.
+    async fn fetch_with_head(&self, statement: Statement, at: At) -> Result<(Head, Option<String>), Error> {
         let (head, shown) = self.coalescer.fetch(statement).await?;
         self.writer.noticed(Newest::of(&head));
         if !at.newest && at.revision > head.revision {

@@ -1,4 +1,4 @@
-//! The head: the newest revision, which every write takes first and every read sees.
+//! The head: the row of the newest revision, which every write locks and every read sees.
 
 use super::column::Stamp;
 use super::error::Error;
@@ -10,11 +10,11 @@ use crate::wire::values::hexadecimal;
 
 /// The columns of the head row.
 pub(super) const HEAD_COLUMNS: &str = "epoch, revision, digest, recorded_at, due_at, copied";
-/// How many they are.
+/// The number of those columns.
 pub(super) const HEAD_WIDTH: usize = 6;
-/// Where it is.
+/// The clause that selects the head row.
 pub(super) const FROM_HEAD: &str = " FROM head WHERE one = 1";
-/// The statement that finds the head row.
+/// The statement that reads the head row.
 pub(super) fn find() -> Statement {
     Statement::new("SELECT ").push(HEAD_COLUMNS).push(FROM_HEAD)
 }
@@ -22,7 +22,7 @@ pub(super) fn find() -> Statement {
 /// The newest revision.
 #[derive(Clone, Debug)]
 pub struct Head {
-    /// The epoch of the register: another one after a copy of it came to life.
+    /// The epoch of the register; a copy gets a new one before it is served.
     pub epoch: String,
     /// The newest revision's number; 0 before the first.
     pub revision: i64,
@@ -30,13 +30,13 @@ pub struct Head {
     pub digest: [u8; 32],
     /// When it was recorded.
     pub recorded_at: Moment,
-    /// The next date that changes something by passing.
+    /// The next date on which something changes.
     pub due_at: Option<Moment>,
-    /// Whether this is a copy that nothing has served yet.
+    /// Whether this is a copy that has not been served yet.
     pub copied: bool,
 }
 
-/// The head row as it is stored.
+/// The head row as stored.
 #[derive(sqlx::FromRow)]
 pub(super) struct HeadRow {
     epoch: String,
@@ -47,30 +47,31 @@ pub(super) struct HeadRow {
     copied: bool,
 }
 
-/// How many seconds a clock may be behind the one by which the newest revision was recorded, and be taken for a little
-/// slow: those of several nodes differ by less.
+/// The seconds by which a clock may lag behind the newest revision and still count as slow rather than wrong;
+/// the clocks of nodes differ by less.
 const LEEWAY: i64 = 10;
 
-/// By how many days a clock may have been set back since the newest revision was recorded. That is longer than any key
-/// works; what was recorded further ahead was recorded by a clock that was wrong, and must not end every key.
+/// The days by which a clock may have been set back since the newest revision: longer than any key is valid.
+/// A revision recorded further ahead comes from a wrong clock, and must not expire every key.
 const BACK_BY: i64 = 366;
 
 impl Head {
-    /// What time it is for whoever sees this head and this clock: not before the newest revision, by whose clock a date
-    /// may have passed, unless that was recorded while a clock was far ahead.
+    /// The current time: the clock, but not before the newest revision, unless that lies over 10 s ahead (a
+    /// fast clock).
     #[must_use]
     pub fn present(&self, clock: Moment) -> Moment {
         present(self.recorded_at, clock)
     }
 
-    /// The later of what a clock shows and the time at which the newest revision was recorded: what had expired by then
-    /// stays so when the clock is set back.
+    /// The later of the clock and the time of the newest revision: what had expired by then stays expired
+    /// when the clock is set back.
     #[must_use]
     pub fn latest(&self, clock: Moment) -> Moment {
         Newest::of(self).latest(clock)
     }
 
-    /// Whether what is recorded is how things are: no date has passed without a revision, and none before it had.
+    /// Whether the recorded state is current: no due date has passed unrecorded, and the newest revision is
+    /// not ahead of the present.
     #[must_use]
     pub fn is_current(&self, clock: Moment) -> bool {
         Newest::of(self).is_current(clock)
@@ -99,7 +100,7 @@ impl TryFrom<HeadRow> for Head {
     }
 }
 
-/// Makes the head row of an empty register.
+/// Creates the head row of an empty register.
 pub(super) async fn begin(connection: &mut Connection, now: Moment) -> Result<(), Error> {
     let begin = Statement::new(
         "INSERT INTO head (one, epoch, revision, digest, recorded_at, copied, folding)
@@ -118,25 +119,25 @@ pub(super) fn epoch() -> Result<String, Error> {
     Ok(hexadecimal(&random::<6>()?))
 }
 
-/// Random bytes, which nobody can guess.
+/// Cryptographically secure random bytes.
 ///
 /// # Errors
 ///
-/// [`Error::Random`] if there are none to be had.
+/// [`Error::Random`] if the system provides none.
 pub fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(Error::Random)?;
     Ok(bytes)
 }
 
-/// What this process knows of the newest revision, without asking the database.
+/// What this process knows of the newest revision, without querying the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Newest {
     /// Its number.
     pub revision: i64,
     /// When it was recorded.
     recorded_at: Moment,
-    /// The next date that changes something by passing.
+    /// The next date on which something changes.
     due_at: Option<Moment>,
 }
 
@@ -145,20 +146,20 @@ impl Newest {
         Self { revision: head.revision, recorded_at: head.recorded_at, due_at: head.due_at }
     }
 
-    /// Whether what is recorded is how things are; see [`Head::is_current`].
+    /// Whether the recorded state is current; see [`Head::is_current`].
     #[must_use]
     pub fn is_current(&self, clock: Moment) -> bool {
         let now = present(self.recorded_at, clock);
         self.recorded_at <= now && self.due_at.is_none_or(|due| due > now)
     }
 
-    /// The later of what a clock shows and the time at which it was recorded; see [`Head::latest`].
+    /// The later of the clock and the time it was recorded; see [`Head::latest`].
     #[must_use]
     pub fn latest(&self, clock: Moment) -> Moment {
         if self.recorded_at <= clock.plus_days(BACK_BY) { self.recorded_at.max(clock) } else { clock }
     }
 
-    /// Takes over what is newer, and tells whether anything was. At one revision the date only moves on.
+    /// Adopts a newer state and returns whether it is newer. At the same revision the due date only moves on.
     pub(super) fn learn(&mut self, other: Self) -> bool {
         let date = |due_at: Option<Moment>| (due_at.is_none(), due_at);
         let newer = (other.revision, date(other.due_at)) > (self.revision, date(self.due_at));
@@ -170,8 +171,8 @@ impl Newest {
 }
 
 impl Write {
-    /// Gives a copy of a register a new epoch and another seal, so that positions and cursors of the original are not
-    /// mistaken for those of the copy. Whoever has opened the copy goes on with the seal it had.
+    /// Gives a copy of a register a new epoch and a new seal, so that positions and cursors of the original
+    /// are not accepted by the copy. A process that has the copy open keeps the old seal.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Holdings: what movements add up to, by company and chip, at any revision.
+//! Holdings: the sums of movements by company and chip, at any revision.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use crate::domain::holding::{Holding, Totals};
 use crate::domain::id::{ApprovalId, ChipId, CompanyId};
 use crate::domain::time::Date;
 
-/// What a list of holdings can be narrowed by.
+/// The filters of the list of holdings.
 pub const HOLDING_FILTERS: &[Filter] = &[
     Filter::equal("company", Takes::Id, "What these companies hold."),
     Filter::equal("chip", Takes::Id, "What is held of these chips."),
 ];
 
-/// What all movements of a company and a chip add up to.
+/// The sums of all movements of a company and a chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairTotals {
     /// The buyer.
@@ -43,7 +43,7 @@ impl PairTotals {
 pub struct HoldingPage {
     /// Its items, by company and chip.
     pub items: Vec<PairTotals>,
-    /// Where it ends, if there is more: at a company, the key, and a chip, the id.
+    /// The position where the page ends (company as key, chip as id), if there is more.
     pub next: Option<Position>,
 }
 
@@ -54,7 +54,7 @@ type Filters = [(&'static Filter, Vec<String>)];
 struct PartOf<'t> {
     company: &'t str,
     chip: &'t str,
-    /// An approval, or a day of a month.
+    /// An approval, or a day of the month.
     part: &'t str,
     totals: Totals,
 }
@@ -81,7 +81,8 @@ fn too_great() -> Error {
 }
 
 impl Read {
-    /// What finds all that companies hold, for [`holdings`]: in all, and in each month in the year of a day.
+    /// The queries for all that companies hold, for [`holdings`]: by approval, and by month in the year of a
+    /// day.
     pub(super) fn held_by(&self, companies: &[CompanyId], day: Date) -> [Statement; 2] {
         let of = |statement: Statement| {
             let companies = companies.iter().map(CompanyId::as_str);
@@ -129,7 +130,7 @@ impl Read {
         Ok(HoldingPage { items, next })
     }
 
-    /// How many pairs of a company and a chip have movements.
+    /// The number of pairs of a company and a chip that have movements.
     ///
     /// # Errors
     ///
@@ -147,8 +148,8 @@ impl Read {
     }
 }
 
-/// What some companies hold of chips, in every way in which a limit counts, by company and chip; pairs without
-/// movements are left out. The periods are those of a day.
+/// The holdings of companies, by company and chip, with every sum that limits use; pairs without movements
+/// are left out. The periods are those that contain `day`.
 pub(super) fn holdings(held: &Items, months: &Items, day: Date) -> Result<Vec<Holding>, Error> {
     let mut holdings: BTreeMap<(CompanyId, ChipId), Holding> = BTreeMap::new();
     for item in held.fields() {
@@ -177,7 +178,7 @@ fn add_approval(holding: &mut Holding, part: &PartOf<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds the sums of a month to those of the periods of a day that it is in.
+/// Adds the sums of a month to those periods of a day that contain it.
 fn add_month(holding: &mut Holding, month: &PartOf<'_>, day: Date) -> Result<(), Error> {
     let of_month = Date::try_from(month.part).map_err(|fault| damaged(&fault))?;
     for (sum, period) in [

@@ -1,4 +1,4 @@
-//! API keys: who they belong to and the digests of their secrets. They are no register data.
+//! API keys: their owners and the digests of their secrets. They are not register data.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::domain::id::{AuthorityId, KeyId};
 use crate::domain::text::Name;
 use crate::domain::time::Moment;
 
-/// SHA-256 of a key's secret. The secret itself is nowhere.
+/// The SHA-256 of a key's secret. The secret itself is not stored.
 pub type SecretDigest = [u8; 32];
 
 #[derive(sqlx::FromRow)]
@@ -75,7 +75,7 @@ impl Read {
         row.map(TryFrom::try_from).transpose()
     }
 
-    /// Keys by id, after one if it is given.
+    /// Keys ordered by id, after `after`.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl Read {
         rows.into_iter().map(|row| <(Key, SecretDigest)>::try_from(row).map(|(key, _)| key)).collect()
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Write {
         Ok(())
     }
 
-    /// Revokes a key; one that is revoked already stays as it is.
+    /// Revokes a key. A key revoked already keeps its time of revocation.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl Write {
         Ok(())
     }
 
-    /// Notes when a key was last used.
+    /// Records when a key was last used.
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ use super::table::{SideRow, SideTable, holds};
 use crate::domain::spelling::folded;
 use crate::domain::thing::Kind;
 
-/// The rows by which a thing is found: each text once.
+/// The label rows of a thing, each text once.
 pub(super) fn labels<'t>(
     kind: &'static str,
     id: &'t str,
@@ -27,18 +27,18 @@ pub(super) fn labels<'t>(
     seen.into_iter().map(part).collect()
 }
 
-/// The number of the way in which text is [`folded`]: a greater one whenever that changes.
+/// The version of [`folded`]; it grows whenever its results change.
 pub(super) const FOLDING: i64 = 2;
-/// How many labels are folded anew at once.
-const TOGETHER: i64 = 1000;
+/// The number of labels folded anew at a time.
+const REFOLD_BATCH: i64 = 1000;
 
-/// Whether labels are folded as they are to be.
+/// Whether the stored labels are folded by this version.
 pub(super) async fn are_folded(connection: &mut Connection) -> Result<bool, Error> {
     let folding = Statement::new("SELECT folding FROM head WHERE one = 1");
     Ok(connection.fetch_one::<(i64,)>(folding).await?.0 >= FOLDING)
 }
 
-/// Folds the labels on record anew, if that was done in an earlier way. What is interrupted is begun again.
+/// Folds the stored labels anew if an earlier version folded them. Starts over after an interruption.
 pub(super) async fn refold(connection: &mut Connection) -> Result<(), Error> {
     if are_folded(connection).await? {
         return Ok(());
@@ -50,17 +50,18 @@ pub(super) async fn refold(connection: &mut Connection) -> Result<(), Error> {
             statement = statement.push(" WHERE (kind, id, text, since) > (").bind(kind).push(", ").bind(id);
             statement = statement.push(", ").bind(text).push(", ").bind(since).push(")");
         }
-        let statement = statement.push(" ORDER BY kind, id, text, since").limit(TOGETHER);
+        let statement = statement.push(" ORDER BY kind, id, text, since").limit(REFOLD_BATCH);
         let mut labels: Vec<(String, String, String, i64, String)> = connection.fetch_all(statement).await?;
         for (kind, id, text, since, before) in &labels {
-            let anew = folded(text);
-            if anew == *before {
+            let refolded = folded(text);
+            if refolded == *before {
                 continue;
             }
             let statement = Statement::new(
                 "UPDATE label SET folded = $1 WHERE kind = $2 AND id = $3 AND text = $4 AND since = $5",
             );
-            let statement = statement.with(anew).with(kind.as_str()).with(id.as_str()).with(text.as_str());
+            let statement =
+                statement.with(refolded).with(kind.as_str()).with(id.as_str()).with(text.as_str());
             connection.execute(statement.with(*since)).await?;
         }
         last = labels.pop();
@@ -79,32 +80,32 @@ pub struct Found {
     pub kind: Kind,
     /// Its id.
     pub id: String,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// The name, alias or identifier by which it was found.
+    /// The name, alias, identifier or id that matched.
     pub matched: String,
 }
 
-/// A page of what a search found.
+/// A page of search results.
 #[derive(Clone, Debug)]
 pub struct FoundPage {
     /// Its items.
     pub items: Vec<Found>,
-    /// Where it ends, if there is more.
+    /// The position where the page ends, if there is more.
     pub next: Option<Position>,
 }
 
-/// How well a thing fits what was searched for.
+/// How well a label matches the search text.
 #[derive(Clone, Copy)]
 struct Fit {
-    /// 0 for a label that is the text, 1 for one that begins with it, 2 for one that has it elsewhere.
+    /// 0 if the label equals the text, 1 if it begins with it, 2 if it contains it elsewhere.
     place: i64,
-    /// How long that label is.
+    /// The length of the label.
     length: i64,
 }
 
 impl Fit {
-    /// The fit and kind in the key of a position.
+    /// Parses the fit and the kind from a position's key.
     fn read(key: &str) -> Option<(Self, &str)> {
         let (place, rest) = key.split_once(' ')?;
         let (length, kind) = rest.split_once(' ')?;
@@ -135,12 +136,12 @@ impl FoundRow {
 }
 
 impl Read {
-    /// A page of the companies and chips that have the text in a name, alias or identifier: first those it is the
-    /// whole of, then those that begin with it, the shorter first.
+    /// A page of the companies and chips that have the text in a name, alias, identifier or id: exact matches
+    /// first, then prefixes, then others, each by length.
     ///
     /// # Errors
     ///
-    /// [`Error::Database`], or [`Error::Unfit`] if the page before ended at no position of a search.
+    /// [`Error::Database`], or [`Error::Unfit`] if `after` is not a position of a search.
     pub async fn search(
         &mut self,
         text: &str,
@@ -159,8 +160,8 @@ impl Read {
         let statement = statement.push(" ESCAPE '!' THEN 1 ELSE 2 END AS BIGINT) AS place");
         let mut statement = self.labelled(statement, &wanted).push(") f) b WHERE b.nth = 1");
         if let Some(after) = after {
-            let strange = || Error::Unfit(format!("`{}` is no position of a search", after.key));
-            let (Fit { place, length }, kind) = Fit::read(&after.key).ok_or_else(strange)?;
+            let invalid = || Error::Unfit(format!("`{}` is no position of a search", after.key));
+            let (Fit { place, length }, kind) = Fit::read(&after.key).ok_or_else(invalid)?;
             statement = statement.push(" AND (b.place, b.length, b.kind, b.id) > (").bind(place).push(", ");
             statement =
                 statement.bind(length).push(", ").bind(kind).push(", ").bind(after.id.as_str()).push(")");
@@ -175,7 +176,7 @@ impl Read {
         Ok(FoundPage { items, next })
     }
 
-    /// How many companies and chips a search finds.
+    /// The number of companies and chips that a search finds.
     ///
     /// # Errors
     ///
@@ -186,7 +187,7 @@ impl Read {
         Ok(self.connection.fetch_one::<(i64,)>(statement).await?.0)
     }
 
-    /// Adds where the labels with a text come from, `l`, and the things they are of, `n`.
+    /// Adds the `FROM` clause: the labels `l` that contain a text, and their things `n`.
     fn labelled(&self, statement: Statement, wanted: &str) -> Statement {
         let statement = statement
             .push(" FROM label l JOIN (SELECT 'company' AS kind, c.id, c.name FROM company c WHERE ");
@@ -198,7 +199,7 @@ impl Read {
     }
 }
 
-/// Text as a part of a pattern in which `!` escapes.
+/// Text escaped by `!` for a `LIKE` pattern.
 fn escaped(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }

@@ -12,7 +12,7 @@ use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Date;
 use crate::domain::vocabulary::Vocabulary;
 
-/// What the values of a filter are.
+/// The type of a filter's values.
 #[derive(Clone, Copy, Debug)]
 pub enum Takes {
     /// Ids.
@@ -36,31 +36,31 @@ pub(super) fn words<V: Vocabulary>() -> Vec<&'static str> {
     V::ALL.iter().map(|word| word.as_str()).collect()
 }
 
-/// A parameter that narrows a list.
+/// A parameter that restricts a list.
 #[derive(Debug)]
 pub struct Filter {
-    /// Its name, which is that of a field.
+    /// Its name, that of a field.
     pub name: &'static str,
-    /// What its values are.
+    /// The type of its values.
     pub takes: Takes,
-    /// What it narrows the list to.
+    /// Its description.
     pub about: &'static str,
     meaning: Meaning,
 }
 
 #[derive(Debug)]
 enum Meaning {
-    /// The column has one of the values.
+    /// The column equals one of the values.
     Equal(&'static str),
-    /// The case names one of these as its thing of a kind.
+    /// The case's company, chip or authority is one of the values.
     Party(Kind),
-    /// The column holds one of the words.
+    /// The column contains one of the words.
     Word(&'static str),
-    /// The authority named has one of the values in its column.
+    /// The named authority has one of the values in this column.
     OfAuthority(&'static str),
-    /// The stage means one of the values in the authority's workflow.
+    /// The stage has one of these phases in the authority's workflow.
     Phase,
-    /// The company buys, or has a case or a movement.
+    /// The company is a buyer, or has a case or a movement.
     Buys,
 }
 
@@ -69,7 +69,7 @@ impl Filter {
         Self { name, takes, about, meaning: Meaning::Equal(name) }
     }
 
-    /// Cases by a company, chip or authority they name in the field of that name.
+    /// Cases by the company, chip or authority in the field of that name.
     pub(super) const fn party(name: &'static str, kind: Kind, about: &'static str) -> Self {
         Self { name, takes: Takes::Id, about, meaning: Meaning::Party(kind) }
     }
@@ -100,7 +100,8 @@ impl Filter {
             }
             Meaning::Party(kind) => {
                 let named = self.bind(statement.push("t.").push(self.name).push(" IN ("), values).push(")");
-                // One is what the list goes by, and an authority has so many cases that most are of it.
+                // A single value drives the list already, and an authority has so many cases that the look-up
+                // excludes few.
                 if at.newest || values.len() == 1 || kind == Kind::Authority {
                     return named;
                 }
@@ -135,7 +136,7 @@ impl Filter {
         }
     }
 
-    /// What all cases of a list refer to, if that is one thing of a kind.
+    /// The one thing of a kind to which all cases of the list refer, if there is only one.
     fn sole(&self, kind: Kind, values: &[String]) -> Option<ThingRef> {
         match (&self.meaning, values) {
             (Meaning::Party(of), [id]) if *of == kind => Some(ThingRef::new(kind, id)),
@@ -151,7 +152,7 @@ impl Filter {
     }
 }
 
-/// A key by which a list can be sorted. The id always comes after it.
+/// A key by which a list can be sorted, with ties in order of id.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SortKey {
     /// Its name in requests.
@@ -183,7 +184,7 @@ impl SortKey {
         Self { name, expression: Expression::Text(column), at_any_revision: false }
     }
 
-    /// A column that may be null; what is null comes first.
+    /// A column that may be null; nulls come first.
     pub(super) const fn text_or_null(name: &'static str, column: &'static str) -> Self {
         Self { name, expression: Expression::TextOrNull(column), at_any_revision: false }
     }
@@ -198,12 +199,12 @@ impl SortKey {
     }
 }
 
-/// How a list is sorted.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// By what.
+    /// The key.
     pub key: &'static SortKey,
-    /// Whether the greatest comes first.
+    /// Whether the greatest value comes first.
     pub descending: bool,
 }
 
@@ -218,20 +219,20 @@ pub struct Position {
 
 /// A thing whose kind can be listed.
 pub trait Listing: Stored {
-    /// What the list can be narrowed by.
+    /// The filters of the list.
     const FILTERS: &'static [Filter];
-    /// What it can be sorted by; the first is the default.
+    /// The sort keys; the first is the default.
     const SORTS: &'static [SortKey];
 
-    /// What the list reads from, under the name `t`. Where a case stands is asked for a day if one is given; what all
-    /// of the cases refer to tells which they are.
+    /// Adds the table the list reads from, as `t`. `_on` is the day for which to compute the standing of
+    /// cases; `_by` is a thing to which all cases of the list refer, for looking them up.
     #[doc(hidden)]
     #[must_use]
     fn source(statement: Clause, _at: At, _on: Option<Date>, _by: Option<&ThingRef>) -> Clause {
         Clause(statement.0.push(Self::TABLE.name).push(" t"))
     }
 
-    /// The columns that say where a thing stands on that day.
+    /// The columns of a thing's standing.
     #[doc(hidden)]
     const STANDING: &'static str = NO_STANDING;
 }
@@ -240,16 +241,16 @@ pub trait Listing: Stored {
 #[doc(hidden)]
 pub struct Clause(pub(super) Statement);
 
-/// What a list is asked for.
+/// A query for a page of a list.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// The day for which to say where cases stand; the register's present if not given.
+    /// The day for which to compute the standing of cases; the present if `None`.
     pub on: Option<Date>,
     /// The filters and their values.
     pub filters: Vec<(&'static Filter, Vec<String>)>,
     /// The order.
     pub sort: Sort,
-    /// Where the page before ended.
+    /// The position where the previous page ended.
     pub after: Option<Position>,
     /// The most items.
     pub limit: i64,
@@ -260,7 +261,7 @@ pub struct Query {
 pub struct Listed {
     /// Its document.
     pub filed: Filed,
-    /// Where it stands on the day asked for, if one was.
+    /// Its standing on the requested day, if there was one.
     pub standing: Option<Standing>,
 }
 
@@ -269,11 +270,11 @@ pub struct Listed {
 pub struct Page {
     /// Its items.
     pub items: Vec<Listed>,
-    /// Where it ends, if there is more.
+    /// The position where the page ends, if there is more.
     pub next: Option<Position>,
 }
 
-/// The columns of an item, of a query `q`.
+/// The columns of an item, from a query `q`.
 const ITEM: [&str; 7] = [
     "q.id",
     "q.since",
@@ -333,7 +334,7 @@ impl Read {
         Ok(Page { items, next })
     }
 
-    /// How many items a list has in all.
+    /// The number of items of a list.
     ///
     /// # Errors
     ///
@@ -344,9 +345,9 @@ impl Read {
     }
 }
 
-/// What a list reads from, narrowed by the filters of a query.
+/// Adds the table of a list, restricted by the filters of a query.
 pub(super) fn narrowed<T: Listing>(statement: Statement, at: At, query: &Query) -> Statement {
-    // At earlier revisions cases are found by what they refer to, the narrowest first.
+    // At earlier revisions cases are looked up by a reference, the most selective kind first.
     let kinds = [Kind::Company, Kind::Chip, Kind::Authority].into_iter().filter(|_| !at.newest);
     let by = kinds
         .flat_map(|kind| query.filters.iter().filter_map(move |(filter, values)| filter.sole(kind, values)))
@@ -356,7 +357,7 @@ pub(super) fn narrowed<T: Listing>(statement: Statement, at: At, query: &Query) 
     query.filters.iter().fold(held, |statement, (filter, values)| filter.add_to(statement, at, values))
 }
 
-/// Adds a query for the cases that have referred to any of some things of a kind at any revision.
+/// Adds a query for the cases that have referred, at any revision, to some things of a kind.
 pub(super) fn cases_naming<'i>(
     statement: Statement,
     kind: Kind,
@@ -371,7 +372,7 @@ pub(super) fn cases_naming<'i>(
 const CASES_OF_COMPANY: &str = "bp.id IN (SELECT r.from_id FROM reference r
     WHERE r.to_kind = 'company' AND r.to_id = t.id AND r.from_kind = 'approval') AND ";
 
-/// The page of a query in its order, and one item more if there is one.
+/// Adds position, order and limit of a query, with one item more to tell whether there is a next page.
 pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
     let (beyond, order) = if query.sort.descending { (" < (", " DESC") } else { (" > (", "") };
     if let Some(after) = &query.after {
@@ -383,7 +384,7 @@ pub(super) fn ordered(mut statement: Statement, query: &Query) -> Statement {
         statement = statement.push(", ").bind(after.id.as_str()).push(")");
     }
     statement = statement.push(" ORDER BY ");
-    // Given twice, the id is sorted by once more, at the end of the page.
+    // Naming the id twice would sort the page once more.
     if query.sort.key.expression != Expression::Id {
         statement = query.sort.key.add_to(statement).push(order).push(", ");
     }

@@ -1,4 +1,4 @@
-//! Hearing of what other nodes have written, as soon as they have.
+//! Notifications of revisions written by other nodes (PostgreSQL `LISTEN`/`NOTIFY`).
 
 use std::future::pending;
 
@@ -10,22 +10,22 @@ use super::error::{Error, within};
 use super::statement::Statement;
 use super::writer::{BoxFuture, Writer};
 
-/// The channel on which a server tells of each revision.
+/// The channel on which the server announces each revision.
 const CHANNEL: &str = "greenlight_revision";
 
-/// Lets a change of the head on PostgreSQL tell every node of the revision once it is committed.
+/// Makes an update of the head notify every node of the revision on commit.
 pub(super) fn with_notify(head: Statement) -> Statement {
     head.push(" RETURNING pg_notify('").push(CHANNEL).push("', revision::TEXT)")
 }
 
-/// Hears of revisions that other nodes have made. What it has missed is found by looking now and then.
+/// Listens for revisions made by other nodes. It can miss some; regular polling finds those.
 pub struct RevisionListener {
     address: Address,
     writer: Writer,
-    listens: Listening,
+    state: Listening,
 }
 
-/// How far it has come. Whoever waits for what it hears may stop at any time, and goes on from there.
+/// The connection state, kept here so that `notified` is cancel-safe.
 enum Listening {
     Idle,
     Connecting(BoxFuture<'static, Result<PgListener, Error>>),
@@ -34,31 +34,31 @@ enum Listening {
 
 impl RevisionListener {
     pub(super) fn new(address: Address, writer: Writer) -> Self {
-        Self { address, writer, listens: Listening::Idle }
+        Self { address, writer, state: Listening::Idle }
     }
 
-    /// Waits until a server tells of a revision that this process does not know; of a file nobody tells.
+    /// Waits until PostgreSQL announces a revision that this process does not know; never resolves on SQLite.
     ///
     /// # Errors
     ///
-    /// [`Error::Database`] if it cannot be listened to.
+    /// [`Error::Database`] if the connection fails; [`Error::Silent`] if connecting times out.
     pub async fn notified(&mut self) -> Result<(), Error> {
         let Address::Postgres(url) = &self.address else { return pending().await };
         loop {
-            match &mut self.listens {
+            match &mut self.state {
                 Listening::Idle => {
-                    self.listens =
-                        Listening::Connecting(Box::pin(within(CONNECT_TIMEOUT, listening(url.clone()))));
+                    self.state =
+                        Listening::Connecting(Box::pin(within(CONNECT_TIMEOUT, connect(url.clone()))));
                 }
                 Listening::Connecting(listener) => {
                     let listener = listener.await;
-                    self.listens = Listening::Idle;
-                    self.listens = Listening::Ready(listener?);
+                    self.state = Listening::Idle;
+                    self.state = Listening::Ready(listener?);
                 }
                 Listening::Ready(listener) => {
-                    let told = listener.recv().await?;
+                    let notification = listener.recv().await?;
                     let known = self.writer.newest().revision;
-                    if told.payload().parse::<i64>().is_ok_and(|revision| revision > known) {
+                    if notification.payload().parse::<i64>().is_ok_and(|revision| revision > known) {
                         return Ok(());
                     }
                 }
@@ -67,7 +67,7 @@ impl RevisionListener {
     }
 }
 
-async fn listening(url: String) -> Result<PgListener, sqlx::Error> {
+async fn connect(url: String) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect(&url).await?;
     listener.listen(CHANNEL).await?;
     Ok(listener)

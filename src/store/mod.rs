@@ -1,9 +1,8 @@
-//! SQL, and only here: versions of things, revisions, keys and kept replies, on either engine.
+//! The store: all SQL of the program, for SQLite and PostgreSQL.
 //!
-//! Every statement is written once, in the dialect both engines share. Which one it runs on is known where they
-//! differ: `engine` opens and locks, `column` maps moments, and `statement` binds and runs. What only one of them
-//! has stands by itself: the file of SQLite is copied by `backup`, its log kept short by `wal`, and it is checked by
-//! `verify`; PostgreSQL is listened to by `listener`.
+//! Every statement is written once, in the dialect both engines share. The engines differ in `engine`
+//! (opening, locking), `column` (timestamps) and `statement` (binding, running). Only SQLite uses `backup`,
+//! `file` and `wal`; only PostgreSQL uses `listener`.
 
 mod address;
 mod approvals;
@@ -101,24 +100,24 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the register at an address, making or migrating it as needed.
+    /// Opens the register at an address, creating or migrating it as needed.
     ///
-    /// `tick` is run inside every write once a date has passed that changes something.
+    /// `tick` runs inside every write that comes after a date on which something changes.
     ///
     /// # Errors
     ///
-    /// [`Error`] if the register cannot be opened, migrated, or does not keep what it is given.
+    /// [`Error`] if the register cannot be opened or migrated, or if the database is not durable.
     pub async fn open(address: Address, clock: Clock, tick: Tick) -> Result<Self, Error> {
         let engine = Engine::open(&address, &clock).await?;
         Self::on(engine, address, clock, tick).await
     }
 
-    /// Opens the register in a file that cannot be written, and that nobody writes meanwhile. Nothing is made beside
-    /// it; what is written to it fails.
+    /// Opens the register in a read-only file, which nobody may write meanwhile. Creates no file beside it;
+    /// writes fail.
     ///
     /// # Errors
     ///
-    /// [`Error`] if it cannot be opened, or was left by an earlier version of the program.
+    /// [`Error`] if it cannot be opened, or has the schema of an earlier version of the program.
     pub async fn open_read_only(file: &Path, clock: Clock, tick: Tick) -> Result<Self, Error> {
         let engine = Engine::open_read_only(file).await?;
         Self::on(engine, Address::Sqlite(file.to_owned()), clock, tick).await
@@ -134,25 +133,25 @@ impl Store {
         Ok(Self { engine, coalescer, writer, clock, address, seal })
     }
 
-    /// Reads one state of the register.
+    /// Reads the register at one revision.
     ///
     /// # Errors
     ///
-    /// [`Error::Future`] for a revision or time that has not come, or [`Error::Database`].
+    /// [`Error::Future`] for a revision or time after the newest one, or [`Error::Database`].
     pub async fn read(&self, wanted: Wanted) -> Result<Read, Error> {
         let read = Read::open(self.engine.reader().await?, wanted, self.clock.now()).await?;
         self.writer.noticed(Newest::of(read.head()));
         Ok(read)
     }
 
-    /// Runs a command in the writer's queue and answers once what it wrote is on stable storage.
+    /// Queues a command for the writer and returns its outcome once its batch is on stable storage.
     ///
-    /// The command decides itself what to [`Write::record`] or [`Write::undo`]. It runs to its end even
-    /// if nobody waits for it any more.
+    /// The command itself calls [`Write::record`] or [`Write::undo`]. It runs to completion even if the
+    /// caller is dropped.
     ///
     /// # Errors
     ///
-    /// [`Error::Interrupted`] if the batch failed, [`Error::Busy`] if another process holds the register.
+    /// [`Error::Interrupted`] if the batch failed, [`Error::Busy`] if another process kept the write lock.
     pub async fn write<T, F>(&self, command: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -161,12 +160,11 @@ impl Store {
         self.writer.write(Needs::default(), command).await
     }
 
-    /// The same for a command of which it is known what it needs: that is read for all commands of a batch
-    /// at once.
+    /// Like [`Self::write`], with the rows the command will need: they are preloaded for the whole batch.
     ///
     /// # Errors
     ///
-    /// As of [`Self::write`].
+    /// As for [`Self::write`].
     pub async fn write_with<T, F>(&self, needs: Needs, command: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -175,19 +173,19 @@ impl Store {
         self.writer.write(needs, command).await
     }
 
-    /// Waits until the register has a revision after this one, or may have.
+    /// Waits until the register has, or may have, a revision after `after`.
     pub async fn changed(&self, after: i64) {
         self.writer.changed(after).await;
     }
 
-    /// What this process knows of the newest revision: its own commits at once, those of others from
-    /// the first read that sees them.
+    /// The newest revision known to this process: its own commits at once, those of others from the first
+    /// read that sees them.
     #[must_use]
     pub fn newest(&self) -> Newest {
         self.writer.newest()
     }
 
-    /// What hears of revisions that other nodes have made.
+    /// A listener for revisions made by other nodes.
     #[must_use]
     pub fn listener(&self) -> RevisionListener {
         RevisionListener::new(self.address.clone(), self.writer.clone())
@@ -211,7 +209,7 @@ impl Store {
         self.engine.name()
     }
 
-    /// The file of the register, if it is one.
+    /// The register's file; `None` on PostgreSQL.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         match &self.address {
@@ -220,43 +218,43 @@ impl Store {
         }
     }
 
-    /// Whether the register could be written when that was last tried, and is still there.
+    /// Whether the last batch succeeded, the writer runs and the register's file is in place.
     #[must_use]
     pub fn writable(&self) -> bool {
         !self.writer.failing() && !self.ended() && self.engine.check_place().is_ok()
     }
 
-    /// Whether nothing can be written any more, whatever is tried, until the register is opened again.
+    /// Whether the writer has ended, so that no write succeeds until the register is opened again.
     #[must_use]
     pub fn ended(&self) -> bool {
         self.writer.gone()
     }
 
-    /// How many commands wait for the writer.
+    /// The number of commands in the writer's queue.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.writer.queued()
     }
 
-    /// How many transactions the writer has committed since the register was opened.
+    /// The number of transactions the writer has committed since the register was opened.
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.writer.commits()
     }
 
-    /// How many statements those took.
+    /// The number of statements in those transactions.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.writer.statements()
     }
 
-    /// How many statements glances have taken since the register was opened.
+    /// The number of statements the coalescer has run since the register was opened.
     #[must_use]
     pub fn coalesced_statements(&self) -> u64 {
         self.coalescer.count()
     }
 
-    /// Finishes the commands in the queue and lets go of every connection.
+    /// Finishes the queued commands and closes every connection.
     pub async fn close(&self) {
         self.writer.stop().await;
         self.coalescer.close();

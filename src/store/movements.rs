@@ -1,4 +1,4 @@
-//! Movements in their table.
+//! Storage of movements.
 
 use super::error::Error;
 use super::list::{Filter, Listing, SortKey, Takes, words};
@@ -49,7 +49,7 @@ impl Listing for Movement {
 }
 
 impl Write {
-    /// Some of the movements that draw on an approval, with the changes made so far.
+    /// Up to `limit` movements that draw on an approval, including pending changes.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Write {
         Ok(rows.into_iter().map(|(id,)| ThingRef::new(Kind::Movement, id)).collect())
     }
 
-    /// The movement of a company and kind that has an external reference, with the changes made so far.
+    /// The movement of a company and kind with an external reference, including pending changes.
     ///
     /// # Errors
     ///

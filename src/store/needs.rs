@@ -1,4 +1,4 @@
-//! What commands are known to read before they run, read for all commands of a batch at once.
+//! Preloading: the rows that commands are known to read, fetched for a whole batch at once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
@@ -13,23 +13,23 @@ use super::writer_cache::Parties;
 use crate::domain::id::ApprovalId;
 use crate::domain::thing::{Kind, ThingRef};
 
-/// The most keys of one list.
+/// The most keys of one list in a statement.
 const MOST_KEYS: usize = 256;
 
-/// What a command is known to read. To leave something out costs time, and nothing else.
+/// What a command will read. Omissions are slower, never wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
     /// Things by their ids.
     pub things: Vec<ThingRef>,
-    /// Those whose ids have just been made: nothing has them yet.
+    /// Things whose ids have just been generated: known to be absent.
     pub minted: Vec<ThingRef>,
-    /// Cases of which the timeline is read.
+    /// Cases whose timeline is read.
     pub cases: Vec<ApprovalId>,
-    /// An actor and the idempotency key of its request.
+    /// The actor and the idempotency key of its request.
     pub reply: Option<(String, String)>,
 }
 
-/// What nothing is known of, as much as one statement reads.
+/// The part of the needs that is not cached, as much as one statement reads.
 #[derive(Default)]
 struct Unknown<'n> {
     things: BTreeMap<Kind, Vec<&'n str>>,
@@ -38,7 +38,7 @@ struct Unknown<'n> {
 }
 
 impl Write {
-    /// Reads what commands need and nothing is known of.
+    /// Loads what the commands need into the cache.
     pub(super) async fn preload(&mut self, needs: &[&Needs]) -> Result<(), Error> {
         for thing in needs.iter().flat_map(|needs| &needs.minted) {
             self.cache.remember(thing.clone(), Presence::Absent);
@@ -129,7 +129,7 @@ impl Write {
             found.push((owned([company, chip, authority]), filed([id, since, document])?));
         }
         found.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
-        // Cases of the same company, chip and authority each bring the same reports.
+        // Cases of the same company, chip and authority yield the same reports.
         found.dedup();
         for (parties, report) in found {
             of.entry(parties).or_default().push(report);
@@ -140,7 +140,7 @@ impl Write {
         Ok(())
     }
 
-    /// Takes note of the keys that no reply is kept for; those few that come again are looked up one by one.
+    /// Caches that keys have no reply. The few keys that have one are looked up one by one.
     async fn load_replies(&mut self, keys: &[&(String, String)], list: &Items) -> Result<(), Error> {
         let used = list.fields().collect::<Result<HashSet<[&str; 2]>, Error>>()?;
         for (actor, key) in keys {
@@ -159,8 +159,8 @@ impl Unknown<'_> {
         self.things.is_empty() && self.cases.is_empty() && self.replies.is_empty()
     }
 
-    /// Keys come in lists of one length, a power of two, the last key standing in for those that are missing: so
-    /// there are few texts of statements, all of which an engine keeps prepared.
+    /// The common length of the key lists: a power of two, padded with the last key, so that there are few
+    /// distinct statement texts, all of which stay prepared.
     fn length(&self) -> usize {
         let lengths = self.things.values().map(Vec::len).chain([self.cases.len(), self.replies.len()]);
         lengths.max().unwrap_or_default().next_power_of_two()
@@ -210,7 +210,7 @@ impl Unknown<'_> {
     }
 }
 
-/// As many different keys as a statement takes.
+/// The distinct keys, at most as many as a statement takes.
 fn distinct<K: Eq + Hash>(keys: impl IntoIterator<Item = K>) -> Vec<K> {
     let different: HashSet<K> = keys.into_iter().collect();
     different.into_iter().take(MOST_KEYS).collect()

@@ -1,4 +1,4 @@
-//! What is to become of one thing in the revision being made.
+//! Pending changes: one for each thing that the revision being made changes.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::writer_cache::CachedVersion;
 use crate::domain::record::Action;
 use crate::domain::thing::{Kind, ThingRef};
 
-/// What is to become of one thing in the revision being made.
+/// A pending change of one thing.
 pub(super) struct Pending {
     pub(super) thing: ThingRef,
     pub(super) action: Action,
@@ -16,33 +16,33 @@ pub(super) struct Pending {
     pub(super) after: Option<ChangeSide>,
     /// Whether its row still has to be written.
     pub(super) dirty: bool,
-    /// Whether this revision has written another one.
+    /// Whether this revision has already written an earlier row of the thing.
     pub(super) rewritten: bool,
 }
 
-/// One side of a change: everything the store keeps of a thing.
+/// One side of a change: everything the store holds of a version.
 pub(super) struct ChangeSide {
     pub(super) known: CachedVersion,
     cells: Vec<Cell>,
-    /// What it refers to.
+    /// The things it refers to.
     pub(super) referred: BTreeSet<ThingRef>,
-    /// The rows of other side tables that follow from it.
+    /// Its rows in other side tables.
     pub(super) parts: Vec<SideRow>,
 }
 
 impl ChangeSide {
-    /// What a version is, or is to be.
+    /// The side of a version, current or new.
     pub(super) fn new<T: Stored>(thing: &T, known: CachedVersion) -> Self {
         Self { known, cells: thing.cells().0, referred: referred(thing), parts: thing.parts() }
     }
 
-    /// The document as it is stored.
+    /// The document as stored.
     pub(super) fn document(&self) -> &str {
         &self.known.filed.document
     }
 
-    /// The values of a version's row, made by the change at a place of its revision, without the revisions
-    /// between which it holds.
+    /// The values of the version's row, without `since` and `until`. `ordinal` is the change's place in its
+    /// revision.
     pub(super) fn row(&self, ordinal: i64) -> Vec<Cell> {
         let Filed { id, document, .. } = &self.known.filed;
         let mut row = vec![id.as_str().into(), ordinal.into(), document.as_str().into()];
@@ -50,8 +50,7 @@ impl ChangeSide {
         row
     }
 
-    /// In which of a table's columns the row differs from that of another version; in all of them if it is not known
-    /// what that one says.
+    /// The columns in which the row differs from that of another version; all of them without one.
     pub(super) fn differing(
         &self,
         before: Option<&Self>,
@@ -64,8 +63,8 @@ impl ChangeSide {
     }
 }
 
-/// What a thing refers to, of which there are rows: each once, however often it is named. A transition is part of
-/// its case, and found by it.
+/// The things that a thing refers to by rows, each once. A transition has no row for its case: it is part of
+/// it.
 pub(super) fn referred<T: Stored>(thing: &T) -> BTreeSet<ThingRef> {
     let named = thing.references().into_iter().map(|reference| reference.to);
     named.filter(|to| T::KIND != Kind::Transition || to.kind != Kind::Approval).collect()

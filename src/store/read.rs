@@ -1,4 +1,4 @@
-//! Reading: one state of the register, at one revision.
+//! Reading the register at one revision.
 
 use super::column::Stamp;
 use super::error::Error;
@@ -9,7 +9,7 @@ use super::transitions::ACCEPTED;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Moment;
 
-/// The revision a read asks for.
+/// The revision to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// The newest one.
@@ -65,7 +65,7 @@ impl Read {
         &self.head
     }
 
-    /// How many statements it has run. What a page of the board takes does not depend on how much is on it.
+    /// The number of statements run. For a page of the board it does not depend on the page's size.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.connection.statements
@@ -114,7 +114,7 @@ impl Read {
         self.filed::<T>(id).await?.try_map(|filed| filed.version())
     }
 
-    /// Which of these things of one kind are on record.
+    /// The ids of a kind that are on record, of those given.
     ///
     /// # Errors
     ///
@@ -128,7 +128,8 @@ impl Read {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
-    /// Some of the things on record that refer to one. The transitions of a case are part of it.
+    /// Up to `limit` things on record that refer to one. Transitions of a case do not count: they are part of
+    /// it.
     ///
     /// # Errors
     ///
@@ -147,8 +148,8 @@ impl Read {
             .collect())
     }
 
-    /// The ids of a kind on record, by id, each with the one of the same kind it refers to. Transitions
-    /// come by case and in order of effective date, ties by acceptance, and refer to none.
+    /// The ids of a kind on record, ordered by id, each with the id of the same kind it refers to.
+    /// Transitions are ordered by case, effective date and acceptance, and refer to none.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The record of changes: how revisions are chained, and how they are read.
+//! The chain of revisions and their changes, and reads of both.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::domain::text::{Name, Reason};
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::vocabulary::Vocabulary as _;
 
-/// The digest of a revision: SHA-256 over the digest before it and, each with its length before it,
-/// everything the revision says. Where something is not given stands a zero byte, else a one.
+/// The digest of a revision: SHA-256 over the previous digest and all fields of the revision, each prefixed
+/// with its length. Optional fields are preceded by a byte, 0 if absent and 1 if present.
 #[must_use]
 pub fn digest(before: &[u8; 32], revision: &Revision, changes: &[Change]) -> [u8; 32] {
     let mut chain = Chain(Sha256::new());
@@ -117,16 +117,17 @@ impl TryFrom<ChangeRow> for Change {
 
 const REVISION: &str =
     "SELECT r.number, r.recorded_at, r.actor, r.reason, r.request_id, r.digest FROM revision r";
-/// The most numbers a statement binds.
+/// The most numbers bound in one statement.
 const MOST_NUMBERS: usize = 10_000;
 const CHANGE: &str = "SELECT c.revision, c.ordinal, c.kind, c.id, c.action, c.before, c.after FROM change c";
 
-/// What the feed, a history or a list of revisions is narrowed to.
+/// Restricts the feed, a history or a list of revisions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ChangeFilter {
     /// Kinds of things.
     pub kinds: Vec<Kind>,
-    /// Companies, chips and authorities that a change is of, names, or names a case of: any of each list given.
+    /// Companies, chips and authorities that a change concerns, directly or by a case: any of each list
+    /// given.
     pub touching: Vec<Vec<ThingRef>>,
 }
 
@@ -153,8 +154,9 @@ impl ChangeFilter {
     }
 }
 
-/// A change touches some things of a kind if it is of one of them, refers to one before or after, or refers to a case
-/// of one. However many they are, the conditions are as many: a server takes longer to plan many than to find all.
+/// Adds the condition that a change touches some things of a kind: it is of one, refers to one before or
+/// after, or refers to a case of one. The number of conditions does not grow with the things: planning many
+/// would take longer than running them.
 fn touches(statement: Statement, kind: Kind, ids: &[&str]) -> Statement {
     let among = |statement: Statement| statement.push(" IN (").bind_all(ids.iter().copied()).push(")");
     let statement = statement.push("(c.kind = ").bind(kind.as_str()).push(" AND c.id");
@@ -175,7 +177,7 @@ fn touches(statement: Statement, kind: Kind, ids: &[&str]) -> Statement {
 }
 
 impl Read {
-    /// A revision, if it is there at the revision read.
+    /// A revision, if it is not after the revision read.
     ///
     /// # Errors
     ///
@@ -187,7 +189,7 @@ impl Read {
         row.map(Revision::try_from).transpose()
     }
 
-    /// Revisions by number, newest first, below a number if one is given.
+    /// Revisions, newest first, below a number if one is given.
     ///
     /// # Errors
     ///
@@ -210,7 +212,7 @@ impl Read {
         rows.into_iter().map(Revision::try_from).collect()
     }
 
-    /// How many revisions there are, of these actors if any are given.
+    /// The number of revisions, of these actors if any are given.
     ///
     /// # Errors
     ///
@@ -227,7 +229,7 @@ impl Read {
         Ok(self.connection.fetch_one::<(i64,)>(statement).await?.0)
     }
 
-    /// The revisions with numbers from one to another, both included.
+    /// The revisions from `first` to `last`, inclusive.
     ///
     /// # Errors
     ///
@@ -238,7 +240,7 @@ impl Read {
         rows.into_iter().map(Revision::try_from).collect()
     }
 
-    /// The changes of the revisions from one to another, both included, in order.
+    /// The changes of the revisions from `first` to `last`, inclusive, in order.
     ///
     /// # Errors
     ///
@@ -274,8 +276,8 @@ impl Read {
         Ok(revisions)
     }
 
-    /// The revision with which a page of the feed ends: the one that holds the change number `limit`
-    /// after the first of two revisions and up to the second; `None` if there are fewer.
+    /// The last revision of a page of the feed: the one with the `limit`th change after revision `after` and
+    /// up to `reach`; `None` if there are fewer.
     ///
     /// # Errors
     ///
@@ -320,7 +322,7 @@ impl Read {
         rows.into_iter().map(Change::try_from).collect()
     }
 
-    /// How many changes a thing has had.
+    /// The number of changes of a thing.
     ///
     /// # Errors
     ///
@@ -334,7 +336,7 @@ impl Read {
         Ok(versions + i64::from(retired.is_some()))
     }
 
-    /// The revision that took a thing off the record, by the one given: every other change of it begins a version.
+    /// The revision that retired a thing, if not after `by`. Every other change begins a version.
     async fn retired(&mut self, thing: &ThingRef, by: i64) -> Result<Option<i64>, Error> {
         let statement = Statement::new("SELECT v.until FROM ").push(table(thing.kind).name);
         let statement = statement.push(" v WHERE v.id = ").bind(thing.id.as_str());

@@ -1,4 +1,4 @@
-//! Loading what judgements need, in a number of statements that does not depend on how many pairs are asked about.
+//! Loads what judgements need, in a number of statements that does not depend on the number of pairs.
 
 use super::approvals::standing;
 use super::bundle::{FILED, Items, filed, items_of};
@@ -22,19 +22,19 @@ use crate::domain::time::Moment;
 use crate::domain::transition::Transition;
 use crate::domain::workflow::Workflow;
 
-/// The most sources a statement asks for.
+/// The most sources queried by one statement.
 const MOST_SOURCES: usize = 10_000;
 
-/// Which questions the records are for, and when.
+/// The questions for which records are loaded.
 #[derive(Clone, Debug)]
 pub struct Extent {
     /// The companies.
     pub companies: Vec<CompanyId>,
     /// The chips; all if none are named.
     pub chips: Vec<ChipId>,
-    /// The moment for which to say where cases stand.
+    /// The moment for which to determine the standing of cases.
     pub valid_at: Moment,
-    /// Whether that is the present as the register has recorded it, so that stored standings say it already.
+    /// Whether that is the recorded present, so that the stored standings apply.
     pub present: bool,
 }
 
@@ -45,14 +45,14 @@ impl Extent {
     }
 }
 
-/// A case, where it stands, and the transition that says so.
+/// A case, its standing, and the transition that is the evidence for it.
 struct CaseRow<'t> {
     filed: Filed,
     standing: [&'t str; 3],
     evidence: Option<&'t str>,
 }
 
-/// The columns of that, of a query `q`.
+/// The columns of a [`CaseRow`], from a query `q`.
 const CASE: [&str; 7] = [
     "q.id",
     "q.since",
@@ -64,14 +64,14 @@ const CASE: [&str; 7] = [
 ];
 
 impl Read {
-    /// Everything that judgements within an extent need.
+    /// Loads everything that judgements within an extent need.
     ///
     /// # Errors
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if a document is.
     pub async fn records(&mut self, extent: &Extent) -> Result<Records, Error> {
         let mut records = Records::default();
-        // Nobody asks, and not every engine takes an empty list.
+        // No questions; besides, PostgreSQL rejects an empty `IN` list.
         if extent.companies.is_empty() {
             return Ok(records);
         }
@@ -132,7 +132,7 @@ impl Read {
         holds(statement, "t", self.at)
     }
 
-    /// The chips asked about, and those that the companies hold: a share counts all of them.
+    /// The chips asked about, and those that the companies hold: limits by share count all of them.
     fn chips_of(&self, extent: &Extent) -> Statement {
         if extent.chips.is_empty() {
             return self.all::<Chip>();
@@ -144,7 +144,7 @@ impl Read {
         holds(statement, "t", self.at)
     }
 
-    /// The cases, with the transition that entered the stage each is at: of those of one day the last accepted.
+    /// The cases, each with the transition that entered its stage: on one day, the last one accepted.
     fn cases_on(&self, extent: &Extent) -> Statement {
         let on = (!extent.present).then(|| extent.valid_at.date());
         let statement = Statement::new("(SELECT t.id, t.since, t.document, ");
@@ -161,7 +161,7 @@ impl Read {
         items_of(&CASE, holds(statement, "t", self.at).push(") q"))
     }
 
-    /// The cases that others take the place of, which may be those of another company or chip.
+    /// The superseded cases among these; their successors may be of another company or chip.
     fn superseded(&self, extent: &Extent) -> Statement {
         let statement = Statement::new(
             "SELECT DISTINCT t.supersedes AS item FROM approval t
@@ -172,7 +172,7 @@ impl Read {
         holds(statement, "t", self.at)
     }
 
-    /// The conditions whose scope leaves room for any of the questions.
+    /// The conditions whose scope may cover any of the questions.
     fn conditions_of(&self, extent: &Extent) -> Statement {
         let cases = select(FILED).push("condition t WHERE t.approval IN (SELECT a.id FROM approval a WHERE ");
         let cases =
@@ -180,7 +180,8 @@ impl Read {
         let mut statement = holds(cases, "t", self.at);
         let companies: Vec<&str> = extent.companies.iter().map(CompanyId::as_str).collect();
         let chips: Vec<&str> = extent.chips.iter().map(ChipId::as_str).collect();
-        // Each part is a look-up by what a scope names and what it leaves open; an `OR` of them would be none.
+        // Each part is an index look-up by the columns a scope names or leaves open; one `OR` would use no
+        // index.
         let of_chips: &[_] = if chips.is_empty() { &[None] } else { &[None, Some(&chips)] };
         for company in [None, Some(&companies)] {
             for chip in of_chips.iter().copied() {
@@ -196,8 +197,8 @@ impl Read {
         statement
     }
 
-    /// The transitions of the cases of a company and a chip, in order of effective date, ties by acceptance;
-    /// and the reports about the two, the newest first.
+    /// The transitions of the cases of a company and a chip, ordered by effective date and acceptance; and
+    /// the reports about the two, newest first.
     ///
     /// # Errors
     ///
@@ -241,12 +242,12 @@ fn select(column: &'static str) -> Statement {
     Statement::new("SELECT ").push(column).push(" FROM ")
 }
 
-/// The things that a query for [`FILED`] found.
+/// The things found by a query for [`FILED`].
 fn things<T: Stored>(found: &Items) -> impl Iterator<Item = Result<T, Error>> {
     found.filed().map(|filed| Ok(filed?.version()?.value))
 }
 
-/// Narrows to rows that name one of these in a column, or nothing there.
+/// Restricts a column to these values, or to null if there are none.
 fn naming(statement: Statement, column: &'static str, values: Option<&Vec<&str>>) -> Statement {
     let statement = statement.push(column);
     match values {
@@ -255,7 +256,7 @@ fn naming(statement: Statement, column: &'static str, values: Option<&Vec<&str>>
     }
 }
 
-/// Narrows a table of cases to those of the companies and chips.
+/// Restricts a table of cases to the companies and chips.
 fn about(
     statement: Statement,
     alias: &'static str,

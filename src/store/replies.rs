@@ -1,25 +1,26 @@
-//! Kept replies: the first answer to a request with an idempotency key, in the transaction of its effect.
+//! Kept replies: the first response to a request with an idempotency key, stored in the transaction of its
+//! effect.
 
 use super::error::Error;
 use super::statement::Statement;
 use super::write::Write;
 use crate::domain::time::Moment;
 
-/// An answer that is given again if the same request comes again.
+/// A response that is repeated if the same request comes again.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Reply {
-    /// SHA-256 of the request it answered.
+    /// The SHA-256 of the request.
     pub request_digest: Vec<u8>,
     /// Its status.
     pub status: i64,
-    /// Its header fields, one `name: value` a line.
+    /// Its header fields, one `name: value` per line.
     pub headers: String,
     /// Its body.
     pub body: Vec<u8>,
 }
 
 impl Write {
-    /// The answer kept for an actor's idempotency key.
+    /// The reply kept for an actor's idempotency key.
     ///
     /// # Errors
     ///
@@ -38,7 +39,7 @@ impl Write {
         Ok(reply)
     }
 
-    /// Keeps an answer.
+    /// Keeps a reply.
     pub fn keep_reply(&mut self, actor: &str, key: &str, reply: Reply) {
         self.buffer.reply(vec![
             actor.into(),
@@ -52,7 +53,7 @@ impl Write {
         self.cache.replies.insert((actor.to_owned(), key.to_owned()), Some(reply));
     }
 
-    /// Forgets the oldest answers kept before a moment, about `most` of them, and tells how many.
+    /// Deletes the oldest replies kept before a moment, about `most` of them, and returns their number.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Reports in their table.
+//! Storage of reports.
 
 use super::error::Error;
 use super::list::{Filter, Listing, SortKey, Takes, words};
@@ -51,7 +51,7 @@ impl Write {
     ///
     /// [`Error::Database`], or [`Error::Damaged`] if a document is.
     pub async fn open_reports(&mut self, approval: &Approval) -> Result<Vec<Report>, Error> {
-        // Reports that this command changes are asked for anew, and not remembered before they are recorded.
+        // While this command has pending changes of reports, neither use nor fill the cache.
         let changed = self.alters(Kind::Report);
         if changed {
             self.flush().await?;

@@ -1,4 +1,4 @@
-//! Rows on their way to the database: those of many commands go there in few statements.
+//! Rows to be written: the rows of many commands go to the database in few statements.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,14 +7,14 @@ use super::table::{SideTable, table};
 use crate::domain::thing::Kind;
 use crate::domain::vocabulary::Vocabulary as _;
 
-/// The most rows in one statement: a longer text takes longer to find among those that are prepared.
+/// The most rows in one statement: looking up a longer text among the prepared statements takes longer.
 const MOST_ROWS: usize = 64;
 
-/// A table of rows that hold between two revisions, `since` and `until`.
+/// A table whose rows are valid between two revisions, `since` and `until`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Versioned {
     pub(super) name: &'static str,
-    /// The columns of its key, beside `since`, and then the others.
+    /// The key columns, without `since`, and the other columns.
     pub(super) columns: [&'static [&'static str]; 2],
     /// Whether a row of the same revision is replaced.
     pub(super) replaces: bool,
@@ -24,8 +24,8 @@ pub(super) struct Versioned {
 pub(super) const SPANS: Versioned =
     Versioned { name: "stage_span", columns: [&["approval", "valid_from"], &["stage"]], replaces: false };
 
-/// The table of the versions of things of a kind: id, place of the change that made it in its revision, document,
-/// and what is filtered by.
+/// The table of the versions of a kind (id, ordinal of the change in its revision, document) and its filter
+/// columns.
 fn versions(kind: Kind) -> (Versioned, &'static [&'static str]) {
     let table = table(kind);
     let columns: [&[&str]; 2] = [&["id"], &["ordinal", "document"]];
@@ -34,20 +34,20 @@ fn versions(kind: Kind) -> (Versioned, &'static [&'static str]) {
 
 /// The values of a row, or of its key.
 pub(super) type Row = Vec<Cell>;
-/// Updates that touch each key at most once, by the columns they set: keys, values, and from when on.
+/// Updates that touch each key at most once, by the columns they set. A row is key, values and `since`.
 type UpdateRound = BTreeMap<Vec<&'static str>, Vec<Row>>;
 
 /// Rows of one versioned table.
 #[derive(Default)]
 struct Rows {
     opened: Vec<Opened>,
-    /// Those of them that still hold, by key.
+    /// The indexes in `opened` of the rows still valid, by key.
     current: HashMap<Row, usize>,
-    /// What becomes of rows in the database: a key's second update is in the second wave, and so on.
+    /// Updates of rows in the database: a key's second update is in the second round, and so on.
     rounds: Vec<UpdateRound>,
-    /// In how many waves a key is.
+    /// The number of rounds that a key is in.
     rounds_of_key: HashMap<Row, usize>,
-    /// The keys of rows in the database that no longer hold, and from when.
+    /// The keys of rows in the database to be closed, each followed by the closing revision.
     closed: Vec<Row>,
 }
 
@@ -72,7 +72,8 @@ impl Rows {
         self.opened.push(Opened { cells, since: revision, until: None });
     }
 
-    /// Lets a version follow the current one of a thing. Of the columns after its document, it differs in some.
+    /// Replaces the current version of a thing. `differing` are those of the columns `more` (after the
+    /// document) that change.
     fn follow(&mut self, row: Row, more: &[&'static str], differing: Vec<&'static str>, revision: i64) {
         let key: Row = row.iter().take(1).cloned().collect();
         if self.current.contains_key(&key) {
@@ -97,7 +98,7 @@ impl Rows {
     }
 }
 
-/// Rows on their way to the database.
+/// Rows to be written.
 #[derive(Default)]
 pub(super) struct RowBuffer {
     identities: HashMap<Kind, Vec<Row>>,
@@ -107,38 +108,38 @@ pub(super) struct RowBuffer {
     revisions: Vec<Row>,
     changes: Vec<Row>,
     replies: Vec<Row>,
-    /// What comes after all rows.
+    /// Statements that run after all rows.
     more: Vec<Statement>,
 }
 
 impl RowBuffer {
-    /// Notes that an id is used.
+    /// Adds an id to its identity table.
     pub(super) fn identify(&mut self, kind: Kind, id: &str, revision: i64) {
         self.identities.entry(kind).or_default().push(vec![id.into(), revision.into()]);
     }
 
-    /// Begins a version of a thing in the place of the current one.
+    /// Replaces the current version of a thing.
     pub(super) fn follow(&mut self, kind: Kind, row: Row, differing: Vec<&'static str>, revision: i64) {
         let rows = self.versions.entry(kind).or_default();
         rows.follow(row, table(kind).columns, differing, revision);
     }
 
-    /// Ends the current version of a thing.
+    /// Closes the current version of a thing.
     pub(super) fn close(&mut self, kind: Kind, id: &str, revision: i64) {
         self.versions.entry(kind).or_default().close(vec![id.into()], revision);
     }
 
-    /// Begins a version of a thing.
+    /// Opens a version of a thing.
     pub(super) fn open(&mut self, kind: Kind, row: Row, revision: i64) {
         self.versions.entry(kind).or_default().open(1, row, revision);
     }
 
-    /// Ends the current row of another table that has this key.
+    /// Closes the current row of another table with this key.
     pub(super) fn close_side(&mut self, table: &Versioned, key: Row, revision: i64) {
         self.sides.entry(table.name).or_default().close(key, revision);
     }
 
-    /// Begins a row of another table.
+    /// Opens a row of another table.
     pub(super) fn open_side(&mut self, table: &Versioned, row: Row, revision: i64) {
         self.sides.entry(table.name).or_default().open(table.columns[0].len(), row, revision);
     }
@@ -154,12 +155,12 @@ impl RowBuffer {
         self.replies.push(row);
     }
 
-    /// Adds statements that come after all rows.
+    /// Adds statements that run after all rows.
     pub(super) fn add(&mut self, statements: Vec<Statement>) {
         self.more.extend(statements);
     }
 
-    /// What writes everything. What rows refer to goes first, and what is closed before what takes its place.
+    /// The statements that write everything: referenced rows first, and closed rows before their successors.
     pub(super) fn statements(mut self) -> Vec<Statement> {
         let mut all = Vec::new();
         for kind in Kind::ALL {
@@ -225,8 +226,8 @@ fn write_rows(all: &mut Vec<Statement>, table: &Versioned, more: &'static [&'sta
     all.extend(insert_all(&insert.push(") VALUES "), opened.collect(), &tail));
 }
 
-/// Writes rows over the current ones of the same keys, which a trigger of the table keeps beside them. Each begins with
-/// its key; the indexes of what is not among the columns are not touched.
+/// Overwrites the current rows of the same keys; a trigger keeps the previous versions. Each row begins with
+/// its key. Indexes on columns that are not among `columns` are not touched.
 pub(super) fn follow_all(
     table: &'static str,
     key: &'static [&'static str],
@@ -244,9 +245,9 @@ pub(super) fn follow_all(
     chunks(rows).into_iter().map(follow).collect()
 }
 
-/// Closes the current rows of a table by their keys, each followed by the revision from which it holds no more.
-/// Rows of that revision itself are about to be replaced, and stay. The current row of a key is the last one
-/// before, which takes as long to find whatever came before it.
+/// Closes the current rows of a table by key, each followed by the closing revision. Rows opened at that
+/// revision are about to be replaced, and stay. `max(since)` finds the current row of a key in the same time
+/// however many versions precede it.
 fn close_all(table: &'static str, key: &'static [&'static str], keys: Vec<Row>) -> Vec<Statement> {
     let until = key.len() + 1;
     let close = |some: Vec<Row>| {
@@ -260,14 +261,14 @@ fn close_all(table: &'static str, key: &'static [&'static str], keys: Vec<Row>) 
     chunks(keys).into_iter().map(close).collect()
 }
 
-/// Inserts rows, as many at a time as a statement takes.
+/// Inserts rows, as many per statement as allowed.
 pub(super) fn insert_all(insert: &Statement, rows: Vec<Row>, tail: &Statement) -> Vec<Statement> {
     let insert = |some| insert.clone().bind_rows(some).append(tail.clone());
     chunks(rows).into_iter().map(insert).collect()
 }
 
-/// Cuts rows into pieces whose lengths are powers of two, so that there are few texts of statements, all of
-/// which an engine keeps prepared.
+/// Splits rows into chunks whose lengths are powers of two, so that there are few distinct statement texts,
+/// all of which stay prepared.
 fn chunks(rows: Vec<Row>) -> Vec<Vec<Row>> {
     let mut left = rows.len();
     let mut rows = rows.into_iter();

@@ -1,4 +1,4 @@
-//! The seal of a register: a secret that tells what the register gave out from what somebody made up.
+//! The seal of a register: the secret that authenticates the tokens it issues.
 
 use std::fmt;
 
@@ -9,19 +9,19 @@ use super::error::Error;
 use super::read::Read;
 use super::statement::Statement;
 
-/// The secret with which a register seals what it will be handed back: the same on all of its nodes, after a
-/// restart and in a copy.
+/// The secret with which a register signs what clients send back: the same on all nodes, after a restart and
+/// in a copy.
 #[derive(Clone)]
 pub struct Seal([u8; 32]);
 
 impl Seal {
-    /// How many bytes its mark has.
+    /// The length of a mark in bytes.
     pub const MARK: usize = 16;
 
-    /// The mark of the seal on a text.
+    /// The mark (MAC) of a text.
     #[must_use]
     pub fn mark(&self, text: &[u8]) -> [u8; Self::MARK] {
-        // Twice, and cut, so that no mark tells that of a longer text.
+        // Hashed twice and truncated, against length extension.
         let inner = Sha256::new().chain_update(self.0).chain_update(text).finalize();
         let outer = Sha256::new().chain_update(self.0).chain_update(inner).finalize();
         let mut mark = [0; Self::MARK];
@@ -29,7 +29,7 @@ impl Seal {
         mark
     }
 
-    /// Whether a mark is that of the seal on a text.
+    /// Whether a mark is that of a text, compared in constant time.
     #[must_use]
     pub fn is_on(&self, text: &[u8], mark: &[u8]) -> bool {
         self.mark(text).as_slice().ct_eq(mark).into()

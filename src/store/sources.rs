@@ -1,4 +1,4 @@
-//! Sources in their table.
+//! Storage of sources.
 
 use super::list::{Filter, Listing, SortKey, Takes};
 use super::table::{Cells, Stored, Table};

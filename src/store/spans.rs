@@ -1,4 +1,4 @@
-//! The stages of cases as spans of time, so that the stage at any pair of times is one look-up.
+//! The stages of cases as spans of time, so that the stage on any day at any revision is one look-up.
 
 use super::error::Error;
 use super::row_buffer::{RowBuffer, SPANS};
@@ -8,15 +8,15 @@ use crate::domain::id::ApprovalId;
 use crate::domain::time::Date;
 use crate::domain::timeline::Span;
 
-/// A span as its row holds it: first day (empty for the beginning of time) and stage. It ends where the next begins.
+/// A stored span: first day (empty if unbounded) and stage. It ends where the next begins.
 pub(super) type SpanRow = (String, String);
 
-/// The spans that the revision being made gives to a case.
+/// The spans of a case in the revision being made.
 pub(super) struct NewSpans {
     pub(super) rows: Vec<SpanRow>,
     /// Whether they still have to be written.
     pub(super) dirty: bool,
-    /// Whether this revision has written spans of the case already.
+    /// Whether this revision has already written spans of the case.
     written: bool,
 }
 
@@ -36,14 +36,14 @@ fn row(approval: &str, (from, stage): &SpanRow) -> Vec<Cell> {
 }
 
 impl Write {
-    /// Makes these the spans of a case.
+    /// Replaces the spans of a case.
     pub fn put_spans(&mut self, approval: &ApprovalId, spans: &[Span]) {
         let written = self.spans.get(approval.as_str()).is_some_and(|spans| spans.written);
         let spans = NewSpans { rows: spans.iter().map(SpanRow::from).collect(), dirty: true, written };
         self.spans.insert(approval.as_str().to_owned(), spans);
     }
 
-    /// Sends the spans that are still to be written on their way.
+    /// Buffers the spans that are still to be written.
     pub(super) async fn buffer_spans(&mut self, buffer: &mut RowBuffer) -> Result<(), Error> {
         let revision = self.next_revision();
         for (approval, mut spans) in std::mem::take(&mut self.spans) {
@@ -63,7 +63,7 @@ impl Write {
         Ok(())
     }
 
-    /// The spans of a case as the last revision left them.
+    /// The spans of a case as of the last revision.
     async fn spans_of(&mut self, approval: &str) -> Result<Vec<SpanRow>, Error> {
         if let Some(spans) = self.cache.spans.get(approval) {
             return Ok(spans.clone());
@@ -75,7 +75,7 @@ impl Write {
         Ok(spans)
     }
 
-    /// Undoes what this revision has written of spans that are to be written again.
+    /// Undoes this revision's writes of spans that are to be written again.
     pub(super) async fn take_back_spans(&mut self) -> Result<(), Error> {
         let revision = self.next_revision();
         let again = self.spans.iter().filter(|(_, spans)| spans.dirty && spans.written);
@@ -90,12 +90,12 @@ impl Write {
         Ok(())
     }
 
-    /// Closes the spans of a case that leaves the record.
+    /// Closes the spans of a case that is retired.
     pub fn close_spans(&mut self, approval: &ApprovalId) {
         self.put_spans(approval, &[]);
     }
 
-    /// The cases for which another stage takes effect after one day and by another.
+    /// The cases that enter a stage after one day and up to and including another.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Statements: written once, in the dialect both engines share, and run on either.
+//! Statements, written once in the dialect both engines share and run on either.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,27 +15,27 @@ use super::error::{Error, within};
 use super::wal::Lease;
 use crate::domain::time::Moment;
 
-/// How long a server may be silent: longer than it is told to work on a statement or to wait for a lock.
+/// The client-side timeout, above the server's 60 s statement and 30 s lock timeouts.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(65);
 
-/// The most parameters of statements that are run as one text.
+/// The most parameters of statements that run as one text.
 const MOST_CELLS_TOGETHER: usize = 256;
-/// How much longer most statements become than they begin, in bytes.
+/// The spare capacity of a statement's text, in bytes: enough for most.
 const EXTRA_CAPACITY: usize = 192;
 
-/// A connection to either engine, owned or lent by a pool.
+/// A connection to either engine, owned or borrowed from a pool.
 pub(super) struct Connection {
     to: To,
-    /// The time for which it is lent to a read, where that is limited.
+    /// The lease of a read, where its time is limited.
     lease: Option<Lease>,
-    /// How many statements it was given.
+    /// The number of statements run.
     pub(super) statements: u64,
 }
 
 enum To {
     Sqlite(Box<dyn DerefMut<Target = SqliteConnection> + Send>),
     Postgres(Box<dyn DerefMut<Target = PgConnection> + Send>),
-    /// It is at work on statements that nobody waits for yet, unless that has failed.
+    /// Running statements in the background; `None` once that has failed.
     Background(Option<JoinHandle<(Connection, Result<(), Error>)>>),
 }
 
@@ -84,7 +84,7 @@ cells! {
     Vec<u8> => |value| Self::Bytes(value);
 }
 
-/// A statement and the values bound to it. Its text is put together from literals only.
+/// A statement and the values bound to it. Its text is composed of literals only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
     text: Cow<'static, str>,
@@ -92,7 +92,7 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    /// A statement that begins, or is whole, with this text.
+    /// A statement that consists of, or begins with, this text.
     pub(super) fn new(text: &'static str) -> Self {
         Self { text: Cow::Borrowed(text), cells: Vec::new() }
     }
@@ -108,7 +108,7 @@ impl Statement {
         self
     }
 
-    /// The text, with room for what most are continued with.
+    /// The text as a `String` with spare capacity.
     fn text_mut(&mut self) -> &mut String {
         if let Cow::Borrowed(begun) = self.text {
             let mut text = String::with_capacity(begun.len() + EXTRA_CAPACITY);
@@ -118,7 +118,7 @@ impl Statement {
         self.text.to_mut()
     }
 
-    /// Binds a value to the next parameter, which the text names already.
+    /// Binds a value to the next parameter, which is in the text already.
     pub(super) fn with(mut self, cell: impl Into<Cell>) -> Self {
         self.cells.push(cell.into());
         self
@@ -144,13 +144,13 @@ impl Statement {
         self
     }
 
-    /// Adds that no more than so many rows are wanted. SQLite plans a statement anew each time that a bare
-    /// parameter in this place is bound, which takes longer than to find most pages.
+    /// Adds a `LIMIT`. The cast prevents SQLite from planning the statement anew each time a bare parameter
+    /// is bound here, which takes longer than finding most pages.
     pub(super) fn limit(self, rows: i64) -> Self {
         self.push(" LIMIT CAST(").bind(rows).push(" AS BIGINT)")
     }
 
-    /// Adds another statement: its parameters count on.
+    /// Appends another statement and renumbers its parameters.
     pub(super) fn append(mut self, next: Self) -> Self {
         let before = self.cells.len();
         let text = self.text_mut();
@@ -159,7 +159,7 @@ impl Statement {
         for piece in pieces {
             let digits = piece.len() - piece.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let (number, rest) = piece.split_at(digits);
-            // Every `$` of a statement begins a parameter.
+            // Every `$` in a statement begins a parameter.
             let number = number.parse::<usize>().unwrap_or_default() + before;
             let _ = write!(text, "${number}{rest}");
         }
@@ -167,13 +167,13 @@ impl Statement {
         self
     }
 
-    /// This statement and then another, as one text.
+    /// This statement and another, as one text.
     fn then(self, next: Self) -> Self {
         self.push("; ").append(next)
     }
 
-    /// The text with parameters that go by their order instead of by number, if each comes once and in order.
-    /// SQLite looks a number up among all names, so that twice the parameters cost four times as much.
+    /// The text with positional parameters, if each number occurs once and in order. SQLite looks a number up
+    /// among all names, which is quadratic in the number of parameters.
     fn unnumbered(&self) -> Option<String> {
         let mut pieces = self.text.split('$');
         let mut text = String::with_capacity(self.text.len());
@@ -198,20 +198,20 @@ impl Statement {
         self
     }
 
-    /// Adds a table of keys under the name `v`, to be joined by [`Self::matching`]. A list of keys after `IN`
-    /// makes SQLite look at every row of the table from the second key on.
+    /// Adds a table of keys named `v`, to be joined by [`Self::matching`]. With a list of row values after
+    /// `IN`, SQLite would scan the whole table.
     pub(super) fn bind_keys(self, keys: &[Vec<Cell>]) -> Self {
         self.push("(VALUES ").bind_rows(keys.iter().cloned()).push(") AS v")
     }
 
-    /// Adds that the columns of a key of a table are those of `v`.
+    /// Adds the condition that the key columns of a table equal those of `v`.
     pub(super) fn matching(self, alias: &'static str, key: &[&'static str]) -> Self {
         (1..).zip(key).fold(self, |statement, (place, column)| {
             statement.push(" AND ").push(alias).push(".").push(column).push(" = ").value(place)
         })
     }
 
-    /// Adds a column of `v`, by the name that both engines give to those of a list of values.
+    /// Adds a column of `v`, by the name both engines give to the columns of `VALUES`.
     pub(super) fn value(mut self, place: usize) -> Self {
         // Writing to a string cannot fail.
         let _ = write!(self.text_mut(), "v.column{place}");
@@ -235,7 +235,7 @@ macro_rules! bound {
     }};
 }
 
-/// Waits for what one expression asks of whichever engine a connection belongs to.
+/// Evaluates one expression on whichever engine a connection belongs to.
 macro_rules! on_each {
     ($connection:expr, $statement:expr, |$query:ident, $on:ident| $run:expr, $make:ident $(, $row:ty)?) => {{
         $connection.statements += 1;
@@ -243,7 +243,7 @@ macro_rules! on_each {
         match &mut $connection.to {
             To::Sqlite($on) => {
                 let text = $statement.unnumbered().unwrap_or_else(|| $statement.text.into_owned());
-                // Every piece of the text is a literal of this crate: `Statement` takes nothing else.
+                // Injection-safe: `Statement` takes only literals of this crate as text.
                 let text = AssertSqlSafe(text);
                 let $on: &mut SqliteConnection = &mut *$on;
                 let $query = bound!(sqlx::$make::<Sqlite $(, $row)?>(text), $statement.cells);
@@ -274,17 +274,17 @@ impl Connection {
         Self { to: To::Postgres(Box::new(to)), lease: None, statements: 0 }
     }
 
-    /// The same, lent for a limited time.
+    /// The same connection, for the time of a lease.
     pub(super) fn with_lease(self, lease: Lease) -> Self {
         Self { lease: Some(lease), ..self }
     }
 
-    /// How many statements it has run since this was last taken.
+    /// Returns the number of statements run since the last call.
     pub(super) fn take_statements(&mut self) -> u64 {
         std::mem::take(&mut self.statements)
     }
 
-    /// Runs a statement and tells how many rows it touched.
+    /// Runs a statement and returns the number of rows affected.
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
         Ok(on_each!(
             self,
@@ -294,8 +294,9 @@ impl Connection {
         ))
     }
 
-    /// Runs statements one after another. On SQLite few of them go as one text: each way to its thread and back
-    /// takes longer than most of them. Many would be texts that are seldom the same, and prepared in vain.
+    /// Runs statements one after another. On SQLite a few run as one text, since each round trip to its
+    /// thread takes longer than most of them; many would make texts that seldom recur and are prepared in
+    /// vain.
     pub(super) async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<(), Error> {
         self.join_background().await?;
         let cells: usize = statements.iter().map(|statement| statement.cells.len()).sum();
@@ -313,8 +314,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins to run statements without waiting for them: whatever is asked of the connection next does, and
-    /// fails if they do.
+    /// Starts statements in a task. The next call on the connection awaits it and returns its error.
     pub(super) fn execute_in_background(&mut self, statements: Vec<Statement>) {
         let to = std::mem::replace(&mut self.to, To::Background(None));
         let mut background = Self { to, lease: None, statements: 0 };
@@ -324,7 +324,7 @@ impl Connection {
         })));
     }
 
-    /// Waits for what the connection is at work on.
+    /// Waits for the statements in the background.
     async fn join_background(&mut self) -> Result<(), Error> {
         let To::Background(work) = &mut self.to else { return Ok(()) };
         let (background, outcome) = work.take().ok_or(Error::Lost)?.await.map_err(|cause| {

@@ -1,4 +1,4 @@
-//! Running sums over movements, a row for each revision that moved one: figures at any revision are
+//! Running sums over movements, with a row per revision that changes one: figures at any revision are
 //! look-ups, and a movement costs the same however long the ledger is.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,9 +16,9 @@ use crate::domain::movement::{Movement, MovementKind};
 use crate::domain::record::Action;
 use crate::domain::text::Reference;
 
-/// The columns of sums.
+/// The columns of the sums.
 pub(super) const SUMS: [&str; 5] = ["ordered", "cancelled", "shipped", "delivered", "returned"];
-/// The same, added up over some rows `t`.
+/// The columns, summed over rows `t`.
 pub(super) const ADDED: [&str; 5] = [
     "COALESCE(SUM(t.ordered), 0)",
     "COALESCE(SUM(t.cancelled), 0)",
@@ -27,16 +27,16 @@ pub(super) const ADDED: [&str; 5] = [
     "COALESCE(SUM(t.returned), 0)",
 ];
 
-/// A table of running sums: by company, chip and one thing more.
+/// A table of running sums, by company, chip and one more column.
 struct SumTable {
     name: &'static str,
     /// The third column of its key.
     part: &'static str,
     /// Its key.
     key: &'static [&'static str],
-    /// What a movement has there, in SQL.
+    /// The third column's value for a movement, in SQL.
     of_movement: &'static str,
-    /// What a movement has there.
+    /// The third column's value for a movement.
     of: fn(&Booked) -> &str,
 }
 
@@ -57,7 +57,7 @@ const TABLES: [SumTable; 2] = [
     },
 ];
 
-/// A movement whose units are still to be added to the rows.
+/// A movement whose units are still to be added to the sums.
 struct Booked {
     company: CompanyId,
     chip: ChipId,
@@ -70,13 +70,13 @@ struct Booked {
 /// The movements of the revision being made.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// What each pair of theirs adds up to with them.
+    /// The totals of each pair, including these movements.
     pairs: BTreeMap<(CompanyId, ChipId), Totals>,
-    /// Those not in the rows yet.
+    /// The movements not added to the sums yet.
     booked: Vec<Booked>,
-    /// The sums that are known, by table.
+    /// The sums read or changed so far, by table.
     sums: [BTreeMap<Key, Sum>; TABLES.len()],
-    /// Those that have an external reference.
+    /// The movements that have an external reference.
     referred: HashMap<(CompanyId, MovementKind, Reference), MovementId>,
 }
 
@@ -124,8 +124,8 @@ struct Sum {
 }
 
 impl Write {
-    /// Puts a movement on record and adds it up. `false` if a sum of its company and chip would be greater
-    /// than the register keeps; nothing is done then.
+    /// Records a movement and adds it to the totals. Returns `false`, without effect, if a sum of its company
+    /// and chip would exceed what the register can store.
     ///
     /// # Errors
     ///
@@ -140,8 +140,8 @@ impl Write {
         Ok(true)
     }
 
-    /// What a company and a chip of a movement add up to, with the movements booked so far. What is to be known of
-    /// the movement's own sums comes with it.
+    /// The totals of a movement's company and chip, including the movements booked so far. Also loads the
+    /// movement's own sums.
     async fn pair_totals(&mut self, booked: &Booked) -> Result<Totals, Error> {
         let pair = (booked.company.clone(), booked.chip.clone());
         if let Some(totals) = self.ledger().pairs.get(&pair) {
@@ -157,18 +157,18 @@ impl Write {
         let totals = read_totals(of_pair.fields().next().ok_or_else(damaged)??)?;
         for ((table, known), rows) in TABLES.iter().zip(&mut self.ledger_mut().sums).zip(found) {
             known.entry(table.key_of(booked)).or_default();
-            know(known, &rows)?;
+            store_sums(known, &rows)?;
         }
         Ok(totals)
     }
 
-    /// Adds the movements booked so far to the rows.
+    /// Writes the movements booked so far to the sums.
     pub(super) async fn flush_sums(&mut self) -> Result<(), Error> {
         let statements = self.added_up().await?;
         self.connection().execute_all(statements).await
     }
 
-    /// What adds the movements booked so far to the rows.
+    /// The statements that add the movements booked so far to the sums.
     pub(super) async fn added_up(&mut self) -> Result<Vec<Statement>, Error> {
         let booked = std::mem::take(&mut self.ledger_mut().booked);
         let mut statements = Vec::new();
@@ -194,7 +194,7 @@ impl Write {
             keys.iter().filter(|key| !known.contains_key(*key)).map(cells).collect();
         for some in unknown.chunks(MOST_CELLS / 3) {
             let rows = self.queried().await?.bundled(vec![table.of_keys(some)]).await?;
-            rows.into_iter().try_for_each(|rows| know(known, &rows))?;
+            rows.into_iter().try_for_each(|rows| store_sums(known, &rows))?;
         }
         let (has_row, new): (Vec<Key>, Vec<Key>) =
             keys.into_iter().partition(|key| known.get(key).is_some_and(|sum| sum.has_row));
@@ -225,15 +225,15 @@ impl SumTable {
         (booked.company.to_string(), booked.chip.to_string(), (self.of)(booked).to_owned())
     }
 
-    /// What finds the current rows with some keys.
+    /// The query for the current rows with some keys.
     fn of_keys(&self, keys: &[Vec<Cell>]) -> Statement {
         let from = Statement::new("").bind_keys(keys).push(" JOIN ").push(self.name);
         items_of(&[self.key, &SUMS].concat(), from.push(" t ON t.until IS NULL").matching("t", self.key))
     }
 }
 
-/// Takes note of the sums in some rows.
-fn know(sums: &mut BTreeMap<Key, Sum>, rows: &Items) -> Result<(), Error> {
+/// Stores the sums found in some rows.
+fn store_sums(sums: &mut BTreeMap<Key, Sum>, rows: &Items) -> Result<(), Error> {
     for item in rows.fields::<8>() {
         let [company, chip, part, totals @ ..] = item?;
         let key = (company.to_owned(), chip.to_owned(), part.to_owned());
@@ -242,7 +242,7 @@ fn know(sums: &mut BTreeMap<Key, Sum>, rows: &Items) -> Result<(), Error> {
     Ok(())
 }
 
-/// Sums from their texts.
+/// Parses sums from their texts.
 pub(super) fn read_totals(sums: [&str; 5]) -> Result<Totals, Error> {
     let read = |sum: &str| sum.parse().map_err(|_cause| damaged());
     let [ordered, cancelled, shipped, delivered, returned] = sums.map(read);
@@ -266,7 +266,7 @@ fn row(key: &Key, totals: Totals, revision: i64) -> Vec<Cell> {
 }
 
 impl Read {
-    /// Adds up every movement again, and finds the rows that say something else at any revision.
+    /// Sums every movement again and reports the rows that differ at any revision.
     pub(super) async fn check_sums(&mut self, findings: &mut Findings, enough: i64) -> Result<(), Error> {
         for SumTable { name, part, of_movement, .. } in TABLES {
             let statement = Statement::new("WITH moved AS (SELECT m.company, m.chip, ").push(of_movement);

@@ -1,4 +1,4 @@
-//! What the tables of all kinds of things have in common: an identity, versions, a document.
+//! What the tables of all kinds have in common: an identity, versions and a document.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -17,21 +17,21 @@ pub struct Table {
     pub(super) name: &'static str,
     /// The table of ids ever used.
     pub(super) identity: &'static str,
-    /// The columns of a version beside its id, span and document.
+    /// The columns of a version besides id, ordinal, revisions and document.
     pub(super) columns: &'static [&'static str],
 }
 
-/// A thing that is kept in a table of its own.
+/// A thing with a table of its own.
 pub trait Stored: Thing + Document {
     /// Its tables.
     const TABLE: Table;
 
-    /// The values of [`Table::columns`]: what is filtered, sorted and joined by. All of it stands in
-    /// the document, too; `verify` compares them.
+    /// The values of [`Table::columns`], for filtering, sorting and joining. All are in the document, too;
+    /// `verify` compares them.
     #[doc(hidden)]
     fn cells(&self) -> Cells;
 
-    /// The rows of side tables that follow from the thing, beside those of what it refers to.
+    /// The side table rows of the thing, besides its references.
     #[doc(hidden)]
     fn parts(&self) -> Vec<SideRow> {
         Vec::new()
@@ -46,11 +46,11 @@ pub struct SideRow {
     pub(super) cells: Vec<Cell>,
 }
 
-/// The side tables whose rows follow from things.
+/// The side tables, whose rows are derived from things.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SideTable {
-    /// What refers to what.
+    /// References between things.
     Reference,
     /// Names, aliases and identifiers, for searching.
     Label,
@@ -61,7 +61,7 @@ pub(super) enum SideTable {
 impl SideTable {
     pub(super) const ALL: &'static [Self] = &[Self::Reference, Self::Label, Self::WorkflowStage];
 
-    /// The table as one of rows that hold between two revisions.
+    /// The table as a versioned one.
     pub(super) fn versioned(self) -> Versioned {
         let (name, columns): (_, [&[&str]; 2]) = match self {
             Self::Reference => ("reference", [&["from_kind", "from_id", "to_kind", "to_id"], &[]]),
@@ -71,12 +71,12 @@ impl SideTable {
         Versioned { name, columns, replaces: false }
     }
 
-    /// The columns of its key.
+    /// The key columns.
     pub(super) fn key(self) -> &'static [&'static str] {
         self.versioned().columns[0]
     }
 
-    /// The column that says of which kind the thing is that a row follows from, if they are of several.
+    /// The column with the kind of the thing that a row is derived from, if there are several kinds.
     pub(super) fn kind_column(self) -> Option<&'static str> {
         match self {
             Self::Reference => Some("from_kind"),
@@ -85,7 +85,7 @@ impl SideTable {
         }
     }
 
-    /// The column that says which one it is.
+    /// The column with the id of that thing.
     pub(super) fn id_column(self) -> &'static str {
         match self {
             Self::Reference => "from_id",
@@ -132,16 +132,16 @@ pub struct Version<T> {
 /// Whether an id is on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presence<T> {
-    /// It never was.
+    /// It never was on record.
     Absent,
-    /// It was once.
+    /// It was on record once.
     Retired,
-    /// It is.
+    /// It is on record.
     Present(T),
 }
 
 impl<T> Presence<T> {
-    /// What is present, if anything is.
+    /// The value, if present.
     pub fn present(self) -> Option<T> {
         match self {
             Self::Present(thing) => Some(thing),
@@ -149,7 +149,7 @@ impl<T> Presence<T> {
         }
     }
 
-    /// The same presence, only looked at.
+    /// The presence by reference.
     pub(super) fn as_ref(&self) -> Presence<&T> {
         match self {
             Self::Absent => Presence::Absent,
@@ -158,32 +158,29 @@ impl<T> Presence<T> {
         }
     }
 
-    /// The same presence of something else.
-    pub fn map<U>(self, become_: impl FnOnce(T) -> U) -> Presence<U> {
+    /// Maps the value.
+    pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Presence<U> {
         match self {
             Self::Absent => Presence::Absent,
             Self::Retired => Presence::Retired,
-            Self::Present(thing) => Presence::Present(become_(thing)),
+            Self::Present(thing) => Presence::Present(map(thing)),
         }
     }
 
-    /// The same presence of what something comes to.
-    pub(super) fn try_map<U>(
-        self,
-        come_to: impl FnOnce(T) -> Result<U, Error>,
-    ) -> Result<Presence<U>, Error> {
+    /// Maps the value by a fallible function.
+    pub(super) fn try_map<U>(self, map: impl FnOnce(T) -> Result<U, Error>) -> Result<Presence<U>, Error> {
         Ok(match self {
             Self::Absent => Presence::Absent,
             Self::Retired => Presence::Retired,
-            Self::Present(thing) => Presence::Present(come_to(thing)?),
+            Self::Present(thing) => Presence::Present(map(thing)?),
         })
     }
 }
 
-/// A document as it is stored, with its version.
+/// A document as stored, with its version.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Filed {
-    /// The thing.
+    /// The id of the thing.
     pub id: String,
     /// The revision that opened this version.
     pub since: i64,
@@ -192,7 +189,7 @@ pub struct Filed {
 }
 
 impl Filed {
-    /// Whether the document is JSON that can be shown, whatever it says.
+    /// Checks that the document is a JSON object, without reading its fields.
     ///
     /// # Errors
     ///
@@ -203,7 +200,7 @@ impl Filed {
             .map_err(|why| Error::damaged(format_args!("{} `{id}` at revision {since}", T::TABLE.name), why))
     }
 
-    /// The thing the document stands for.
+    /// Parses the document.
     pub(super) fn version<T: Stored>(&self) -> Result<Version<T>, Error> {
         let Self { id, since, document } = self;
         let damaged = |faults: Faults| {
@@ -213,7 +210,7 @@ impl Filed {
     }
 }
 
-/// Whether a stored document is a JSON object, and if not, why.
+/// Checks that a stored document is a JSON object.
 pub(super) fn check_document(document: &str) -> Result<(), String> {
     match serde_json::from_str::<IgnoredAny>(document) {
         Ok(_) if document.starts_with('{') => Ok(()),
@@ -222,7 +219,7 @@ pub(super) fn check_document(document: &str) -> Result<(), String> {
     }
 }
 
-/// The thing that a stored document stands for.
+/// Parses a stored document.
 pub(super) fn thing<T: Document>(document: &str) -> Result<T, Faults> {
     let damaged = |detail: String| {
         let mut faults = Faults::default();
@@ -236,7 +233,7 @@ pub(super) fn thing<T: Document>(document: &str) -> Result<T, Faults> {
     }
 }
 
-/// Adds the condition that a version holds at a revision: the newest one, or an earlier one.
+/// Adds the condition that a version is valid at a revision.
 pub(super) fn holds(statement: Statement, alias: &'static str, at: At) -> Statement {
     if at.newest {
         return statement.push(alias).push(".until IS NULL");
@@ -257,7 +254,7 @@ pub(super) fn holds(statement: Statement, alias: &'static str, at: At) -> Statem
 pub struct At {
     /// Its number.
     pub revision: i64,
-    /// Whether it is the newest, whose versions have no end.
+    /// Whether it is the newest, whose versions have no `until`.
     pub newest: bool,
 }
 

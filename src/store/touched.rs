@@ -1,5 +1,5 @@
-//! What changes touch, beside the things they are of: what they refer to, and the company, chip and authority of a
-//! case they refer to. A case that takes the place of another does not touch those of the other.
+//! The companies, chips and authorities that changes touch besides their own thing: those they refer to, and
+//! the parties of a case they refer to. A case that supersedes another does not touch the other's parties.
 
 use super::error::Error;
 use super::read::Read;
@@ -7,24 +7,24 @@ use super::statement::Statement;
 use crate::domain::fault::Fault;
 use crate::domain::thing::{Kind, ThingRef};
 
-/// A change by its revision and its place there, and a thing it touches.
+/// A change, by revision and ordinal, and a thing it touches.
 pub type Touch = ((i64, i64), ThingRef);
 
-/// What a change `c` refers to, before or after.
+/// The references `t` of a change `c`, before or after it.
 pub(super) const REFERENCES_OF_CHANGE: &str = "t.from_kind = c.kind AND t.from_id = c.id
     AND t.since <= c.revision AND (t.until IS NULL OR t.until >= c.revision)";
 
-/// The case `a` that a reference `t` of a change `c` is to, as it was then.
+/// The case `a` to which a reference `t` of a change `c` points, as of that revision.
 pub(super) const CASE_OF_REFERENCE: &str =
     "t.to_kind = 'approval' AND t.from_kind <> 'approval' AND a.id = t.to_id
     AND a.since = (SELECT max(x.since) FROM approval x WHERE x.id = t.to_id AND x.since <= c.revision)";
 
-/// The case `a` of a transition `t`, as it was when it was changed by `c`.
+/// The case `a` of a transition `t`, as of its change `c`.
 pub(super) const CASE_OF_TRANSITION: &str = "c.kind = 'transition' AND t.id = c.id
     AND t.since = (SELECT min(x.since) FROM transition x WHERE x.id = c.id) AND a.id = t.approval
     AND a.since = (SELECT max(x.since) FROM approval x WHERE x.id = t.approval AND x.since <= c.revision)";
 
-/// The column of a case that names its thing of a kind, for the kinds that changes are followed by.
+/// The column of a case that names its thing of a kind, for the kinds that changes can be filtered by.
 pub(super) fn party(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Company => Some("company"),
@@ -34,7 +34,7 @@ pub(super) fn party(kind: Kind) -> Option<&'static str> {
     }
 }
 
-/// A reference of a change, and the parties of the case it is to.
+/// A reference of a change, and the parties of the case it points to.
 #[derive(sqlx::FromRow)]
 struct TouchRow {
     revision: i64,
@@ -60,8 +60,8 @@ impl TouchRow {
 }
 
 impl Read {
-    /// The companies, chips and authorities that the changes of some revisions touch: what a
-    /// [`ChangeFilter`](super::ChangeFilter) to them goes by.
+    /// The companies, chips and authorities that the changes of some revisions touch, as matched by
+    /// [`ChangeFilter`](super::ChangeFilter).
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Transitions in their table.
+//! Storage of transitions.
 
 use std::num::ParseIntError;
 
@@ -33,7 +33,7 @@ impl Stored for Transition {
     }
 }
 
-/// A transition and when it was accepted.
+/// A transition and its acceptance.
 #[derive(sqlx::FromRow)]
 struct AcceptedRow {
     #[sqlx(flatten)]
@@ -42,11 +42,11 @@ struct AcceptedRow {
     ordinal: i64,
 }
 
-/// A transition `t`, whose first version `f` says when it was accepted: in its revision, at its place there.
+/// A transition `t` and its first version `f`, whose revision and ordinal are its acceptance.
 pub(super) const ACCEPTED: &str = "transition t CROSS JOIN transition f
     WHERE f.id = t.id AND f.since = (SELECT min(x.since) FROM transition x WHERE x.id = t.id) AND ";
 
-/// What is read of an accepted transition as a step of its case, as text.
+/// The columns of a step of a case, as text, from [`ACCEPTED`].
 pub(super) const STEP: [&str; 7] = [
     "t.approval",
     "t.id",
@@ -80,7 +80,7 @@ impl StepOf {
 }
 
 impl Read {
-    /// A case's transitions and when each was accepted, in order of effective date, ties by acceptance.
+    /// A case's transitions and their acceptance, ordered by effective date and acceptance.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Read {
 }
 
 impl Write {
-    /// The timeline of a case, with the changes made so far.
+    /// The timeline of a case, including pending changes.
     ///
     /// # Errors
     ///
@@ -118,18 +118,19 @@ impl Write {
             }
             match steps.iter_mut().find(|step| step.id == transition.id) {
                 Some(known) => *known = Step::of(&transition, known.acceptance),
-                // When a new one is accepted is known already: in this revision, at its place among the changes.
+                // The acceptance of a new one: this revision, and its place among the changes.
                 None => steps.push(Step::of(&transition, Acceptance { revision, ordinal })),
             }
         }
         Ok(Timeline::new(steps))
     }
 
-    /// The steps of a case as the last revision left them.
+    /// The steps of a case as of the last revision.
     async fn recorded_steps(&mut self, approval: &ApprovalId) -> Result<&[Step], Error> {
         let case = approval.as_str();
         if !self.cache.timelines.contains_key(case) {
-            // What this command has flushed is no part of the last revision, and what it has closed still is.
+            // Read as of that revision: leaves out rows flushed by this command, and keeps those it has
+            // closed.
             let at = At { revision: self.head.revision, newest: false };
             let from = Statement::new(ACCEPTED).push("t.approval = ").bind(case).push(" AND ");
             let query = items_of(&STEP, holds(from, "t", at));
@@ -141,8 +142,9 @@ impl Write {
         Ok(self.cache.timelines.get(case).map_or(&[], Vec::as_slice))
     }
 
-    /// Which of these stages of an authority's workflow are used: cases have been at them while they were there, also
-    /// those that have been moved or retired since, or reports name them; each with some of those cases and reports.
+    /// The stages, of those given, that are in use at an authority, each with some of the cases and reports
+    /// that use it: cases that have been at the stage while at the authority, even if moved or retired since,
+    /// and reports that name it.
     ///
     /// # Errors
     ///

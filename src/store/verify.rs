@@ -1,4 +1,4 @@
-//! Checking that nothing on record was altered: the chain of revisions, and rows against documents.
+//! Verification that no record was altered: the chain of revisions, and rows against documents.
 
 use super::Store;
 use super::check_side_tables::{ExpectedRows, rows_of};
@@ -21,21 +21,21 @@ use crate::domain::transition::Transition;
 use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::Workflow;
 
-/// How many revisions or versions are held in memory at a time.
+/// The number of revisions or versions held in memory at a time.
 const PAGE: i64 = 1000;
-/// After so many findings of one sort the rest is not listed.
+/// The most findings listed per check.
 pub(super) const ENOUGH: i64 = 20;
 
-/// What checking a register brought to light.
+/// The result of checking a register.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// How many revisions were checked.
+    /// The number of revisions checked.
     pub revisions: i64,
-    /// How many versions of things were checked.
+    /// The number of versions checked.
     pub versions: i64,
-    /// The digest of the newest of them, as the head says.
+    /// The digest of the newest revision, from the head.
     pub digest: [u8; 32],
-    /// Everything that is not as it should be.
+    /// Every fault found.
     pub faults: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ impl Findings {
     }
 }
 
-/// A version as it is kept.
+/// A stored version.
 #[derive(sqlx::FromRow)]
 pub(super) struct Kept {
     #[sqlx(flatten)]
@@ -59,7 +59,7 @@ pub(super) struct Kept {
     pub(super) until: Option<i64>,
 }
 
-/// Statements that each find what must not be there, with the tables of a kind.
+/// Queries, by table of a kind, that find faulty rows.
 const RULES: [(&str, &str); 3] = [
     (
         "a version does not agree with its change",
@@ -80,7 +80,7 @@ const RULES: [(&str, &str); 3] = [
     ),
 ];
 
-/// What must hold of every change `c` of a kind.
+/// Conditions that every change `c` of a kind must meet.
 const OF_CHANGES: [(&str, &str); 2] = [
     (
         "a change has no version",
@@ -97,7 +97,7 @@ const OF_CHANGES: [(&str, &str); 2] = [
     ),
 ];
 
-/// Adds text, with a kind and the names of its tables where they stand in braces.
+/// Adds text in which `{table}`, `{identity}` and `{kind}` are replaced by those of a kind.
 fn of_kind(statement: Statement, text: &'static str, kind: Kind) -> Statement {
     text.split(['{', '}']).fold(statement, |statement, piece| match piece {
         "table" => statement.push(table(kind).name),
@@ -108,13 +108,13 @@ fn of_kind(statement: Statement, text: &'static str, kind: Kind) -> Statement {
 }
 
 impl Store {
-    /// Checks everything on record: the file itself, indexes and triggers, the chain of revisions and its head, rows against the
-    /// documents of changes, columns and the rows that follow from documents against these at every revision,
-    /// spans against transitions, and sums against movements.
+    /// Checks everything on record: the file, indexes and triggers, the chain of revisions and the head, rows
+    /// against the documents of changes, columns and side tables against documents at every revision, spans
+    /// against transitions, and sums against movements.
     ///
     /// # Errors
     ///
-    /// [`Error::Database`] if the register cannot be read; what is wrong with it is in the findings.
+    /// [`Error::Database`] if the register cannot be read; faults of its contents are findings.
     pub async fn verify(&self) -> Result<Findings, Error> {
         let mut read = self.read(Wanted::Newest).await?;
         let mut findings = Findings { digest: read.head.digest, ..Findings::default() };
@@ -197,7 +197,8 @@ impl Read {
         Ok(())
     }
 
-    /// Checks that the head is that of the newest revision there is, and that no date passes unnoticed from now on.
+    /// Checks that the head is that of the newest revision, and that its due date is not later than the next
+    /// one.
     async fn check_head(&mut self, now: Moment, findings: &mut Findings) -> Result<(), Error> {
         let (revision, recorded_at, due_at) = (self.head.revision, self.head.recorded_at, self.head.due_at);
         let newest = Statement::new("SELECT COALESCE(max(number), 0) FROM revision");
@@ -225,7 +226,7 @@ impl Read {
         Ok(())
     }
 
-    /// Checks every change, whatever it is of: that of a kind nobody knows has no version, either.
+    /// Checks the changes of all kinds. Changes of an unknown kind are findings.
     async fn check_changes(&mut self, findings: &mut Findings) -> Result<(), Error> {
         for (what, text) in OF_CHANGES {
             let mut statement = Statement::new("SELECT c.id, c.revision FROM change c WHERE NOT CASE c.kind");
@@ -239,11 +240,11 @@ impl Read {
         Ok(())
     }
 
-    /// Checks the versions of things of a kind, and the rows of side tables that follow from them.
+    /// Checks the versions of a kind and their side table rows.
     async fn check_things<T: Stored>(&mut self, findings: &mut Findings) -> Result<(), Error> {
         let mut expected = ExpectedRows::default();
         let mut after = (String::new(), 0);
-        // The things before this one have been compared.
+        // Things before this id have been compared.
         let mut from = String::new();
         loop {
             let rows = self.page_of::<T>(&after).await?;
@@ -262,13 +263,13 @@ impl Read {
                 return self.compare_sides(T::KIND, (&from, None), &mut expected, findings).await;
             };
             after = (last.id.clone(), last.since);
-            // More versions of the last one may come.
+            // The next page may have more versions of the last thing.
             self.compare_sides(T::KIND, (&from, Some(&last.id)), &mut expected, findings).await?;
             from.clone_from(&last.id);
         }
     }
 
-    /// Versions of things of a kind by id and revision, after one of them.
+    /// Versions of a kind, ordered by id and revision, after one of them.
     pub(super) async fn page_of<T: Stored>(&mut self, after: &(String, i64)) -> Result<Vec<Kept>, Error> {
         let statement = Statement::new("SELECT id, since, document, until FROM ").push(T::TABLE.name);
         let statement = statement.push(" WHERE (id, since) > (").bind(after.0.as_str());

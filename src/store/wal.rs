@@ -1,8 +1,7 @@
-//! SQLite's log of what is written, kept short.
+//! Keeps SQLite's WAL short.
 //!
-//! SQLite copies what is in it to the file as it commits, once that is a thousand pages: less often would take less
-//! time in all, and longer each time. The log begins again once everything in it has been copied and nobody reads
-//! from it. One read that goes on for long is enough to prevent that, and so are many that overlap.
+//! SQLite checkpoints every 1,000 pages, but restarts the WAL only when no read uses it; one long read, or
+//! overlapping short ones, prevent that.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,42 +13,43 @@ use tokio::sync::watch;
 use super::error::Error;
 use super::statement::{Connection, Statement};
 
-/// Copies what is in the log to the file, as far as nobody reads what was there before, and waits for nobody.
+/// Copies the WAL into the file as far as current reads allow, without waiting.
 pub(super) const CHECKPOINT_WAL: &str = "PRAGMA wal_checkpoint(PASSIVE)";
-/// The same, and begins it again if nobody reads from it: as long as a connection waits for that.
+/// Copies all of the WAL and truncates it; waits for reads as long as the busy timeout.
 pub(super) const TRUNCATE_WAL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-/// To this size SQLite cuts a log that it begins again by itself, in bytes: `journal_size_limit`. Writing over
-/// what is there takes a flush less time than making the file longer.
+/// `journal_size_limit` in bytes: the size to which SQLite cuts a WAL that it restarts. Overwriting makes a
+/// flush faster than extending the file.
 pub(super) const KEPT_SIZE: &str = "16777216";
-/// From this size on the log is to begin again, in bytes.
+/// Truncate from this size, in bytes.
 const TRUNCATE_FROM: u64 = 16 << 20;
-/// After so many bytes more that is tried again: whoever writes has to wait for it.
+/// Retry after this much growth, in bytes: writers wait meanwhile.
 const RETRY_AFTER: u64 = 8 << 20;
-/// How long to wait for reads under way, in milliseconds; those that begin meanwhile read the file alone.
+/// The busy timeout in milliseconds while truncating, and after it. Reads that begin meanwhile use the file
+/// alone.
 const WAIT_FOR_READERS: [&str; 2] = ["PRAGMA busy_timeout = 100", "PRAGMA busy_timeout = 0"];
-/// From this size on the reads that keep it from that are ended, in bytes.
+/// From this size, in bytes, reads that block truncation are ended.
 const END_READS_FROM: u64 = 48 << 20;
-/// How long every read can take.
+/// The least time that every read is given.
 const LEAST_READ_TIME: Duration = Duration::from_secs(1);
 
-/// Where the log of a register in a file is, if there is one.
+/// The path of the WAL of a register file.
 pub(super) fn beside(register: &Path) -> PathBuf {
     let mut file = register.as_os_str().to_owned();
     file.push("-wal");
     file.into()
 }
 
-/// The log of one register, and the reads that may have to make way for it.
+/// The WAL of one register, and the signal that ends reads.
 #[derive(Clone, Debug)]
 pub(super) struct Wal {
     file: PathBuf,
-    /// The size from which on it is to begin again.
+    /// The size from which it is to be truncated.
     next: Arc<AtomicU64>,
     ended: watch::Sender<Option<Instant>>,
 }
 
 impl Wal {
-    /// The log of the register in a file.
+    /// The WAL of the register in a file.
     pub(super) fn of(register: &Path) -> Self {
         Self {
             file: beside(register),
@@ -58,20 +58,20 @@ impl Wal {
         }
     }
 
-    /// Whether there is one.
+    /// Whether the WAL file exists.
     pub(super) fn is_there(&self) -> bool {
         self.file.exists()
     }
 
-    /// What a read that begins at this moment is lent its connection for.
+    /// A lease for a read that begins now.
     pub(super) fn lease(&self) -> Lease {
         Lease { begun: Instant::now(), ended: self.ended.subscribe() }
     }
 
-    /// Begins the log again if it has become long, once the reads under way are done. If it has become too
-    /// long, those that have had their time are ended. A reader in another process cannot be.
+    /// Truncates the WAL if it is long. If that fails beyond `END_READS_FROM`, ends this process's reads
+    /// older than `LEAST_READ_TIME`; those of other processes cannot be ended.
     pub(super) async fn shorten_wal(&self, connection: &mut Connection) -> Result<(), Error> {
-        // Without a log there is nothing to do.
+        // A missing WAL has size 0.
         let size = std::fs::metadata(&self.file).map_or(0, |file| file.len());
         if size < TRUNCATE_FROM {
             self.next.store(TRUNCATE_FROM, Ordering::Relaxed);
@@ -79,11 +79,11 @@ impl Wal {
         if size < self.next.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let [patient, otherwise] = WAIT_FOR_READERS;
-        connection.execute(Statement::new(patient)).await?;
+        let [wait, reset] = WAIT_FOR_READERS;
+        connection.execute(Statement::new(wait)).await?;
         let truncated = connection.fetch_one::<(i64, i64, i64)>(Statement::new(TRUNCATE_WAL)).await;
-        // The connection goes on being used, whatever came of it, and must not become patient.
-        connection.execute(Statement::new(otherwise)).await?;
+        // Reset the timeout also after an error: the connection is used further.
+        connection.execute(Statement::new(reset)).await?;
         let (busy, ..) = truncated?;
         self.next.store(if busy == 0 { TRUNCATE_FROM } else { size + RETRY_AFTER }, Ordering::Relaxed);
         if busy != 0 && size >= END_READS_FROM {
@@ -94,14 +94,14 @@ impl Wal {
     }
 }
 
-/// The time for which a read may go on: as long as it keeps nobody from writing.
+/// A read's right to its connection; ends when it blocks WAL truncation for too long.
 pub(super) struct Lease {
     begun: Instant,
     ended: watch::Receiver<Option<Instant>>,
 }
 
 impl Lease {
-    /// Waits for work, but no longer than the lease lasts.
+    /// Runs `work`; [`Error::Ended`] if the lease ends first.
     pub(super) async fn during<T>(
         &mut self,
         work: impl Future<Output = Result<T, sqlx::Error>>,
@@ -130,7 +130,7 @@ mod tests {
         let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
         let options = options.journal_mode(SqliteJournalMode::Wal).busy_timeout(Duration::ZERO);
         let mut connection = Connection::sqlite(Box::new(options.connect().await.unwrap()));
-        // Inside a transaction that writes the log cannot begin again.
+        // The WAL cannot be truncated inside a write transaction.
         connection.execute(Statement::new("BEGIN IMMEDIATE")).await.unwrap();
         connection.execute(Statement::new("CREATE TABLE a (b)")).await.unwrap();
         let wal = Wal::of(&folder.path().join("large.db"));

@@ -1,4 +1,4 @@
-//! Workflows in their table.
+//! Storage of workflows.
 
 use super::list::{Filter, Listing, SortKey, Takes};
 use super::table::{Cells, SideRow, SideTable, Stored, Table};

@@ -1,12 +1,12 @@
-//! Writing: the changes of one command, gathered and then written as one revision.
+//! Writing: the changes of one command are collected and recorded as one revision.
 //!
-//! A change is pending first, where whatever is read by id finds it. If a query over sets must see it before the
-//! command ends, [`Write::flush`] begins a savepoint and writes its row. [`Write::record`] makes what is pending a
-//! revision, whose rows wait in the row buffer until [`Write::write_buffered`] writes them, as queries need, or
-//! [`Write::start_writing`] does while further commands run. So what is asked of the database sees of the batch: by
-//! [`Write::connection`] and [`Write::untouched`] what has been written so far, which is enough for what the batch is
-//! known not to have touched; by [`Write::queried`] and [`Write::reading`] every revision made, since these settle
-//! first; and of the revision being made, by any of them, what has been flushed.
+//! A change is pending at first. [`Write::flush`] writes pending rows within a savepoint, for queries over
+//! sets. [`Write::record`] makes the pending changes a revision and buffers its rows, until
+//! [`Write::write_buffered`] or [`Write::start_writing`] (in the background) writes them.
+//!
+//! Visibility: [`Write::connection`] and [`Write::untouched`] see rows already written; [`Write::queried`]
+//! and [`Write::reading`] first write all earlier revisions of the batch. Pending changes are visible to
+//! queries only after `flush`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
@@ -32,33 +32,33 @@ use crate::domain::timeline::Acceptance;
 /// The most parameters a multi-row statement binds; SQLite takes 32,766.
 pub(super) const MOST_CELLS: usize = 30_000;
 
-/// Who makes a revision, and why.
+/// The author of a revision, and the reason for it.
 #[derive(Clone, Debug)]
 pub struct Maker {
     /// The actor's name.
     pub actor: Name,
-    /// Why, if it says so.
+    /// The reason, if one is given.
     pub reason: Option<Reason>,
-    /// The request it makes it with.
+    /// The id of the request.
     pub request_id: Name,
 }
 
 /// The register at its newest revision, and the changes that make the next one.
 ///
-/// Everything read by id sees the changes made so far. Rows are written late and many at a time, those of
-/// revisions too: whatever else is read comes through [`Write::reading`], which has them written first, and a
-/// query that is to see the changes of the revision being made must be preceded by [`Write::flush`].
+/// Reads by id see the changes made so far. Rows, also those of earlier revisions, are written late and many
+/// at a time: read anything else by [`Write::reading`], which writes them first, and call [`Write::flush`]
+/// before a query that must see pending changes.
 pub struct Write {
     read: Read,
     now: Moment,
     pub(super) pending: Vec<Pending>,
     index: HashMap<ThingRef, usize>,
     ledger: Ledger,
-    /// What is known of the register as the last revision left it.
+    /// Cached state as of the last revision.
     pub(super) cache: WriterCache,
-    /// Rows of revisions made that are still to be written.
+    /// Rows of recorded revisions that are still to be written.
     pub(super) buffer: RowBuffer,
-    /// The spans that the revision being made gives to cases.
+    /// The spans of cases in the revision being made.
     pub(super) spans: BTreeMap<String, NewSpans>,
     in_savepoint: bool,
     due_at: Option<Moment>,
@@ -92,29 +92,29 @@ impl Write {
         }
     }
 
-    /// The connection, the head as the commands have left it, and what is known of the register.
+    /// The connection, the head as the commands have left it, and the cache.
     pub(super) fn into_parts(self) -> (Connection, Head, WriterCache) {
         (self.read.connection, self.read.head, self.cache)
     }
 
-    /// The connection. What is read by it is either known to be untouched by the batch, or comes through
+    /// The connection. Does not see buffered rows: use it only for rows the batch has not changed, or after
     /// [`Self::queried`].
     pub(super) fn connection(&mut self) -> &mut Connection {
         &mut self.read.connection
     }
 
-    /// The same as a read: right for what the batch has not touched.
+    /// The connection as a [`Read`]: correct only for rows the batch has not changed.
     pub(super) fn untouched(&mut self) -> &mut Read {
         &mut self.read
     }
 
-    /// The connection, once the rows of the revisions made are written.
+    /// The connection, after writing the buffered rows.
     pub(super) async fn queried(&mut self) -> Result<&mut Connection, Error> {
         self.write_buffered().await?;
         Ok(self.connection())
     }
 
-    /// The register as the last revision left it, with the changes that have been flushed since.
+    /// A [`Read`] of the last revision and of the changes flushed since; writes the buffered rows first.
     ///
     /// # Errors
     ///
@@ -124,19 +124,19 @@ impl Write {
         Ok(&mut self.read)
     }
 
-    /// Writes the rows of the revisions made so far.
+    /// Writes the buffered rows.
     pub(super) async fn write_buffered(&mut self) -> Result<(), Error> {
         let statements = self.take_buffered();
         self.connection().execute_all(statements).await
     }
 
-    /// Begins to write the rows of the revisions made so far, while further commands run.
+    /// Starts writing the buffered rows in the background, while further commands run.
     pub(super) fn start_writing(&mut self) {
         let statements = self.take_buffered();
         self.connection().execute_in_background(statements);
     }
 
-    /// What writes the rows of the revisions made so far.
+    /// Takes the statements that write the buffered rows.
     pub(super) fn take_buffered(&mut self) -> Vec<Statement> {
         std::mem::take(&mut self.buffer).statements()
     }
@@ -149,7 +149,7 @@ impl Write {
         &mut self.ledger
     }
 
-    /// What time it is: see [`Head::present`].
+    /// The current time: see [`Head::present`].
     #[must_use]
     pub fn now(&self) -> Moment {
         self.now
@@ -161,18 +161,18 @@ impl Write {
         self.read.head.revision + 1
     }
 
-    /// How many changes the revision being made has so far.
+    /// The number of pending changes.
     #[must_use]
     pub fn changes(&self) -> usize {
         self.pending.len()
     }
 
-    /// A date that will change something by passing: the register looks again then.
+    /// Schedules a tick at `moment`, unless an earlier one is due.
     pub fn falls_due(&mut self, moment: Moment) {
         self.due_at = Some(self.due_at.map_or(moment, |due| due.min(moment)));
     }
 
-    /// Replaces the next date that changes something by passing.
+    /// Replaces the time of the next tick.
     pub fn set_due(&mut self, moment: Option<Moment>) {
         self.due_at = moment;
     }
@@ -181,7 +181,7 @@ impl Write {
         self.index.get(thing).and_then(|index| self.pending.get(*index))
     }
 
-    /// Puts a thing on record, or in the place of its version `before`.
+    /// Puts a thing on record, or replaces its version `before`.
     pub fn put<T: Stored>(&mut self, before: Option<&Version<T>>, after: &T, action: Action) {
         let before = before.map(|version| self.side(version));
         let side = ChangeSide::new(after, CachedVersion::new(after, self.next_revision()));
@@ -201,7 +201,7 @@ impl Write {
             self.pending.push(pending);
             return;
         };
-        // Within one revision a thing has one change: from what it was to what it becomes in the end.
+        // Within one revision a thing has one change: from its state before to its final state.
         earlier.after = pending.after;
         earlier.rewritten |= !earlier.dirty;
         earlier.dirty = true;
@@ -210,12 +210,12 @@ impl Write {
         }
     }
 
-    /// Whether the revision being made changes a thing of a kind.
+    /// Whether a pending change is of a thing of this kind.
     pub(super) fn alters(&self, kind: Kind) -> bool {
         self.pending.iter().any(|pending| pending.thing.kind == kind)
     }
 
-    /// Writes the rows of the changes made so far, so that queries over sets see them.
+    /// Writes the rows of the pending changes, so that queries over sets see them.
     ///
     /// # Errors
     ///
@@ -242,7 +242,7 @@ impl Write {
         Ok(())
     }
 
-    /// Makes the changes so far a revision. Without changes there is none.
+    /// Records the pending changes as a revision; without changes, `None`.
     ///
     /// # Errors
     ///
@@ -280,7 +280,7 @@ impl Write {
         (head.revision, head.digest, head.recorded_at, head.due_at) =
             (revision.number, revision.digest, revision.recorded_at, self.due_at);
         self.read.at.revision = revision.number;
-        // The revision is made: what goes wrong from here on is no matter of its command alone.
+        // The revision is made: an error from here on must fail the whole batch.
         let learnt = self.learn().map_err(|error| Error::Interrupted(error.to_string()))?;
         if !learnt {
             self.write_buffered().await?;
@@ -289,7 +289,7 @@ impl Write {
         Ok(Some(revision))
     }
 
-    /// Takes what the revision has changed into memory. `false` if the database has to have it, too.
+    /// Moves the revision's changes into the cache. `false` if they must be in the database, too.
     fn learn(&mut self) -> Result<bool, Error> {
         let revision = self.read.head.revision;
         let mut learnt = true;
@@ -301,7 +301,7 @@ impl Write {
         Ok(learnt)
     }
 
-    /// Begins a command that will be taken back, whatever it writes and whether or not that is register data.
+    /// Begins a command that will be undone, including writes that are not register data.
     ///
     /// # Errors
     ///
@@ -310,7 +310,7 @@ impl Write {
         self.savepoint().await
     }
 
-    /// Takes back everything since the last revision.
+    /// Undoes everything since the last revision.
     ///
     /// # Errors
     ///

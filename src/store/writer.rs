@@ -1,4 +1,4 @@
-//! The writer: the queue in which commands wait for the one task that writes.
+//! The writer: a queue of commands, run by the one task that writes.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,13 +18,13 @@ use crate::clock::Clock;
 /// A boxed future that may borrow.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What is to be done, inside a write, once a date has passed that changes something.
+/// Runs inside a write once a date has passed on which something changes.
 pub type Tick = Arc<dyn for<'w> Fn(&'w mut Write) -> BoxFuture<'w, Result<(), Error>> + Send + Sync>;
 
-/// How many commands can wait before callers have to.
+/// The capacity of the queue; beyond it, callers wait.
 const QUEUE: usize = 4096;
 
-/// The queue of the writing task.
+/// A handle to the writer task.
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
@@ -32,18 +32,18 @@ pub(super) struct Writer {
     told: Told,
 }
 
-/// What the task tells of its work.
+/// The state that the task shares with its handles.
 #[derive(Clone)]
 pub(super) struct Told {
     pub(super) newest: watch::Sender<Newest>,
-    /// How many batches it has committed, and with how many statements.
+    /// The batches committed, and the statements in them.
     pub(super) commits: Arc<AtomicU64>,
     pub(super) statements: Arc<AtomicU64>,
     /// Whether the last batch failed.
     pub(super) failing: Arc<AtomicBool>,
 }
 
-/// How far the task has come.
+/// The state of the task.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Running,
@@ -51,10 +51,10 @@ pub(super) enum State {
     Stopped,
 }
 
-/// A command whose outcome is told only after the batch it is in has been committed.
+/// A queued command. Its outcome is sent only after its batch has been committed.
 pub(super) trait Job: Send {
     fn needs(&self) -> &Needs;
-    /// Runs it. What it meets that is no matter of the others in the batch is told to its asker alone.
+    /// Runs the command. Keeps an error that concerns this command alone as its outcome; returns any other.
     fn run<'j>(&'j mut self, write: &'j mut Write) -> BoxFuture<'j, Result<(), Error>>;
     fn answer(self: Box<Self>, failure: Option<&Error>);
 }
@@ -95,7 +95,7 @@ where
             (None, Some(outcome)) => outcome,
             (None, None) => Err(Error::Closed),
         };
-        // Whoever asked may have gone away; the command has run all the same.
+        // The caller may be gone; the command has run all the same.
         drop(self.reply.send(answer));
     }
 }
@@ -133,7 +133,7 @@ impl Writer {
     }
 
     pub(super) fn noticed(&self, seen: Newest) {
-        // Most reads see nothing new, and need not wait for each other to find that out.
+        // Compare first: most reads see nothing new and should not contend for the lock.
         if self.newest() != seen {
             self.told.newest.send_if_modified(|newest| newest.learn(seen));
         }
@@ -144,7 +144,7 @@ impl Writer {
         self.told.failing.load(Ordering::Relaxed)
     }
 
-    /// Whether there is nobody any more who would write.
+    /// Whether the writer task has ended.
     pub(super) fn gone(&self) -> bool {
         self.queue.is_closed()
     }
@@ -161,7 +161,7 @@ impl Writer {
         self.told.statements.load(Ordering::Relaxed)
     }
 
-    /// Lets the task finish what is queued, and waits for it.
+    /// Lets the task finish the queue, and waits until it has stopped.
     pub(super) async fn stop(&self) {
         let mut state = self.state.subscribe();
         self.state.send_if_modified(|state| {

@@ -1,4 +1,4 @@
-//! What the writer knows of the register without asking: as long as it has its turn, nobody else writes.
+//! The writer's cache of the register: while the writer holds the lock, nobody else writes.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use crate::domain::transition::Transition;
 /// A company, a chip and an authority.
 pub(super) type Parties = (String, String, String);
 
-/// A version as it is stored, which is read once however often it is asked for.
+/// A stored version, parsed at most once.
 #[derive(Clone)]
 pub(super) struct CachedVersion {
     pub(super) filed: Filed,
@@ -30,20 +30,20 @@ impl From<Filed> for CachedVersion {
 }
 
 impl CachedVersion {
-    /// A version of a thing, and its document.
+    /// The version of a thing, serialized to its document.
     pub(super) fn new<T: Stored>(thing: &T, since: i64) -> Self {
         let filed = Filed { id: thing.id().to_owned(), since, document: thing.write().to_string() };
         Self { filed, value: OnceLock::from(Arc::new(thing.clone()) as Arc<dyn Any + Send + Sync>) }
     }
 
-    /// The thing the document stands for.
+    /// The thing, parsed from the document on first use.
     pub(super) fn thing<T: Stored>(&self) -> Result<Arc<T>, Error> {
         let read = self.value.get().and_then(|value| Arc::clone(value).downcast::<T>().ok());
         if let Some(value) = read {
             return Ok(value);
         }
         let value = Arc::new(self.filed.version::<T>()?.value);
-        // Whoever was first has read the same.
+        // A concurrent caller has set an equal value.
         let _ = self.value.set(Arc::clone(&value) as Arc<dyn Any + Send + Sync>);
         Ok(value)
     }
@@ -54,16 +54,16 @@ impl CachedVersion {
     }
 }
 
-/// The register as the last revision left it, as far as a command of the batch has asked. Whatever a revision
-/// changes is known from then on, so that what is not here has not been changed by the batch.
+/// Cached state as of the last revision. Invariant: everything changed in this batch is cached, so a miss may
+/// be read from the database.
 #[derive(Default)]
 pub(super) struct WriterCache {
     things: HashMap<ThingRef, Presence<CachedVersion>>,
-    /// Those of them that are seldom asked for again.
+    /// Things seldom read again.
     short_lived: Vec<ThingRef>,
-    /// How long the documents of all of them are, in bytes.
+    /// The total length of the cached documents, in bytes.
     length: usize,
-    /// The steps of cases, in no order.
+    /// The steps of cases, unordered.
     pub(super) timelines: HashMap<String, Vec<Step>>,
     /// The spans of cases.
     pub(super) spans: HashMap<String, Vec<SpanRow>>,
@@ -73,14 +73,13 @@ pub(super) struct WriterCache {
     pub(super) replies: HashMap<(String, String), Option<Reply>>,
 }
 
-/// The most things and cases of which something is known from batch to batch, and how long their documents may be in
-/// all, in bytes.
+/// The most entries, and bytes of documents, kept from batch to batch.
 const MOST: usize = 8192;
 const MOST_LENGTH: usize = 16 << 20;
 
 impl WriterCache {
-    /// What is still known to the next batch if nobody has written in between. Kept replies are no register
-    /// data: they can come without a revision.
+    /// The part valid for the next batch if no other process writes. Replies are dropped: they change without
+    /// a revision.
     pub(super) fn kept(mut self) -> Self {
         self.replies.clear();
         for thing in self.short_lived.drain(..) {
@@ -90,12 +89,12 @@ impl WriterCache {
         if known > MOST || self.length > MOST_LENGTH { Self::default() } else { self }
     }
 
-    /// What is known of a thing.
+    /// The cached version of a thing.
     pub(super) fn thing(&self, thing: &ThingRef) -> Option<&Presence<CachedVersion>> {
         self.things.get(thing)
     }
 
-    /// Takes note of a thing.
+    /// Caches a thing.
     pub(super) fn remember(&mut self, thing: ThingRef, presence: Presence<CachedVersion>) {
         if matches!(thing.kind, Kind::Transition | Kind::Movement) {
             self.short_lived.push(thing.clone());
@@ -104,19 +103,19 @@ impl WriterCache {
         self.length -= self.things.insert(thing, presence).as_ref().map_or(0, length);
     }
 
-    /// The open reports that name a stage of a case's company, chip and authority, if they are known.
+    /// The cached open reports that name a stage, for a case's company, chip and authority.
     pub(super) fn reports(&self, parties: &Parties) -> Option<&[Filed]> {
         self.reports.get(parties).map(Vec::as_slice)
     }
 
-    /// Takes note of those reports.
+    /// Caches those reports.
     pub(super) fn remember_reports(&mut self, parties: Parties, reports: Vec<Filed>) {
         self.length += lengths(&reports);
         self.length -= self.reports.insert(parties, reports).as_deref().map_or(0, lengths);
     }
 
-    /// Takes over a change that a revision has made, at its place there. `false` if queries over sets are
-    /// answered from what the database has, which therefore has to have it.
+    /// Applies a recorded change, at its place in the revision. `false` if the database must have it, too,
+    /// because queries over sets are answered from there.
     pub(super) fn apply(&mut self, pending: Pending, acceptance: Acceptance) -> Result<bool, Error> {
         let learnt = match pending.thing.kind {
             Kind::Transition => self.learn_transition(&pending, acceptance)?,
@@ -137,7 +136,7 @@ impl WriterCache {
         let Some(timeline) = self.timelines.get_mut(transition.approval.as_str()) else { return Ok(false) };
         let known = timeline.iter_mut().find(|step| step.id == transition.id);
         match (known, &pending.after) {
-            // When it was accepted stays what it was.
+            // Its acceptance stays unchanged.
             (Some(known), Some(_)) => *known = Step::of(&transition, known.acceptance),
             (None, Some(_)) => timeline.push(Step::of(&transition, acceptance)),
             (_, None) => timeline.retain(|step| step.id != transition.id),
