@@ -46,7 +46,7 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
-/// The fields of a key that has just been made.
+/// The fields of a new key.
 pub(crate) fn fields_with_secret() -> Vec<Field> {
     let mut fields = fields();
     fields.push(read_only(
@@ -183,7 +183,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
     .await
 }
 
-/// Refuses to change a key that is not as `If-Match` says, if it says anything.
+/// Refuses to change a key whose tag is not in `If-Match`, if that is given.
 fn meant(headers: &HeaderMap, key: &Key) -> Result<(), Problem> {
     let etag = exact(&written(key).to_string());
     if is_meant(headers, &etag)? {
