@@ -113,8 +113,8 @@ pub(crate) fn examples() -> Value {
         let problem = example(*code).unwrap_or_else(|| Problem::new(*code, plain(*code)));
         let body = problem.body("0198f0c2a1b07c3e9d4f5a6b7c8d9e0f");
         let value: Value = serde_json::from_str(&body).unwrap_or_default();
-        let told = json!({"summary": code.title(), "description": code.about(), "value": value});
-        (code.as_str().to_owned(), told)
+        let example = json!({"summary": code.title(), "description": code.about(), "value": value});
+        (code.as_str().to_owned(), example)
     };
     Value::Object(Code::ALL.iter().map(example).collect())
 }

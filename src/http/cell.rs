@@ -98,7 +98,7 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let mut document = written(&company, &chip, detail);
     let etag = weak([Value::Object(document.clone()).to_string().as_str()]);
     document.insert("revision".to_owned(), revision.into());
-    document.insert("valid_at".to_owned(), told(as_of));
+    document.insert("valid_at".to_owned(), valid_at_value(as_of));
     Ok(Shown { etag, media_type: JSON, body: Value::Object(document).to_string(), revision }
         .answer(&call.headers))
 }
@@ -112,7 +112,7 @@ async fn check_both(read: &mut Read, company: &CompanyId, chip: &ChipId) -> Resu
     Ok(())
 }
 
-fn told(as_of: AsOf) -> Value {
+fn valid_at_value(as_of: AsOf) -> Value {
     as_of.valid_at.to_string().into()
 }
 

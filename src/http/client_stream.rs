@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::limits::Limits;
 
-/// A client that takes fewer bytes of an answer within `reply` is disconnected.
+/// A client that takes fewer bytes of an answer than this within `reply` is disconnected.
 const LEAST_TAKEN: usize = 16 * 1024;
 /// How long, and how many bytes, a connection that is being closed is still read.
 const LINGER: Duration = Duration::from_secs(1);

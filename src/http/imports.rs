@@ -229,8 +229,8 @@ impl Report {
         let mut lines: HashSet<String> = self.errors.iter().map(|error| error["line"].to_string()).collect();
         for error in next.errors {
             let line = error["line"].to_string();
-            let told = lines.contains(&line) || lines.len() < MOST_REPORTED;
-            if told && self.errors.len() < MOST_ERRORS {
+            let listed = lines.contains(&line) || lines.len() < MOST_REPORTED;
+            if listed && self.errors.len() < MOST_ERRORS {
                 lines.insert(line);
                 self.errors.push(error);
             }

@@ -184,7 +184,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
 }
 
 /// Refuses to change a key whose tag is not in `If-Match`, if that is given.
-fn meant(headers: &HeaderMap, key: &Key) -> Result<(), Problem> {
+fn check_if_match(headers: &HeaderMap, key: &Key) -> Result<(), Problem> {
     let etag = exact(&written(key).to_string());
     if is_meant(headers, &etag)? {
         return Ok(());
@@ -201,7 +201,7 @@ async fn revoke(call: Call) -> Result<Response, Problem> {
     write(&call, move |write, given| {
         Box::pin(async move {
             if let Some((key, _)) = write.reading().await?.key(&id).await?
-                && let Err(problem) = meant(&headers, &key)
+                && let Err(problem) = check_if_match(&headers, &key)
             {
                 return Ok(Err(problem));
             }

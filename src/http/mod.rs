@@ -93,7 +93,7 @@ use stopping::Stopping;
 
 /// The default size of the answer cache, in bytes.
 pub const CACHE_BYTES: usize = 64 << 20;
-/// The cache of board rows gets this fraction (one in so many) of it.
+/// The cache of board rows has `1 / ROWS_SHARE` of that size.
 const ROWS_SHARE: usize = 4;
 /// The shortest interval between records of a key's last use, in seconds.
 const NOTE_USE_EVERY: i64 = 60;

@@ -204,7 +204,7 @@ fn finish(response: &mut Response, id: &Name) {
 }
 
 /// Sets the header fields of every answer. The request id is a placeholder, so that setting it later
-/// allocates nothing.
+/// does not grow the map.
 pub(crate) fn last_touch(fields: &mut HeaderMap) {
     fields.insert(REQUEST_ID, HeaderValue::from_static(""));
     fields.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));

@@ -220,8 +220,8 @@ impl Problem {
         errors.truncate(MOST_TOLD);
         let detail = match errors.as_slice() {
             [only] => only.detail.clone(),
-            told if told.len() < count => {
-                format!("{count} things are wrong; errors tells the first {}", told.len())
+            listed if listed.len() < count => {
+                format!("{count} things are wrong; errors tells the first {}", listed.len())
             }
             _ => format!("{count} things are wrong; see errors"),
         };
@@ -247,8 +247,8 @@ impl Problem {
 
     /// A problem of a body.
     pub(crate) fn invalid_body(faults: &Faults) -> Self {
-        let told = faults.0.iter().take(MOST_TOLD).map(Wrong::from).collect();
-        Self::counted(Code::InvalidBody, told, faults.0.len())
+        let listed = faults.0.iter().take(MOST_TOLD).map(Wrong::from).collect();
+        Self::counted(Code::InvalidBody, listed, faults.0.len())
     }
 
     /// Adds a member.

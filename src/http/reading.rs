@@ -51,8 +51,8 @@ pub(crate) fn filters(call: &Call, known: &'static [Filter]) -> Result<Filters, 
 /// The order and the filters asked for.
 pub(crate) fn choice<R: Listing>(call: &Call) -> Result<(Sort, Filters), Problem> {
     let (sort, filters) = (sort::<R>(call), filters(call, R::FILTERS));
-    let told = [sort.as_ref().map(drop), filters.as_ref().map(drop)];
-    Problem::of_all(told.map(|told| told.map_err(Problem::clone)))?;
+    let checked = [sort.as_ref().map(drop), filters.as_ref().map(drop)];
+    Problem::of_all(checked.map(|checked| checked.map_err(Problem::clone)))?;
     Ok((sort?, filters?))
 }
 

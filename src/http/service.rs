@@ -108,7 +108,7 @@ fn ready_schema() -> Value {
 }
 
 /// A response that shows nothing of the register, and so has no `Revision`.
-fn told(call: &Call, media_type: &'static str, body: String) -> Response {
+fn respond(call: &Call, media_type: &'static str, body: String) -> Response {
     let shown = Shown { etag: weak([body.as_str()]), media_type, body, revision: 0 };
     let mut response = shown.answer(&call.headers);
     response.headers_mut().remove(REVISION);
@@ -116,7 +116,7 @@ fn told(call: &Call, media_type: &'static str, body: String) -> Response {
 }
 
 async fn live(call: Call) -> Result<Response, Problem> {
-    Ok(told(&call, JSON, json!({"status": "ok"}).to_string()))
+    Ok(respond(&call, JSON, json!({"status": "ok"}).to_string()))
 }
 
 async fn ready(call: Call) -> Result<Response, Problem> {
@@ -135,7 +135,7 @@ async fn ready(call: Call) -> Result<Response, Problem> {
         "queued": store.queued(),
     })
     .to_string();
-    Ok(told(&call, JSON, body))
+    Ok(respond(&call, JSON, body))
 }
 
 async fn metrics(call: Call) -> Result<Response, Problem> {
@@ -144,12 +144,12 @@ async fn metrics(call: Call) -> Result<Response, Problem> {
         Err(_) => 0,
     };
     let body = call.app.metrics.text(revision, &call.app.register);
-    Ok(told(&call, METRICS, body))
+    Ok(respond(&call, METRICS, body))
 }
 
 async fn contract(call: Call) -> Result<Response, Problem> {
     let body = call.app.contract.clone();
-    Ok(told(&call, JSON, body))
+    Ok(respond(&call, JSON, body))
 }
 
 /// The code of this name, if there is one.
@@ -166,7 +166,7 @@ impl TryFrom<&str> for Named {
 async fn catalogue(call: Call) -> Result<Response, Problem> {
     let Named(code) = call.path("code")?;
     let code = code.ok_or_else(|| Problem::new(Code::NotFound, "the catalogue has no such problem"))?;
-    Ok(told(&call, JSON, page(code).to_string()))
+    Ok(respond(&call, JSON, page(code).to_string()))
 }
 
 /// The root page: redirects to the documentation.

@@ -144,8 +144,7 @@ struct Subscriber {
     change_filter: ChangeFilter,
     /// What has yet to be sent, up to `position`.
     pending: VecDeque<Bytes>,
-    /// A running read of the register, as a task of its own: it must go on, and free its connection, while a
-    /// heartbeat is being sent.
+    /// A running read of the register, as a task of its own: it must go on while a heartbeat is sent.
     reading: Option<JoinSet<Result<Events, Error>>>,
     epoch: String,
     position: i64,

@@ -385,7 +385,7 @@ fn digest(call: &Call) -> Vec<u8> {
         }
         add(b"");
     }
-    // Omitted if absent, as digests stored earlier lack it.
+    // Added only if given: digests stored before it counted lack it.
     if let Some(reason) = call.headers.get("Change-Reason") {
         add(reason.as_bytes());
     }
