@@ -1,4 +1,4 @@
-//! The schemas of questions and answers, which determinations, the board and movements share.
+//! The schemas of questions and answers, shared by determinations, the board and movements.
 
 use serde_json::{Value, json};
 
@@ -14,9 +14,9 @@ use crate::domain::thing::Kind;
 use crate::domain::workflow::{Activity, Phase};
 use crate::wire::values::MAX_ITEMS;
 
-/// How an end use is declared.
+/// The description of the declared end use.
 pub(crate) const CLASS_OF_USE: &str = "What the chips are for, as a class such as `university research`: its words are compared with the names of the classes that an `exclusion` rules out.";
-/// How an end user is declared.
+/// The description of the declared end user.
 pub(crate) const CLASS_OF_USER: &str = "Who uses them, as a class such as `state-funded data centre` and not as a proper name: only words are compared with the names of the classes that an `exclusion` rules out, and nobody looks up what class a company belongs to.";
 
 fn number() -> Value {
@@ -27,7 +27,7 @@ fn about(most: usize) -> Value {
     json!({"type": "string", "maxLength": most})
 }
 
-/// What is asked.
+/// The fields of a question.
 pub(crate) fn question_fields() -> Vec<Field> {
     vec![
         required("company", id(), "The company that wants the chips."),
@@ -45,7 +45,7 @@ pub(crate) fn question_fields() -> Vec<Field> {
     ]
 }
 
-/// What is answered.
+/// The fields of an answer.
 pub(crate) fn answer_fields() -> Vec<Field> {
     vec![
         required(
@@ -78,7 +78,7 @@ pub(crate) fn answer_fields() -> Vec<Field> {
     ]
 }
 
-/// What can be assumed.
+/// The fields of an assumption.
 fn assumption_fields() -> Vec<Field> {
     vec![
         optional("approval", id(), "The approval whose stage is assumed."),
@@ -91,7 +91,7 @@ fn assumption_fields() -> Vec<Field> {
     ]
 }
 
-/// What is assumed at once: an approval at a stage, or a condition that differs in one parameter.
+/// The fields that are set together: an approval at a stage, or one parameter of a condition.
 const ASSUMPTIONS: [&[&str]; 5] = [
     &["approval", "stage"],
     &["condition", "minimum"],
@@ -100,7 +100,7 @@ const ASSUMPTIONS: [&[&str]; 5] = [
     &["condition", "status"],
 ];
 
-/// The body that asks.
+/// The body of a question.
 fn input() -> Value {
     let assumption = choice(&assumption_fields(), &ASSUMPTIONS);
     written(&[
@@ -135,7 +135,7 @@ fn input() -> Value {
     ])
 }
 
-/// How a gate stands.
+/// The fields of a gate.
 fn gate_fields() -> Vec<Field> {
     vec![
         required("gate", word::<Gate>(), "The side of the sale."),
@@ -237,12 +237,12 @@ fn assumptions() -> Value {
         "Whether the verdict would be another without it, or is what it alone makes of what is on record.";
     fields.push(required("decided", truth(), decided));
     let mut assumption = shown(&fields);
-    // Of the others it has those that were given.
+    // Of the other fields, those that were given are present.
     assumption["required"] = json!(["decided"]);
     list(assumption, 0, MAX_ITEMS)
 }
 
-/// The schemas that answers are made of, by name.
+/// The schemas that answers refer to, by name.
 pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("DeterminationInput", input()),
@@ -257,12 +257,12 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Figures where there is neither a limit nor a movement.
+/// Example figures, with neither a limit nor a movement.
 pub(crate) fn no_figures() -> Value {
     json!({"authorised": null, "reserved": 0, "used": 0, "available": null, "limited_by": null})
 }
 
-/// A gate with an approval that is not there yet.
+/// An example of a gate.
 pub(crate) fn gate_example() -> Value {
     json!({
         "gate": "import", "jurisdiction": "CN", "authority": "cn-unspecified",
@@ -271,7 +271,7 @@ pub(crate) fn gate_example() -> Value {
     })
 }
 
-/// A question and its answer.
+/// An example of a question and its answer.
 pub(crate) fn example() -> Value {
     json!({
         "company": "alibaba", "chip": "h200-sxm", "activity": "order", "units": 10_000, "destination": null,
@@ -292,7 +292,7 @@ pub(crate) fn example() -> Value {
     })
 }
 
-/// The moment an answer is about, as every answer tells it.
+/// The field with the valid time of an answer.
 pub(crate) fn valid_at() -> Field {
     required("valid_at", moment(), "The moment in the world it is about.")
 }

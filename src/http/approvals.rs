@@ -1,4 +1,4 @@
-//! What the contract says of approvals.
+//! The OpenAPI description of approvals.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What the contract says of authorities.
+//! The OpenAPI description of authorities.
 
 use serde_json::{Value, json};
 

@@ -80,7 +80,7 @@ fn cell_example() -> Value {
     })
 }
 
-/// Adds the board.
+/// Adds the board's operation.
 pub(crate) fn expose(api: &mut Api) {
     let row = json!({"company": "alibaba", "cells": [cell_example()]});
     api.on(
@@ -127,7 +127,7 @@ fn with_default(mut schema: Value, default: &str) -> Value {
     schema
 }
 
-/// The values of a filter, each of them checked.
+/// The checked values of a filter.
 fn values<T>(call: &Call, name: &str) -> Result<Vec<T>, Problem>
 where
     T: for<'t> TryFrom<&'t str, Error = Fault>,
@@ -148,7 +148,7 @@ fn cell_filter(call: &Call) -> Result<CellFilter, Problem> {
     })
 }
 
-/// The companies whose rows are asked for.
+/// The query for the companies whose rows are asked for.
 fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
     let mut filters: Vec<(&'static Filter, Vec<String>)> = Vec::new();
     let named: Vec<CompanyId> = values(call, "company")?;
@@ -175,7 +175,7 @@ fn companies(call: &Call, cursor: Option<&Cursor>) -> Result<Query, Problem> {
     Ok(board::on_the_board(Query { on: None, filters, sort, after, limit: call.params.limit()? }))
 }
 
-/// The moment a read is for: the one asked for, the one its cursor is pinned to, or now.
+/// The valid time of a read: the one asked for, the one its cursor is pinned to, or now.
 pub(crate) fn as_of(call: &Call, read: &Read, cursor: Option<&Cursor>) -> Result<AsOf, Problem> {
     let clock = call.app.register.now();
     let pinned = cursor.and_then(|cursor| cursor.on);
@@ -206,14 +206,14 @@ async fn show(call: Call) -> Result<Response, Problem> {
     Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
 }
 
-/// A row in the form it is written in.
+/// A row, for serialisation.
 #[derive(Serialize)]
 struct RowForm<'f> {
     company: &'f str,
     cells: Vec<CellForm<'f>>,
 }
 
-/// A cell in the form it is written in.
+/// A cell, for serialisation.
 #[derive(Serialize)]
 struct CellForm<'f> {
     chip: &'f str,
@@ -243,13 +243,13 @@ impl<'f> From<&'f Cell> for CellForm<'f> {
     }
 }
 
-/// A row as text. Forms have names for keys, so nothing stands in the way.
+/// A row as JSON. Serialisation cannot fail, as all keys are strings.
 fn row_written(row: &Row) -> String {
     let cells = row.cells.iter().map(CellForm::from).collect();
     serde_json::to_string(&RowForm { company: row.company.as_str(), cells }).unwrap_or_default()
 }
 
-/// A cell as it is shown.
+/// A cell as JSON.
 pub(crate) fn cell_written(cell: &Cell) -> Value {
     serde_json::to_value(CellForm::from(cell)).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 //! The answer cache: answers to reads at the newest revision, kept ready to send.
 //!
-//! An answer at a revision stays right until the next one, and this process knows the newest one without
-//! asking the database. So an answer is sent as long as its revision is the newest, and made again, once for
-//! however many ask, when it no longer is. While a date has passed that is not recorded nothing kept is sent.
+//! An answer at a revision is valid until the next one, and this process knows the newest revision without a
+//! query. A stale answer is made once for all concurrent requests. While a due date is unrecorded no cached
+//! answer is sent.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -22,16 +22,16 @@ use super::problem::{Code, Problem};
 use super::workflows::may_differ;
 use crate::domain::time::Moment;
 
-/// How many answers are made at once at most, those for the same request one after the other.
+/// The number of locks, each held while an answer is made: equal requests share one.
 const LOCKS: usize = 256;
-/// What keeping an answer costs beside its bytes, more or less.
+/// The approximate cost of an answer beside its bytes.
 const OVERHEAD: usize = 1024;
-/// An answer is kept if this many of its size fit.
+/// An answer is cached if this many of its size fit.
 const FITTING: usize = 8;
-/// The parameters that name a state of the register, or wait for one to come.
+/// Parameters that name a past state or wait for a new one: such answers are not cached.
 const UNCACHED_PARAMS: [&str; 3] = ["revision", "known_at", "wait"];
 
-/// The answers kept, by path and query.
+/// Cached answers by path and query.
 pub(crate) struct AnswerCache {
     capacity: usize,
     generations: Mutex<Generations>,
@@ -39,8 +39,8 @@ pub(crate) struct AnswerCache {
     hasher: RandomState,
 }
 
-/// The answers used lately, and those used before. What is used moves to the young; when these fill half
-/// of the room, the old are let go and the young become the old.
+/// Two generations of answers. A hit moves an answer to the young one; when that fills half of the capacity,
+/// the old one is dropped and the young one takes its place.
 #[derive(Default)]
 struct Generations {
     young: Generation,
@@ -68,7 +68,7 @@ impl Generation {
 }
 
 impl AnswerCache {
-    /// Room for so many bytes; none turns the cache off.
+    /// A cache of `capacity` bytes; 0 disables it.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
@@ -79,11 +79,11 @@ impl AnswerCache {
     }
 
     fn generations(&self) -> MutexGuard<'_, Generations> {
-        // Nothing here can panic half way.
+        // No code that holds the lock can leave it half changed.
         self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer to a request for a target, if it is right at a revision.
+    /// The cached answer for a target, if it is valid at a revision.
     pub(crate) fn find(&self, target: &str, revision: i64) -> Option<Arc<CachedAnswer>> {
         let mut generations = self.generations();
         if let Some(kept) = generations.young.answers.get(target) {
@@ -108,19 +108,19 @@ impl AnswerCache {
         generations.young.put(target, kept);
     }
 
-    /// The lock that those who make the answer to the same request take one after the other.
+    /// The lock for making the answer for a target.
     fn lock_for(&self, target: &str) -> Option<&tokio::sync::Mutex<()>> {
         let locks = u64::try_from(LOCKS).ok()?;
         self.locks.get(usize::try_from(self.hasher.hash_one(target) % locks).ok()?)
     }
 }
 
-/// An answer ready to send.
+/// A cached answer.
 pub(crate) struct CachedAnswer {
     revision: i64,
     etag: HeaderValue,
     fields: HeaderMap,
-    /// What it says at the door, where no layer is left to add anything, and how it is counted there.
+    /// Header fields for the fast path, which bypasses the layers that would add some, and its metrics.
     fast_path_headers: HeaderMap,
     tally: Tally,
     body: Bytes,
@@ -128,18 +128,18 @@ pub(crate) struct CachedAnswer {
     brotli: OnceCell<Bytes>,
 }
 
-/// What of an answer is sent.
+/// What is sent of a cached answer.
 pub(crate) enum Representation {
-    /// Nothing: the client has it.
+    /// No body: the client has the answer.
     Nothing,
-    /// The answer as it is.
+    /// The answer without a content coding.
     Identity(Bytes),
-    /// The answer, coded as the name says.
+    /// The answer in the named content coding.
     Coded(&'static str, Bytes),
 }
 
 impl CachedAnswer {
-    /// What a handler has answered, if it can be kept in so much room, else the answer itself.
+    /// The answer of a handler, if it can be cached in a cache of size `room`, else the response itself.
     async fn of(response: Response, room: usize, tally: Tally) -> Result<Self, Response> {
         let number = |value: &HeaderValue| value.to_str().ok()?.parse::<i64>().ok();
         let revision = response.headers().get(REVISION).and_then(number);
@@ -171,18 +171,18 @@ impl CachedAnswer {
         })
     }
 
-    /// What it takes to keep it: the compressed forms are reckoned to be as long as the answer.
+    /// The bytes it is charged for; each compressed form is assumed to be as long as the answer.
     fn cost(&self, target: &str) -> usize {
         target.len() + self.body.len() * 3 + OVERHEAD
     }
 
-    /// Whether the client has the answer already.
+    /// Whether `If-None-Match` names the answer.
     pub(crate) fn client_has(&self, headers: &HeaderMap) -> bool {
         let Some(tags) = headers.get(header::IF_NONE_MATCH) else { return false };
         *tags == self.etag || self.etag.to_str().is_ok_and(|etag| has(headers, etag))
     }
 
-    /// An empty 304, if the client has the answer already.
+    /// An empty 304, if `If-None-Match` names the answer.
     fn not_modified(&self, headers: &HeaderMap) -> Option<Response> {
         if !self.client_has(headers) {
             return None;
@@ -194,7 +194,7 @@ impl CachedAnswer {
         Some(response)
     }
 
-    /// The form in which a client that asks so is answered, unless it has yet to be made.
+    /// What to send to a client; `None` if the compressed form is not made yet.
     pub(crate) fn form(&self, coding: Coding, headers: &HeaderMap) -> Option<Representation> {
         if self.client_has(headers) {
             return Some(Representation::Nothing);
@@ -209,7 +209,7 @@ impl CachedAnswer {
         }
     }
 
-    /// What an answer in a form of it says in its head.
+    /// The header fields for a representation.
     pub(crate) fn headers_for(&self, form: &Representation) -> HeaderMap {
         let mut fields = self.fast_path_headers.clone();
         match form {
@@ -222,7 +222,7 @@ impl CachedAnswer {
         fields
     }
 
-    /// How it is counted at the door.
+    /// Its metrics on the fast path.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }
@@ -233,7 +233,7 @@ impl CachedAnswer {
         response
     }
 
-    /// The answer as a handler gives it; what is compressed of it on its way out is taken note of.
+    /// The answer as a handler would give it; on its way out its compressed form is cached too.
     fn into_response(self: Arc<Self>, headers: &HeaderMap) -> Response {
         self.not_modified(headers).unwrap_or_else(|| {
             let mut response = self.whole(self.body.clone());
@@ -243,7 +243,7 @@ impl CachedAnswer {
     }
 }
 
-/// Answers a call with what is kept, or makes the answer and keeps it.
+/// Answers a call from the cache, or runs the handler and caches its answer.
 pub(crate) async fn kept<H, F>(mut call: Call, handler: H) -> Result<Response, Problem>
 where
     H: FnOnce(Call) -> F,
@@ -260,7 +260,7 @@ where
     if let Some(kept) = find() {
         return Ok(kept.into_response(&call.headers));
     }
-    // Before the lock, which others wait for who ask for something else.
+    // Before the lock, which requests for other targets may share.
     let _turn = call.turn().await?;
     let _lock = lock.lock().await;
     if let Some(kept) = find() {
@@ -270,7 +270,7 @@ where
         return handler(call).await;
     }
     let tally = app.metrics.tally(&call.operation.path);
-    // The whole answer is asked for, whoever asks; whether the client has it is decided as it is given.
+    // The whole answer is made, to be cached; `If-None-Match` is applied when it is sent.
     let headers = call.headers.clone();
     call.headers.remove(header::IF_NONE_MATCH);
     match CachedAnswer::of(handler(call).await?, app.cache.capacity, tally).await {
@@ -285,7 +285,7 @@ where
     }
 }
 
-/// Takes note of what has been compressed of an answer that is kept: however many ask, it is done once.
+/// Caches the compressed body of a cached answer, so that it is compressed once.
 pub(crate) async fn compressed(mut response: Response) -> Response {
     let Some(kept) = response.extensions_mut().remove::<Arc<CachedAnswer>>() else { return response };
     let coding = response.headers().get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
@@ -305,12 +305,12 @@ pub(crate) async fn compressed(mut response: Response) -> Response {
 }
 
 impl App {
-    /// The newest revision, if nothing is overdue that would change answers without making another.
+    /// The newest revision; `None` while a due date is unrecorded, when no cached answer may be sent.
     pub(crate) fn current_revision(&self) -> Option<i64> {
         self.lasting_at(self.register.now())
     }
 
-    /// The newest revision, if nothing is overdue at a moment.
+    /// The newest revision; `None` if a due date is unrecorded at `now`.
     pub(crate) fn lasting_at(&self, now: Moment) -> Option<i64> {
         let newest = self.register.store().newest();
         newest.is_current(now).then_some(newest.revision)

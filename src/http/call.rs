@@ -1,4 +1,4 @@
-//! A call: everything a request says, checked against the operation it is for.
+//! A call: a request, checked against its operation.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,22 +27,22 @@ use crate::domain::text::Name;
 use crate::domain::time::Moment;
 use crate::wire::json::{Unreadable, parse};
 
-/// The parameters that name another time than the present; a cursor is pinned to one.
+/// Parameters that select another time than the present; a cursor is pinned to one.
 const TIMES: [&str; 4] = ["valid_at", "revision", "known_at", "cursor"];
 
-/// The id of a request, made or taken over by the outermost layer.
+/// The id of a request, made or adopted by the outermost layer.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) Name);
 
-/// A call: everything a request says, checked against the operation it is for.
+/// A request, checked against its operation.
 pub(crate) struct Call {
-    /// What the service holds.
+    /// The service's shared state.
     pub(crate) app: App,
     /// The operation.
     pub(crate) operation: Arc<Operation>,
-    /// Who calls.
+    /// The caller.
     pub(crate) actor: Actor,
-    /// From where, if the call came by a connection.
+    /// The caller's address, if the request came by a connection.
     pub(crate) peer: Option<IpAddr>,
     /// The query parameters.
     pub(crate) params: Params,
@@ -50,19 +50,19 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     /// The body.
     pub(crate) body: Bytes,
-    /// The path as it was sent.
+    /// The path as sent.
     pub(crate) path: String,
-    /// The path and query as they were sent.
+    /// The path and query as sent.
     pub(crate) target: String,
     /// The id of the request.
     pub(crate) request_id: Name,
     path_params: Vec<(String, String)>,
-    /// Its place among those whose bodies may be large.
+    /// Its permit among requests whose bodies may be large.
     _place: Option<Turn>,
 }
 
 impl Call {
-    /// What a request says to an operation.
+    /// Reads a request and checks it against its operation.
     pub(crate) async fn read(
         request: Request,
         app: &App,
@@ -114,8 +114,9 @@ impl Call {
         })
     }
 
-    /// Its turn, if it asks for so much that it has to wait for one: a page longer than usual, or the board at another
-    /// time, of which no row is kept ready. The feed is not worked out, and those who poll it seldom get a long page.
+    /// A permit for a long read, if this is one: a page longer than the default, or the board at another
+    /// time, of which no row is cached. The feed is exempt: it is not computed, and its pollers seldom get a
+    /// long page.
     pub(crate) async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, Problem> {
         let Operation { method, access, path, .. } = &*self.operation;
         let board = path == board::PATH && TIMES.iter().any(|name| self.params.text(name).is_some());
@@ -126,7 +127,7 @@ impl Call {
         self.app.long_reads.take().await.map(Some)
     }
 
-    /// A path parameter, as a checked value. What cannot be an id names nothing.
+    /// A path parameter, as a checked value.
     pub(crate) fn path<T>(&self, name: &str) -> Result<T, Problem>
     where
         T: for<'t> TryFrom<&'t str, Error = Fault>,
@@ -150,7 +151,7 @@ impl Call {
     }
 }
 
-/// A body of at most so many bytes. No extractor reads it: each has a limit of its own beside ours.
+/// Reads a body of at most `limit` bytes. Not an extractor, as those have limits of their own.
 async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut whole = Vec::new();
     let mut pieces = body.into_data_stream();
@@ -161,7 +162,7 @@ async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
         if whole.len() + piece.len() > limit {
             return Err(too_large(limit));
         }
-        // Most come in one piece.
+        // Most bodies come in one piece.
         if whole.is_empty() && pieces.is_end_stream() {
             return Ok(piece);
         }
@@ -174,7 +175,7 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(Code::PayloadTooLarge, format!("the body must have at most {limit} bytes"))
 }
 
-/// The longest list of tags, in bytes.
+/// The longest `If-Match` or `If-None-Match`, in bytes.
 pub(crate) const LONGEST_TAGS: usize = 4096;
 
 fn check_length(headers: &HeaderMap) -> Result<(), Problem> {
@@ -212,8 +213,8 @@ fn check_media_type(operation: &Operation, headers: &HeaderMap, method: &Method)
     Err(Problem::new(Code::UnsupportedMediaType, format!("send the body as `{wanted}`")))
 }
 
-/// Whether a media type names no other charset than UTF-8 (RFC 9110, section 8.3.1: names have no case, and values may
-/// be quoted).
+/// Whether a media type names no other charset than UTF-8; names are case-insensitive, and values may be
+/// quoted (RFC 9110, section 8.3.1).
 fn is_utf8(media_type: &str) -> bool {
     let params = media_type.split(';').skip(1).filter_map(|param| param.split_once('='));
     params.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).all(|(_, charset)| {
@@ -222,7 +223,8 @@ fn is_utf8(media_type: &str) -> bool {
     })
 }
 
-/// Who calls, if that has the access an operation asks for. An unknown key is always looked up.
+/// The caller, if it has the access that an operation asks for. Checks a given key even where reading is
+/// public.
 pub(crate) async fn actor(app: &App, access: Access, headers: &HeaderMap) -> Result<Actor, Problem> {
     if access == Access::Public {
         return Ok(Actor::Anybody);
@@ -246,7 +248,7 @@ pub(crate) async fn actor(app: &App, access: Access, headers: &HeaderMap) -> Res
 }
 
 impl App {
-    /// The key behind an `Authorization` field.
+    /// The key in an `Authorization` field.
     async fn holder(&self, value: &[u8]) -> Result<Arc<Key>, Problem> {
         let unknown = || Problem::new(Code::Unauthenticated, "the key is unknown, expired or revoked");
         let formless = || Problem::new(Code::Unauthenticated, "send the key as `Authorization: Bearer gl_…`");
@@ -256,7 +258,7 @@ impl App {
         Ok(key)
     }
 
-    /// Whether somebody may read who is known without a look-up.
+    /// Whether the caller may read, judged from the key cache alone.
     pub(crate) fn knows_reader(&self, headers: &HeaderMap, at: Instant, now: Moment) -> bool {
         let mut given = headers.get_all(header::AUTHORIZATION).iter();
         match (given.next(), given.next()) {

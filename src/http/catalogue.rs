@@ -1,4 +1,5 @@
-//! What the contract says of problems: their schema, and an example of each, made as the real ones are.
+//! The OpenAPI description of problems: their schema, and an example of each, made by the code that makes
+//! real ones.
 
 use serde_json::{Value, json};
 
@@ -82,7 +83,7 @@ fn members() -> Vec<Field> {
     ]
 }
 
-/// The schema of one thing that is wrong with the input.
+/// The schema of an error in the input.
 pub(crate) fn fault_schema() -> Value {
     let mut schema = shown(&[
         optional("pointer", bounded(2000), "The JSON pointer of the value, in the body or in the line."),
@@ -99,26 +100,26 @@ pub(crate) fn fault_schema() -> Value {
 
 const FAULT_CODE: &str = "What is wrong with the value; of a line that is not allowed by what is on record, the code of the problem it would be by itself. `fixed` is the code of lines only.";
 
-/// The code of a fault, or of the problem that a line is.
+/// The code of a fault, or of the problem of a line.
 pub(crate) fn fault_code() -> Value {
     let mut codes = FaultCode::words();
     codes.extend(imports::LINE_CODES.map(Code::as_str));
     json!({"type": "string", "enum": codes})
 }
 
-/// An example of every problem, for reference.
+/// The examples of all problems, as components.
 pub(crate) fn examples() -> Value {
     let example = |code: &Code| {
         let problem = example(*code).unwrap_or_else(|| Problem::new(*code, plain(*code)));
         let body = problem.body("0198f0c2a1b07c3e9d4f5a6b7c8d9e0f");
         let value: Value = serde_json::from_str(&body).unwrap_or_default();
-        let told = json!({"summary": code.title(), "description": code.about(), "value": value});
-        (code.as_str().to_owned(), told)
+        let example = json!({"summary": code.title(), "description": code.about(), "value": value});
+        (code.as_str().to_owned(), example)
     };
     Value::Object(Code::ALL.iter().map(example).collect())
 }
 
-/// A problem that has more than its detail, or whose detail is put together, by what makes such problems.
+/// The example of a problem with more than a fixed detail.
 fn example(code: Code) -> Option<Problem> {
     let alibaba = || ThingRef::new(Kind::Company, "alibaba");
     match code {
@@ -165,7 +166,7 @@ fn example(code: Code) -> Option<Problem> {
     }
 }
 
-/// What a refused write is refused for, by the code of its problem.
+/// The refusal behind a problem's code.
 fn refusal(code: Code) -> Option<Refusal> {
     let case = || ThingRef::new(Kind::Approval, "alibaba-h200-sxm-cn-unspecified");
     Some(match code {
@@ -207,7 +208,7 @@ fn one_fault(pointer: &str, code: FaultCode, detail: &str) -> Faults {
     Faults(vec![Fault::new(code, detail).at(pointer)])
 }
 
-/// A line that would change what was accepted.
+/// The refusal of a line that would change something fixed.
 fn fixed() -> Refusal {
     let detail = "cannot change; retract the transition and post another one";
     Refusal::Fixed(one_fault("/to", FaultCode::ReadOnly, detail))
@@ -244,7 +245,7 @@ fn broken() -> Option<Reason> {
     })
 }
 
-/// What is the matter, where there is no more to say.
+/// The detail of a problem without further content.
 fn plain(code: Code) -> &'static str {
     match code {
         Code::MalformedRequest => "the request must name its `Host`",

@@ -1,4 +1,4 @@
-//! One cell of the board in full: the answers, and everything they rest on.
+//! One cell of the board in full: the answers, and all they rest on.
 
 use axum::response::Response;
 use serde_json::{Map, Value, json};
@@ -66,7 +66,7 @@ fn example() -> Value {
     })
 }
 
-/// Adds the cell.
+/// Adds the cell's operation.
 pub(crate) fn expose(api: &mut Api) {
     api.on(
         Operation::get("/v1/board/{company}/{chip}", "showBoardCell", "Answers")
@@ -98,12 +98,12 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let mut document = written(&company, &chip, detail);
     let etag = weak([Value::Object(document.clone()).to_string().as_str()]);
     document.insert("revision".to_owned(), revision.into());
-    document.insert("valid_at".to_owned(), told(as_of));
+    document.insert("valid_at".to_owned(), valid_at_value(as_of));
     Ok(Shown { etag, media_type: JSON, body: Value::Object(document).to_string(), revision }
         .answer(&call.headers))
 }
 
-/// Says which of the two is not on record, and whether it was once.
+/// Returns the problem for whichever of the two is unknown or retired.
 async fn check_both(read: &mut Read, company: &CompanyId, chip: &ChipId) -> Result<(), Problem> {
     let presence = read.filed::<Company>(company.as_str()).await?;
     absent(presence, ThingRef::new(Kind::Company, company.as_str()))?;
@@ -112,7 +112,7 @@ async fn check_both(read: &mut Read, company: &CompanyId, chip: &ChipId) -> Resu
     Ok(())
 }
 
-fn told(as_of: AsOf) -> Value {
+fn valid_at_value(as_of: AsOf) -> Value {
     as_of.valid_at.to_string().into()
 }
 

@@ -1,4 +1,4 @@
-//! The change feed, polled or waited for, and the history of single things.
+//! The change feed, polled or long-polled, and the history of single things.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -27,21 +27,21 @@ use crate::domain::vocabulary::Vocabulary as _;
 
 /// The path of the feed.
 pub(crate) const PATH: &str = "/v1/changes";
-/// The longest a request can wait for something to change, in seconds.
+/// The longest `wait`, in seconds.
 const LONGEST_WAIT: i64 = 25;
-/// How long a request looks for changes that the filters let through, before it says how far it has come.
+/// How long a request searches for changes that pass the filters before it returns an empty page.
 const SEARCH: Duration = Duration::from_secs(2);
 /// The longest position, in characters.
 const LONGEST_POSITION: usize = 64;
 
-/// A change as it is shown.
+/// A change as JSON.
 pub(crate) fn written(entry: &Entry) -> String {
     let mut text = String::new();
     write_change(&mut text, entry);
     text
 }
 
-/// Writes a change as it is shown.
+/// Appends a change as JSON.
 pub(crate) fn write_change<'e>(text: &mut String, entry: &'e Entry) {
     let Entry { change, revision } = entry;
     let document = |text: &'e Option<String>| text.as_deref().unwrap_or("null");
@@ -88,7 +88,7 @@ pub(crate) fn schema() -> Value {
     ])
 }
 
-/// A change.
+/// An example of a change.
 pub(crate) fn example() -> Value {
     json!({
         "revision": 42, "ordinal": 1, "kind": "company", "id": "alibaba", "action": "created",
@@ -97,7 +97,7 @@ pub(crate) fn example() -> Value {
     })
 }
 
-/// A page of changes.
+/// An example of a page of changes.
 pub(crate) fn page_example() -> Value {
     super::resources::page_example(&example())
 }
@@ -133,12 +133,12 @@ pub(crate) fn expose(api: &mut Api) {
     );
 }
 
-/// A position in the feed.
+/// The schema of a position in the feed.
 pub(crate) fn position_schema() -> Value {
     json!({"type": "string", "maxLength": LONGEST_POSITION, "pattern": "^([a-z0-9]+\\.)?[0-9]{1,18}$"})
 }
 
-/// What the feed can be narrowed to.
+/// The filters of the feed.
 pub(crate) fn filter_params() -> [Param; 4] {
     [
         Param::new("kind", filter_schema(Takes::Words(Kind::words)), "Changes of these kinds of things."),
@@ -173,7 +173,7 @@ async fn follow(call: Call) -> Result<Response, Problem> {
     let change_filter = change_filter(&call)?;
     let limit = call.params.limit()?;
     let wait = call.params.number("wait", 0, LONGEST_WAIT)?.unwrap_or(0);
-    // Whoever waits is answered while there is time for an answer.
+    // A long poll ends early enough for its answer to meet the request's deadline.
     let longest = call.app.options.limits.request / 5 * 4;
     let begun = tokio::time::Instant::now();
     let deadline = begun + Duration::from_secs(wait.unsigned_abs()).min(longest);
@@ -197,7 +197,7 @@ async fn follow(call: Call) -> Result<Response, Problem> {
             continue;
         }
         if page.items.is_empty() && caught_up && now < deadline {
-            // What the filters leave out is passed over while waiting, so that it is not looked at twice.
+            // Continue after the changes that the filters dropped, so that they are not read again.
             after = Some(page.next);
             tokio::select! {
                 _ = tokio::time::timeout_at(deadline, call.app.register.store().changed(newest)) => continue,
@@ -205,10 +205,10 @@ async fn follow(call: Call) -> Result<Response, Problem> {
             }
         }
         if after.is_some() {
-            // While it was held its key may have expired or been revoked.
+            // The key may have expired or been revoked during the wait.
             actor(&call.app, call.operation.access, &call.headers).await?;
         }
-        // Each is let go as it is written, so that a large page is not there twice.
+        // Entries are dropped as they are written, so that a large page is not in memory twice.
         let items: Vec<String> = page.items.into_iter().map(|entry| written(&entry)).collect();
         let next = format!("{epoch}.{}", page.next);
         let etag = weak(items.iter().map(String::as_str));
@@ -217,7 +217,7 @@ async fn follow(call: Call) -> Result<Response, Problem> {
     }
 }
 
-/// What a call narrows the feed to.
+/// The filters that a call gives.
 pub(crate) fn change_filter(call: &Call) -> Result<ChangeFilter, Problem> {
     let mut change_filter = ChangeFilter::default();
     for word in call.params.values("kind", Takes::Words(Kind::words))?.unwrap_or_default() {
@@ -231,7 +231,7 @@ pub(crate) fn change_filter(call: &Call) -> Result<ChangeFilter, Problem> {
     Ok(change_filter)
 }
 
-/// The revision that a position, given in a parameter or header field of this name, stands for.
+/// The revision of a position, given in the parameter or header field `name`.
 pub(crate) fn located(name: &str, text: &str, epoch: &str, newest: i64) -> Result<i64, Problem> {
     if text.len() > LONGEST_POSITION {
         let detail = format!("must have at most {LONGEST_POSITION} characters");
@@ -284,7 +284,7 @@ pub(crate) async fn history<T: Exposed>(call: Call) -> Result<Response, Problem>
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 
-/// The changes of a revision, as they are shown.
+/// The changes of a revision as a JSON array.
 pub(crate) fn listed(entries: &[Entry]) -> String {
     let items: Vec<String> = entries.iter().map(written).collect();
     format!("[{}]", items.join(","))

@@ -1,4 +1,4 @@
-//! What the contract says of chips, and how each is classified.
+//! The OpenAPI description of chips, and the classification of each.
 
 use serde_json::{Value, json};
 
@@ -15,8 +15,8 @@ use crate::domain::time::Date;
 use crate::domain::vocabulary::Vocabulary;
 use crate::wire;
 
-/// The classification of a chip on a day. Its mark is the rule of the day: for one version of a chip, the rule
-/// alone makes it another.
+/// The classification of a chip on a day. Its mark is the rule in force: for one version of a chip, only that
+/// changes the value.
 pub(crate) fn classified(document: &Value, on: Date) -> Option<Computed> {
     let chip: Chip = wire::read(document.as_object()?).ok()?;
     let classification = classify(&chip.specification, on);
@@ -24,7 +24,7 @@ pub(crate) fn classified(document: &Value, on: Date) -> Option<Computed> {
     Some(Computed { name: CLASSIFICATION, value: wire::chips::classification(&classification), mark })
 }
 
-/// The member that says how a chip is classified.
+/// The name of the computed member.
 const CLASSIFICATION: &str = "classification";
 
 fn specification() -> Value {

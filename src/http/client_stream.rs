@@ -1,4 +1,4 @@
-//! The line to one client: what it says is watched, and it is given up once it takes nothing any more.
+//! A client's socket, with deadlines for request heads and for taking answers.
 
 use std::future::Future as _;
 use std::io::{self, ErrorKind, IoSlice};
@@ -15,42 +15,42 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::limits::Limits;
 
-/// The least a client must take of an answer within a deadline, in bytes: else it is given up.
+/// A client that takes fewer bytes of an answer than this within `reply` is disconnected.
 const LEAST_TAKEN: usize = 16 * 1024;
-/// How long a client that is told to go away may go on talking, and how much of it is listened to.
+/// How long, and how many bytes, a connection that is being closed is still read.
 const LINGER: Duration = Duration::from_secs(1);
 const MOST_LINGER_BYTES: usize = 1024 * 1024;
 
-/// What goes on at a line, as far as both of its ends need to know.
+/// The state of a connection, shared by its socket and its HTTP service.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionState {
-    /// Whether a request is being answered, and whether all of the answer has been handed over.
+    /// Whether a request is being answered, and whether its whole response was handed to the protocol.
     answering: AtomicBool,
     handed_over: AtomicBool,
-    /// Whether the client has yet to take something.
+    /// Whether a write is waiting for the client.
     write_blocked: AtomicBool,
-    /// Whether anything came since the last answer, whether it had a first line, and whether its head took
-    /// too long.
+    /// Whether bytes came since the last answer, whether they held a line end, and whether the head missed
+    /// its deadline.
     heard: AtomicBool,
     first_line_received: AtomicBool,
     late: AtomicBool,
-    /// The status with which the protocol itself would refuse what came.
+    /// The status with which the protocol refused the request; 0 if it did not.
     refused: AtomicU16,
 }
 
 impl ConnectionState {
-    /// A request has come whole, but for its body.
+    /// Notes that the head of a request is complete.
     pub(crate) fn begin(&self) {
         self.handed_over.store(false, Ordering::Release);
         self.answering.store(true, Ordering::Release);
     }
 
-    /// All of its answer has been handed over, though it may have yet to be sent.
+    /// Notes that the whole response was handed to the protocol, though it may not be sent yet.
     pub(crate) fn end(&self) {
         self.handed_over.store(true, Ordering::Release);
     }
 
-    /// Everything that was handed over has been sent; whether that was the end of an answer.
+    /// Notes that everything handed over has been sent; returns whether that ended a response.
     fn sent(&self) -> bool {
         let ended = self.handed_over.load(Ordering::Acquire);
         if ended {
@@ -66,7 +66,7 @@ impl ConnectionState {
         self.answering.load(Ordering::Acquire)
     }
 
-    /// Whether a request is being answered, or part of an answer has yet to be taken.
+    /// Whether a request is being answered, or a write is waiting for the client.
     pub(crate) fn busy(&self) -> bool {
         self.answering() || self.write_blocked.load(Ordering::Acquire)
     }
@@ -76,15 +76,15 @@ impl ConnectionState {
         !self.busy() && self.heard.load(Ordering::Acquire)
     }
 
-    /// Whether the head of a request took too long.
+    /// Whether the head of a request missed its deadline.
     pub(crate) fn late(&self) -> bool {
         self.late.load(Ordering::Acquire)
     }
 
-    /// The status with which the protocol refused what came, if it did.
+    /// The status with which the protocol refused the request, if it did.
     pub(crate) fn refused(&self) -> Option<StatusCode> {
         let status = StatusCode::from_u16(self.refused.load(Ordering::Acquire)).ok()?;
-        // A head that is too large before its first line has ended has too long a path.
+        // Too large a head without a line end means too long a path.
         let endless = status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             && !self.first_line_received.load(Ordering::Acquire);
         Some(if endless { StatusCode::URI_TOO_LONG } else { status })
@@ -100,8 +100,8 @@ impl ConnectionState {
         }
     }
 
-    /// Keeps back the empty answer with which the protocol refuses what is no request, and notes its
-    /// status: it is answered with a problem instead. While nothing is being answered nobody else writes.
+    /// Swallows the empty response with which the protocol refuses a malformed request, and notes its status:
+    /// a problem is sent instead. Only the protocol writes while no request is being answered.
     fn swallow_refusal(&self, bytes: &[u8]) -> bool {
         if self.answering() {
             return false;
@@ -114,39 +114,40 @@ impl ConnectionState {
     }
 }
 
-/// The line to one client.
+/// A client's socket, with its deadlines.
 pub(crate) struct ClientStream {
     stream: TcpStream,
     state: Arc<ConnectionState>,
-    /// How long the head of its next request may take, and how long it may take next to nothing of an answer.
+    /// How long the head of a request may take, and how long the client may take less than [`LEAST_TAKEN`]
+    /// bytes.
     head: Duration,
     reply: Duration,
-    /// When the head of the next request must have come. What runs is set again only once it has run out:
-    /// most heads come long before, and a timer for each would cost more than most answers.
+    /// The deadline of the next head. The timer is reset only when it fires: most heads come long before, and
+    /// resetting it for each would cost more than most answers.
     head_by: Instant,
     head_timer: Option<Pin<Box<Sleep>>>,
-    /// Runs while the client takes less than it is given.
+    /// Runs while a write is waiting for the client.
     write_timer: Option<Pin<Box<Sleep>>>,
     taken: usize,
 }
 
 impl ClientStream {
-    /// A line whose client is given up once it is waited for too long.
+    /// Wraps a socket, with the deadlines in `limits`.
     pub(crate) fn new(stream: TcpStream, state: Arc<ConnectionState>, limits: &Limits) -> Self {
         let Limits { head, reply, .. } = *limits;
         let head_by = Instant::now() + head;
         Self { stream, state, head, reply, head_by, head_timer: None, write_timer: None, taken: 0 }
     }
 
-    /// Says a last word, and closes in such a way that it arrives: closing with something unread would
-    /// take it back.
+    /// Sends last bytes and closes gracefully: closing with unread input would reset the connection and lose
+    /// them.
     pub(crate) async fn close(mut self, last: Option<Vec<u8>>) {
-        let farewell = async {
+        let closing = async {
             if let Some(last) = last {
                 self.stream.write_all(&last).await?;
             }
             self.stream.shutdown().await?;
-            // Not part of every connection's future, which would be that much larger.
+            // On the heap, as it would otherwise enlarge every connection's future.
             let (mut ignored, mut listened) = (vec![0; 4096], 0);
             while listened < MOST_LINGER_BYTES {
                 match self.stream.read(&mut ignored).await? {
@@ -156,11 +157,11 @@ impl ClientStream {
             }
             Ok::<_, io::Error>(())
         };
-        // Whoever does not listen to the end is not waited for.
-        drop(timeout(LINGER, farewell).await);
+        // A client that keeps sending is not waited for.
+        drop(timeout(LINGER, closing).await);
     }
 
-    /// Notes how much the client took of what it was offered.
+    /// Notes how many of the offered bytes the client took, and starts or stops the deadline for taking them.
     fn took(
         &mut self,
         outcome: Poll<io::Result<usize>>,
@@ -182,7 +183,7 @@ impl ClientStream {
         outcome
     }
 
-    /// Whether the head of a request is waited for, and has taken too long.
+    /// Resolves when the head of a request misses its deadline.
     fn poll_head_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.state.answering() {
             return Poll::Pending;
@@ -198,7 +199,7 @@ impl ClientStream {
         }
     }
 
-    /// Waits until the client hangs up or says more, which is no request any more; tells which.
+    /// Resolves when the client hangs up (true) or sends more, which is not read as a request (false).
     pub(crate) fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut byte = [0];
         let mut into = ReadBuf::new(&mut byte);
@@ -206,12 +207,12 @@ impl ClientStream {
         Poll::Ready(read.is_err() || into.filled().is_empty())
     }
 
-    /// Waits for no head any more.
+    /// Stops waiting for a request head.
     pub(crate) fn stop_head_timer(&mut self) {
         self.head_timer = None;
     }
 
-    /// Runs out of patience if the client took too little for too long.
+    /// Resolves when the client took too little of an answer for too long.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.write_timer.is_none() {
             self.taken = 0;
@@ -258,7 +259,7 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // What is one piece costs less as one.
+        // A single slice costs less as a plain write.
         if let [piece] = pieces {
             return self.poll_write(cx, piece);
         }
@@ -279,7 +280,7 @@ impl AsyncWrite for ClientStream {
         let stream = self.get_mut();
         if stream.state.sent() {
             stream.head_by = Instant::now() + stream.head;
-            // The protocol may not ask for more before more comes.
+            // The protocol may not poll for reading before more bytes come, so the timer is registered here.
             if let Poll::Ready(late) = stream.poll_head_deadline(cx) {
                 return Poll::Ready(Err(late));
             }

@@ -1,4 +1,4 @@
-//! Content codings: which one a client likes, and what is sent compressed.
+//! Content codings: which one a client prefers, and what is compressed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,9 +24,9 @@ pub(crate) enum Coding {
     Brotli,
 }
 
-/// How the client likes a body to be coded: the coding it weighs most, and of those weighed alike the one that makes
-/// the smallest body. One that refuses every coding there is, identity included, is sent the body as it is, which
-/// RFC 9110 (section 12.5.3) allows: what was asked for has been done by then, and a 406 would deny it.
+/// The coding that the client weighs highest; of equal weights, the one with the smallest result. A client
+/// that refuses every coding, even identity, gets the body uncoded, which RFC 9110 (section 12.5.3) allows:
+/// the request has been carried out by then, and a 406 would deny that.
 pub(crate) fn liked(headers: &HeaderMap) -> Coding {
     let codings: [(Coding, &[&str]); 3] =
         [(Coding::Identity, &["identity"]), (Coding::Gzip, &GZIP), (Coding::Brotli, &["br"])];
@@ -35,19 +35,19 @@ pub(crate) fn liked(headers: &HeaderMap) -> Coding {
     acceptable.max_by_key(|(weight, _)| *weight).map_or(Coding::Identity, |(_, coding)| coding)
 }
 
-/// The names of the coding that gzip makes.
+/// The names of the gzip coding.
 const GZIP: [&str; 2] = ["gzip", "x-gzip"];
 
-/// Whether a client takes a body that is compressed with gzip: it names it, or else any coding, and excludes neither.
+/// Whether a client accepts gzip, by name or by `*`.
 pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     weight(headers, &GZIP) > 0
 }
 
-/// How much a client likes a coding that goes by these names: as much as it says of it, or else of any.
+/// The weight of a coding with these names: its own, or else that of `*`.
 fn weight(headers: &HeaderMap, names: &[&str]) -> u16 {
     let (mut own, mut any) = (None, None);
     for (coding, weight) in weighed(headers, &header::ACCEPT_ENCODING) {
-        // Of several words about the same coding the first counts; a weight that is malformed likes it not at all.
+        // The first element for a coding counts; a malformed weight counts as 0.
         if names.iter().any(|name| coding.eq_ignore_ascii_case(name)) {
             own = own.or(Some(weight.unwrap_or_default()));
         } else if coding == "*" {
@@ -57,18 +57,18 @@ fn weight(headers: &HeaderMap, names: &[&str]) -> u16 {
     own.or(any).unwrap_or_default()
 }
 
-/// Whether an answer of a size is sent compressed to whoever likes that.
+/// Whether an answer of this size is compressed for clients that accept it.
 pub(crate) fn worth_compressing(fields: &HeaderMap, size: usize) -> bool {
     size >= WORTH_COMPRESSING && may_be_compressed(fields)
 }
 
-/// Says that an answer depends on the codings its client accepts.
+/// Says that an answer varies with `Accept-Encoding`.
 pub(crate) fn say_depends(fields: &mut HeaderMap) {
     fields.append(header::VARY, HeaderValue::from(header::ACCEPT_ENCODING));
 }
 
-/// Whether an answer may be sent compressed: not one with a strong tag, which names its very bytes, not one that
-/// is sent as it is made, and not one that is compressed already.
+/// Whether an answer may be compressed: not with a strong `ETag`, which names its very bytes, not if it is
+/// streamed, and not if it is compressed already.
 fn may_be_compressed(fields: &HeaderMap) -> bool {
     let text = |name| fields.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let strong = text(header::ETAG).is_some_and(|etag| !etag.starts_with("W/"));
@@ -77,12 +77,12 @@ fn may_be_compressed(fields: &HeaderMap) -> bool {
     !strong && !streamed && !fields.contains_key(header::CONTENT_ENCODING)
 }
 
-/// Answers a request with a body as the client likes it coded. What is sent as it is does not go through the
-/// layer that compresses, which puts every body into a box of six kilobytes and moves that about.
+/// Middleware that codes a body as the client prefers. Uncoded bodies bypass the compression layer, which
+/// would box each in six kilobytes.
 pub(crate) async fn coded(request: Request, next: Next) -> Response {
     let liked = liked(request.headers());
     let mut response = next.run(request).await;
-    // Nobody knows how much it will be in the end of what is sent as it is made.
+    // The size of a streamed body is unknown.
     let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
     if !worth_compressing(response.headers(), size.unwrap_or(usize::MAX)) {
         return response;
@@ -97,13 +97,13 @@ pub(crate) async fn coded(request: Request, next: Next) -> Response {
     }
 }
 
-/// An answer as the layer that compresses gives it to a client that accepts this coding only.
+/// A response, compressed with this coding by the compression layer.
 async fn compressed(coding: &'static str, response: Response) -> Response {
     let mut request = Request::default();
     request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
     let held = Arc::new(Mutex::new(Some(response)));
     let given = move || async move {
-        // It is asked for once.
+        // The handler is called once.
         held.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     };
     let always = |_: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| true;

@@ -1,4 +1,4 @@
-//! What the contract says of companies.
+//! The OpenAPI description of companies.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::domain::text::{Name, Note, Reference, TEXT_PATTERN};
 use crate::domain::vocabulary::Vocabulary as _;
 use crate::wire::values::MAX_ITEMS;
 
-/// The form that the values of a scheme have.
+/// The format of the values of an identifier scheme.
 fn form(scheme: Scheme) -> Value {
     let pattern = match scheme {
         Scheme::Lei => "^[0-9A-Z]{18}[0-9]{2}$",

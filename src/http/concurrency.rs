@@ -1,4 +1,4 @@
-//! Places for what takes much of the service: so many at once, and so many of one client.
+//! Concurrency limits for expensive work, in all and per client.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,15 +12,15 @@ use super::problem::{Code, Problem};
 use crate::domain::actor::Actor;
 use crate::domain::id::KeyId;
 
-/// How many there are.
+/// Most permits.
 const MOST: usize = 4;
-/// How many of them can be somebody's, so that whoever does not go on shuts nobody else out.
+/// Most permits per client, so that one cannot use all.
 const MOST_EACH: usize = 2;
 
-/// How many may wait for their turn at work that takes long.
+/// Most requests queued for a long read.
 const MOST_WAITING: usize = 256;
 
-/// Turns at work that keeps a processor busy for long: few at once, so that what takes little is answered beside it.
+/// Permits for reads that keep a processor busy: few at once, so that short requests are answered meanwhile.
 #[derive(Clone, Debug)]
 pub(crate) struct Turns {
     at_work: Arc<Semaphore>,
@@ -28,7 +28,7 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Turns of whom at most half of the processors are kept busy.
+    /// As many permits as half the processors, at least one.
     pub(crate) fn new() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self::of((processors / 2).max(1), MOST_WAITING)
@@ -38,11 +38,11 @@ impl Turns {
         Self { at_work: Arc::new(Semaphore::new(at_work)), waiting: Arc::new(Semaphore::new(waiting)) }
     }
 
-    /// A turn, as long as what is returned lives. Who asks first has the first turn.
+    /// Waits for a permit, first come, first served.
     ///
     /// # Errors
     ///
-    /// [`Code::Overloaded`] if too many wait for one.
+    /// [`Code::Overloaded`] if the queue is full.
     pub(crate) async fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let overloaded = |_| Problem::new(Code::Overloaded, "too many long reads wait for their turn");
         let _waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(overloaded)?;
@@ -51,7 +51,7 @@ impl Turns {
     }
 }
 
-/// The places for work of one sort, and who has them.
+/// The permits for one sort of work, and their holders.
 #[derive(Clone, Debug)]
 pub(crate) struct ConcurrencyLimit {
     work: &'static str,
@@ -59,48 +59,48 @@ pub(crate) struct ConcurrencyLimit {
     shared: Arc<Mutex<SharedPlaces>>,
 }
 
-/// The places of requests with an idempotency key, by whose they are and the key.
+/// The permits of requests with an idempotency key, by client and key.
 type SharedPlaces = HashMap<(Holder, Box<[u8]>), Weak<SharedPlace>>;
 
-/// Whoever has a key, or asks from an address without one.
+/// A client: a key, or an address without one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holder {
     Key(KeyId),
     Peer(Option<IpAddr>),
 }
 
-/// A place, as long as this lives.
+/// A permit; released on drop.
 pub(crate) struct Permit {
     places: ConcurrencyLimit,
     holder: Holder,
 }
 
-/// A place of all those who make the same request, of whom one is at work at a time.
+/// A permit shared by all requests with the same idempotency key, of which one runs at a time.
 struct SharedPlace {
     _permit: Permit,
     turn: Arc<AsyncMutex<()>>,
 }
 
-/// A turn at a place, as long as this lives.
+/// The right to run under a shared permit; released on drop.
 pub(crate) struct Turn {
-    // Passed on to whoever waits for it before the place is given up.
+    // First, so that it passes to the next request before the permit is released.
     _turn: OwnedMutexGuard<()>,
     _place: Arc<SharedPlace>,
 }
 
 impl ConcurrencyLimit {
-    /// Places for work that goes by this name, in the plural.
+    /// Limits work with this plural name.
     pub(crate) fn new(work: &'static str) -> Self {
         Self { work, holders: Arc::default(), shared: Arc::default() }
     }
 
-    /// A place for whoever asks, if there is one.
+    /// A permit for a client, if one is free.
     pub(crate) fn take(&self, actor: &Actor, peer: Option<IpAddr>) -> Result<Permit, Problem> {
         self.take_for(Holder::of(actor, peer))
     }
 
-    /// A place for whoever asks, if there is one. Who repeats a request that is under way, by its idempotency key,
-    /// needs none of its own, and waits until that is done.
+    /// A permit for a client, if one is free. A request with the same idempotency key as one in progress
+    /// shares that one's permit and waits until it is done.
     pub(crate) async fn take_turn(
         &self,
         actor: &Actor,

@@ -15,7 +15,7 @@ pub(crate) fn strong(epoch: &str, since: i64) -> String {
     format!("\"{epoch}-{since}\"")
 }
 
-/// The tag of a version of a thing that is shown with something worked out, which the mark stands for.
+/// The tag of a version that is shown with a computed member, which `mark` identifies.
 pub(crate) fn marked(epoch: &str, since: i64, mark: Option<&str>) -> String {
     mark.map_or_else(|| strong(epoch, since), |mark| format!("\"{epoch}-{since}+{mark}\""))
 }
@@ -34,15 +34,15 @@ where
     format!("W/\"{:.32}\"", hexadecimal(&hash.finalize()))
 }
 
-/// The tag of what can be changed but has no versions: strong, from every byte it is shown as.
+/// The tag of something that changes but has no versions: strong, from every byte shown.
 pub(crate) fn exact(shown: &str) -> String {
     weak([shown]).replacen("W/", "", 1)
 }
 
-/// The field that says which revision an answer shows.
+/// The header field with the revision that an answer shows.
 pub(crate) const REVISION: HeaderName = HeaderName::from_static("revision");
 
-/// Whether the client has what a tag stands for already.
+/// Whether `If-None-Match` matches a tag.
 pub(crate) fn has(headers: &HeaderMap, etag: &str) -> bool {
     etag.parse::<ETag>().is_ok_and(|etag| {
         headers.typed_get::<IfNoneMatch>().is_some_and(|condition| !condition.precondition_passes(&etag))
@@ -62,7 +62,7 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// The answer, or an empty 304 if the client has it already.
+    /// The response, or an empty 304 if the client has it already.
     pub(crate) fn answer(self, headers: &HeaderMap) -> Response {
         let known = has(headers, &self.etag);
         let (status, body) = if known {
@@ -82,14 +82,14 @@ impl Shown {
     }
 }
 
-/// Sets a header field to text that the service made itself.
+/// Sets a header field to text made by the service; drops an invalid value.
 pub(crate) fn set(fields: &mut HeaderMap, name: HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         fields.insert(name, value);
     }
 }
 
-/// The precondition of a write: which versions `If-Match` names, or that there must be none.
+/// The precondition of a write, from `If-Match` and `If-None-Match`.
 pub(crate) fn precondition(headers: &HeaderMap, epoch: &str) -> Result<Precondition, Problem> {
     let if_match = joined(headers, &header::IF_MATCH)?;
     let if_none_match = joined(headers, &header::IF_NONE_MATCH)?;
@@ -105,7 +105,7 @@ pub(crate) fn precondition(headers: &HeaderMap, epoch: &str) -> Result<Precondit
     }
 }
 
-/// Whether `If-Match`, where it may be left out, lets something be changed that has this tag.
+/// Whether an optional `If-Match` matches a tag.
 pub(crate) fn is_meant(headers: &HeaderMap, etag: &str) -> Result<bool, Problem> {
     match joined(headers, &header::IF_MATCH)?.as_deref().map(str::trim) {
         None | Some("*") => Ok(true),
@@ -125,10 +125,10 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Prob
     Ok((!lines.is_empty()).then(|| lines.join(",")))
 }
 
-/// The versions that a list of tags names. Weak tags, and tags of another epoch, name none.
+/// The versions in a list of tags. Weak tags, and tags of another epoch, name none.
 fn versions(list: &str, epoch: &str) -> Result<Vec<i64>, Problem> {
     let version = |(weak, opaque): (bool, &str)| {
-        // What is worked out is no part of the version, so any mark will do.
+        // The mark of a computed member is no part of the version.
         let opaque = opaque.split_once('+').map_or(opaque, |(version, _)| version);
         let (_, since) = opaque.rsplit_once('-').filter(|(of, _)| *of == epoch && !weak)?;
         since.parse::<i64>().ok()
@@ -136,8 +136,8 @@ fn versions(list: &str, epoch: &str) -> Result<Vec<i64>, Problem> {
     Ok(tags(list)?.into_iter().filter_map(version).collect())
 }
 
-/// The tags of a list, each without its quotes, and whether it is weak. There is at least one; elements that are
-/// empty are passed over (RFC 9110, section 5.6.1).
+/// The tags of a list, without quotes, and whether each is weak. There is at least one; empty elements are
+/// ignored (RFC 9110, section 5.6.1).
 fn tags(list: &str) -> Result<Vec<(bool, &str)>, Problem> {
     let malformed =
         || Problem::malformed("If-Match", "must be `*` or a list of quoted entity tags, separated by commas");

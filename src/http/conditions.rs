@@ -1,4 +1,4 @@
-//! What the contract says of conditions: one schema a kind.
+//! The OpenAPI description of conditions: one schema per kind.
 
 use serde_json::{Map, Value, json};
 
@@ -69,7 +69,7 @@ pub(crate) fn patch_schema() -> Value {
     schema
 }
 
-/// The schemas of each kind, by name: as it is shown, and as it is written.
+/// The output and the input schema of each kind, by name.
 pub(crate) fn kind_schemas() -> Vec<(String, Value)> {
     let kinds = ConditionKind::ALL.iter().copied();
     let schemas = kinds.flat_map(|kind| {
@@ -85,7 +85,7 @@ pub(crate) fn kind_schemas() -> Vec<(String, Value)> {
     schemas.collect()
 }
 
-/// What a condition of a kind asks, and when it is met.
+/// The description of a kind: what it asks, and when it is met.
 fn about(kind: ConditionKind) -> &'static str {
     match kind {
         ConditionKind::DomesticShare => {
@@ -119,7 +119,7 @@ fn about(kind: ConditionKind) -> &'static str {
     }
 }
 
-/// What the schema of something written ends in.
+/// The suffix of an input schema's name.
 const INPUT: &str = "Input";
 
 /// For example `DomesticShareConditionInput`.
@@ -176,7 +176,7 @@ fn settable(kind: ConditionKind) -> &'static [&'static str] {
     }
 }
 
-/// Whether there can be something in a condition of a kind that has no value: a class can be without a definition.
+/// Whether a condition of a kind can have an unset value; in an exclusion, a class can lack its definition.
 fn can_be_unset(kind: ConditionKind) -> bool {
     !settable(kind).is_empty() || kind == ConditionKind::Exclusion
 }
@@ -185,7 +185,7 @@ fn can_be_met(kind: ConditionKind) -> bool {
     matches!(kind, ConditionKind::Requirement | ConditionKind::Other)
 }
 
-/// The schema of a kind as it is written, with what its fields ask of each other.
+/// The input schema of a kind, with constraints between its fields.
 fn consistent(kind: ConditionKind, fields: &[Field]) -> Value {
     let mut schema = submitted(fields);
     if can_be_unset(kind) {
@@ -208,7 +208,7 @@ fn consistent(kind: ConditionKind, fields: &[Field]) -> Value {
     schema
 }
 
-/// The fields that every kind has at its end. Those that a kind cannot give a value are always `null`.
+/// The last fields of every kind. Those that a kind cannot set are always `null`.
 fn tail(unset: bool, met: bool) -> Vec<Field> {
     let if_it_can = |can: bool, schema: Value| if can { nullable(schema) } else { json!({"type": "null"}) };
     vec![

@@ -1,4 +1,4 @@
-//! One connection: HTTP/1.1 as far as it is that, and a problem in place of what is none.
+//! One connection: serves HTTP/1.1, and answers anything else with a problem.
 
 use std::fmt::Write as _;
 use std::future::{Ready, poll_fn, ready};
@@ -29,17 +29,17 @@ use super::problem::{Code, Problem};
 use super::raw_stream::{RawStream, date};
 use crate::app::fresh_id;
 
-/// The most that is kept of what a client says or is told, in bytes.
+/// The largest read and write buffer, in bytes.
 const BUFFER: usize = 64 * 1024;
-/// How long a client that is not being answered may go on once the service stops: long enough for a
-/// request that is already under way here.
+/// How long a connection without a request in progress stays open once shutdown begins: long enough for a
+/// request in transit.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// Who is at the other end of the connection that a request came by.
+/// The client's address, for requests that came by a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// What every connection is given.
+/// What all connections share.
 pub(crate) struct Host {
     pub(crate) app: App,
     pub(crate) router: Router,
@@ -48,7 +48,7 @@ pub(crate) struct Host {
 impl Host {
     fn protocol() -> Builder {
         let mut protocol = Builder::new();
-        // Its own deadline for heads sets a timer for each; the line has one that does not.
+        // hyper's own head timeout sets a timer per head; `ClientStream` avoids that.
         protocol
             .header_read_timeout(None)
             .max_header_size(MOST_FIELD_BYTES + MOST_URI_BYTES)
@@ -56,19 +56,20 @@ impl Host {
         protocol
     }
 
-    /// Talks to a client until it goes away, breaks the rules, or the service stops.
+    /// Serves a client until it leaves, violates the protocol, or the service stops.
     pub(crate) async fn serve_client(&self, stream: TcpStream, peer: IpAddr) {
-        // Answers are written whole; waiting for more to send would only delay them.
+        // Responses are written whole; Nagle's algorithm would only delay them.
         drop(stream.set_nodelay(true));
         let state = Arc::new(ConnectionState::default());
         let stream = ClientStream::new(stream, Arc::clone(&state), &self.app.options.limits);
-        // In a place of its own, which an answer that goes on gives back: it is larger than all the rest.
+        // Boxed by itself: it is the largest part of the future, and is freed before an endless response is
+        // sent.
         let Some((mut stream, end)) = Box::pin(self.run_protocol(stream, peer, &state)).await else { return };
         let last = match end {
             End::LastWord(last) => last,
             End::RawStream(raw_stream) => {
                 tokio::select! {
-                    // Whoever takes no more is not told so.
+                    // A client that takes no more cannot be told of an error.
                     sent = raw_stream.send(&mut stream) => drop(sent),
                     () = self.stopped(&state) => return,
                 }
@@ -78,7 +79,7 @@ impl Host {
         Box::pin(stream.close(last)).await;
     }
 
-    /// Speaks the protocol as long as both sides do; what is left to say, unless the service stops first.
+    /// Runs HTTP/1.1 until it ends; returns what is left to send, or `None` if the service stopped.
     async fn run_protocol(
         &self,
         stream: ClientStream,
@@ -107,7 +108,7 @@ impl Host {
         Some((stream, End::LastWord(refusal.map(|problem| self.last_word(&problem)))))
     }
 
-    /// Answers a request: at once if the answer is kept, else by the routes.
+    /// Answers a request on the fast path if it can, else through the router.
     fn answer<'a>(
         &'a self,
         request: Request<Incoming>,
@@ -118,8 +119,8 @@ impl Host {
     ) -> Answering<'a> {
         state.begin();
         let state = Arc::clone(state);
-        // Of two lengths the protocol believes the chunks, and drops the other: somebody on the way may have
-        // believed that one, so nothing that follows is read as a request (RFC 9112, section 6.3).
+        // Given two lengths, hyper goes by `Transfer-Encoding` and drops `Content-Length`. An intermediary
+        // may have gone by that, so no further request is read (RFC 9112, section 6.3).
         let ambiguous = request.headers().contains_key(header::TRANSFER_ENCODING);
         let handed = move |mut response: Response<Body>| {
             if ambiguous {
@@ -150,7 +151,7 @@ impl Host {
         }))
     }
 
-    /// A whole answer for what never became a request; the connection ends with it.
+    /// A raw response where there is no valid request; it closes the connection.
     pub(crate) fn last_word(&self, problem: &Problem) -> Vec<u8> {
         let now = self.app.register.now();
         let request_id = fresh_id(now);
@@ -172,13 +173,13 @@ impl Host {
         text.into_bytes()
     }
 
-    /// Waits until the service stops, and whoever is being answered has had the time there is.
+    /// Waits for the shutdown signal, then as `drain_deadline` does.
     async fn stopped(&self, state: &ConnectionState) {
         self.app.stopping.begun().await;
         self.drain_deadline(state).await;
     }
 
-    /// Waits, once the service stops, until the client is not being answered or the time is up.
+    /// Once shutdown has begun, waits until no response is in progress or the time is up.
     async fn drain_deadline(&self, state: &ConnectionState) {
         let bound = Instant::now() + self.app.options.limits.stop;
         loop {
@@ -190,24 +191,24 @@ impl Host {
     }
 }
 
-/// An answer, at once or after a while.
+/// A response, ready or awaited.
 type Answering<'a> = Either<
     Ready<Result<Response<TrackedBody>, LeftProtocol>>,
     Pin<Box<dyn Future<Output = Result<Response<TrackedBody>, LeftProtocol>> + Send + 'a>>,
 >;
 
-/// Leaves the protocol for an answer that goes on.
+/// Makes hyper give up the connection, for an endless response.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer goes on without the protocol")]
 struct LeftProtocol;
 
-/// What is left to say once the protocol has ended.
+/// What is left to send once HTTP/1.1 has ended.
 enum End {
     LastWord(Option<Vec<u8>>),
     RawStream(RawStream),
 }
 
-/// A body that tells when it has been handed over.
+/// A body that notes when hyper is done with it.
 struct TrackedBody {
     body: Body,
     state: Arc<ConnectionState>,
@@ -239,7 +240,7 @@ impl Drop for TrackedBody {
     }
 }
 
-/// What a client is told that broke the rules or took too long; nothing if it has gone or said nothing.
+/// The problem for a protocol error or a late head; `None` if the client left or sent nothing.
 fn refusal(error: &hyper::Error, state: &ConnectionState) -> Option<Problem> {
     if state.late() {
         let late = || Problem::new(Code::RequestTimeout, "the head of the request did not arrive in time");

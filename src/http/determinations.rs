@@ -1,4 +1,4 @@
-//! Operations on determinations: a question asked, and its receipt read again.
+//! Operations on determinations: asking a question, and reading receipts.
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
@@ -115,7 +115,7 @@ pub(crate) fn expose(api: &mut Api) {
     );
 }
 
-/// The question a body asks.
+/// Parses the question in the body.
 fn asked(call: &Call) -> Result<Asked, Problem> {
     let object = call.object()?;
     let mut faults = Faults::default();
@@ -125,7 +125,7 @@ fn asked(call: &Call) -> Result<Asked, Problem> {
     asked.filter(|_| faults.is_empty()).ok_or_else(|| Problem::invalid_body(&faults))
 }
 
-/// An answer and the times it was given for.
+/// An answer, with the revision and time it rests on.
 struct Given {
     supposed: Supposed,
     revision: i64,
@@ -194,7 +194,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
         return ended(&call, terms, Ok(answer)).await;
     }
     if what_if {
-        // An answer to a question is no state of anything, so it has no tag.
+        // An answer to a question is not the state of a resource, so it has no tag.
         let body = document(None, &asked, &given).to_string();
         let mut response = Response::new(Body::from(body));
         set(response.headers_mut(), header::CONTENT_TYPE, JSON);
@@ -222,7 +222,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
     .await
 }
 
-/// Ends a call as was decided without the register's being written, but for the answer that is kept.
+/// Ends a call with an outcome decided outside the write, which only stores the reply.
 async fn ended(call: &Call, terms: Terms, outcome: Result<Answer, Problem>) -> Result<Response, Problem> {
     write_on(call, terms, Needs::default(), move |_write, _given| Box::pin(async move { Ok(outcome) })).await
 }

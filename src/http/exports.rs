@@ -1,4 +1,4 @@
-//! The register as lines, sent as they are made.
+//! Exports the register as lines, streamed.
 
 use axum::body::Body;
 use axum::http::header;
@@ -14,7 +14,7 @@ use super::reading::read_at;
 use super::resources::time_params;
 use crate::app::exports::Export;
 
-/// Lines of JSON.
+/// The media type of JSON lines.
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 
 /// Adds the export.
@@ -39,11 +39,11 @@ async fn export(call: Call) -> Result<Response, Problem> {
     if empty.status() == axum::http::StatusCode::NOT_MODIFIED {
         return Ok(empty);
     }
-    // Held until the last line is sent, or the client has gone.
+    // Held until the last line is sent or the client disconnects.
     let place = call.app.exports.take(&call.actor, call.peer)?;
     let mut export = Export::begin(&call.app.register, &mut read).await?;
     drop(read);
-    // What fails at once is answered with a problem, and what fails later breaks off the body.
+    // An error in the first chunk becomes a problem; a later one aborts the body.
     let first = export.chunk().await?;
     let rest = stream::try_unfold((export, place), |(mut export, place)| async move {
         let chunk = export.chunk().await.inspect_err(|error| tracing::error!(%error, "an export broke off"));

@@ -1,7 +1,5 @@
-//! The door: what is kept ready is given here, before the routes and the layers around them.
-//!
-//! A poller's request costs less than the way through the layers. What they see to is seen to here as well:
-//! limits, who asks, the id of the request, the measurements and the log.
+//! Fast path: cached answers skip router and middleware, whose duties (limits, authentication, request id,
+//! metrics, log) are repeated here.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -18,9 +16,10 @@ use super::limits::{Asker, check_head, say_rates};
 use super::observe::{REQUEST_ID, request_id};
 use super::workflows::may_differ;
 
-/// The answer to a request, if it is kept, right, and for whoever asks; everything else is for the routes.
+/// The cached answer to a request, if it is valid and the caller may have it; `None` sends the request to the
+/// router.
 pub(crate) fn answer<B: HttpBody>(app: &App, request: &Request<B>, peer: IpAddr) -> Option<Response> {
-    // Each clock is read once: on some machines that takes longer than finding the answer.
+    // Each clock is read once: on some machines that takes longer than the cache look-up.
     let (started, now) = (Instant::now(), app.register.now());
     let headers = request.headers();
     // A body would have to be read, or the connection closed.
@@ -34,12 +33,12 @@ pub(crate) fn answer<B: HttpBody>(app: &App, request: &Request<B>, peer: IpAddr)
         return None;
     }
     let form = kept.form(liked(headers), headers)?;
-    // Whoever must be looked up, may not read, or has asked enough is seen to where every request is.
+    // Unknown keys, refusals and exhausted allowances are left to the router.
     if !app.knows_reader(headers, started, now) {
         return None;
     }
     let id = request_id(headers, now);
-    let told_id = HeaderValue::from_str(id.as_str()).ok()?;
+    let id_value = HeaderValue::from_str(id.as_str()).ok()?;
     let asker = Asker::new(Some(peer), headers, started);
     let left = app.rates.spend(&asker).ok()?;
     let mut fields = kept.headers_for(&form);
@@ -50,7 +49,7 @@ pub(crate) fn answer<B: HttpBody>(app: &App, request: &Request<B>, peer: IpAddr)
         }
         Representation::Identity(body) | Representation::Coded(_, body) => (StatusCode::OK, Body::from(body)),
     };
-    fields.insert(REQUEST_ID, told_id);
+    fields.insert(REQUEST_ID, id_value);
     say_rates(&mut fields, left);
     kept.tally().count(status, started);
     tracing::debug!(request.id = %id, status = status.as_u16(), "answered {id} at the door");

@@ -1,4 +1,4 @@
-//! What the contract says of header fields: those that requests may have, and those that answers have.
+//! The OpenAPI description of header fields, in requests and in answers.
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -10,13 +10,13 @@ use super::schema::{count, text};
 use super::write::LONGEST_KEY;
 use crate::domain::text::Reason;
 
-/// `*`, or a list of tags: elements that are empty are passed over (RFC 9110, section 5.6.1).
+/// `*`, or a list of entity tags with possibly empty elements (RFC 9110, section 5.6.1).
 const TAGS_PATTERN: &str =
     r#"^(\*|[, \t]*(W/)?"[\t !#-~]*"[ \t]*(,[, \t]*(W/)?"[\t !#-~]*"[ \t]*)*(,[, \t]*)?)$"#;
-/// A key, bare or as a quoted string.
+/// An idempotency key, bare or as a quoted string.
 const KEY_PATTERN: &str = r#"^([!#-~]+|"[!#-~]+")$"#;
 
-/// The header fields that an operation takes, as parameters.
+/// The header fields of a request, as parameters.
 pub(crate) fn taken(operation: &Operation) -> Vec<Value> {
     let header = |name: &str, about: &str, schema: Value| json!({"name": name, "in": "header", "description": about, "schema": schema});
     if operation.lasting == Lasting::Stream {
@@ -50,7 +50,7 @@ pub(crate) fn taken(operation: &Operation) -> Vec<Value> {
     taken
 }
 
-/// A header field by its name, and by the name of what is said of it among the components.
+/// A header field and the component that describes it.
 type Said = (&'static str, &'static str);
 
 /// The header fields of every answer.
@@ -58,7 +58,7 @@ const EVERYWHERE: [Said; 3] =
     [("X-Request-Id", "X-Request-Id"), ("RateLimit", "RateLimit"), ("RateLimit-Policy", "RateLimit-Policy")];
 const REPLAYED: Said = ("Idempotency-Replayed", "Idempotency-Replayed");
 
-/// The header fields of an answer that is no problem.
+/// The header fields of an answer other than a problem.
 pub(crate) fn of_answer(operation: &Operation, status: u16) -> Value {
     let mut said = EVERYWHERE.to_vec();
     if operation.method == Method::GET && operation.lasting != Lasting::Stream {
@@ -79,7 +79,7 @@ pub(crate) fn of_answer(operation: &Operation, status: u16) -> Value {
     referred(&said)
 }
 
-/// The statuses of problems that a write can end with once it has begun, and those of them that are kept.
+/// The statuses of problems in which a write can end once it has begun, and those of them that are stored.
 const DECIDED: [u16; 7] = [400, 403, 404, 409, 410, 412, 428];
 const KEPT: [u16; 5] = [400, 404, 409, 410, 412];
 
@@ -89,7 +89,7 @@ pub(crate) fn of_problem(operation: &Operation, status: StatusCode) -> Value {
     said.extend(match status {
         StatusCode::UNAUTHORIZED => Some(("WWW-Authenticate", "WWW-Authenticate")),
         StatusCode::GONE => Some(("Link", "Link")),
-        // What a put means to change need not be on record.
+        // What a PUT writes need not be on record.
         StatusCode::PRECONDITION_FAILED if operation.method == Method::PUT => {
             Some(("ETag", "ETag-If-On-Record"))
         }
@@ -119,7 +119,7 @@ fn referred(said: &[Said]) -> Value {
     Value::Object(said.iter().map(field).collect())
 }
 
-/// What is said of header fields, for reference. What is `required` is always there.
+/// The header components. A `required` one is always sent.
 pub(crate) fn components() -> Value {
     let short = |most: usize| json!({"type": "string", "maxLength": most});
     let always =

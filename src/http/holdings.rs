@@ -1,4 +1,4 @@
-//! Operations on holdings: what the movements of each company and chip add up to.
+//! Operations on holdings: the sums of movements per company and chip.
 
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
-/// A holding as it is shown.
+/// A holding as JSON.
 fn shown(pair: &PairTotals, figures: &Figures) -> Value {
     let PairTotals { company, chip, totals } = pair;
     json!({
@@ -88,7 +88,7 @@ fn example() -> Value {
     )
 }
 
-/// Adds the list of holdings.
+/// Adds the operation that lists holdings.
 pub(crate) fn expose(api: &mut Api) {
     api.on(
         Operation::get("/v1/holdings", "listHoldings", TAG)
@@ -107,7 +107,7 @@ async fn list(call: Call) -> Result<Response, Problem> {
     let cursor = Cursor::read(&call)?;
     let mut read = read_at(&call, cursor.as_ref()).await?;
     let revision = read.at().revision;
-    // Sums are of what is on record, whatever the day; which limits are in force goes by it.
+    // The sums depend on the revision only, the limits in force also on the day.
     let as_of = as_of(&call, &read, cursor.as_ref())?;
     let after = cursor.map(|cursor| cursor.position);
     let page = read.holding_page(&filters, after.as_ref(), limit).await?;

@@ -1,4 +1,4 @@
-//! The hub: every new revision is read and rendered once on this node, however many follow the stream.
+//! The hub reads and renders every new revision once per process, however many subscribers the stream has.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -15,32 +15,33 @@ use crate::app::feed::{self, Entry};
 use crate::app::{ChangeFilter, Error, Register, Wanted};
 use crate::domain::thing::{Kind, ThingRef};
 
-/// The most revisions that are kept ready, and about how many bytes of them.
+/// Limits of the ring: revisions, and approximate bytes.
 const MOST_EVENTS: usize = 4096;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
-/// About how many changes are read at a time.
+/// The page size for reading the feed; a revision is never split, so a page may be longer.
 const PAGE: i64 = 500;
-/// How many of those who are behind read from the register at a time.
-const BEHIND: usize = 4;
-/// What is larger, in bytes, is shared rather than copied, and takes room.
+/// The most concurrent reads of the register for subscribers that are behind.
+const MOST_CATCHING_UP: usize = 4;
+/// Larger data, in bytes, is shared rather than copied; larger pages take permits from `room`.
 const SMALL: usize = 128 * 1024;
-/// How much room there is, in KiB, for large pages of those who are behind: they are kept until they have been taken.
+/// Memory for large pages of subscribers that are behind, in KiB: a page holds its part until every receiver
+/// has sent it.
 const ROOM_KIB: u32 = 64 * 1024;
-/// About how many bytes of a change are not its documents.
-const BESIDE: usize = 300;
-/// How long to wait after a failure.
+/// The approximate size of a rendered change without its documents, in bytes.
+const OVERHEAD: usize = 300;
+/// The delay before a retry after an error.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A revision, ready to send.
+/// A revision, rendered.
 #[derive(Debug)]
 pub(crate) struct Event {
     revision: i64,
-    /// Everything in it, as one event.
+    /// All changes, as one event.
     whole: Bytes,
     parts: Vec<Part>,
 }
 
-/// A change: where it stands in its event, and what tells whether somebody wants it.
+/// A change: its byte range in the event, and what filters test.
 #[derive(Debug)]
 struct Part {
     at: Range<usize>,
@@ -57,12 +58,12 @@ impl Part {
 }
 
 impl Event {
-    /// A revision with its changes, each with what it touches.
+    /// Renders a revision; each change comes with the things it touches.
     fn new(epoch: &str, revision: i64, changes: Vec<(Entry, Vec<ThingRef>)>) -> Self {
         let mut whole = String::with_capacity(room_for(changes.iter().map(|(entry, _)| entry)));
         whole.push_str(&beginning(epoch, revision));
         let mut parts = Vec::with_capacity(changes.len());
-        // Each is let go as it is written, so that a large revision is not there twice.
+        // Entries are dropped as they are written, so that a large revision is not in memory twice.
         for (entry, touches) in changes {
             if !parts.is_empty() {
                 whole.push(',');
@@ -75,8 +76,7 @@ impl Event {
         Self { revision, whole: whole.into(), parts }
     }
 
-    /// What it says to somebody who wants only some changes, in pieces of the event that all share; none if that is
-    /// nothing.
+    /// The event narrowed to a filter, as slices of the shared bytes; empty if no change passes.
     pub(crate) fn told(&self, epoch: &str, narrowing: &ChangeFilter) -> VecDeque<Bytes> {
         let parts: Vec<(bool, &Part)> =
             self.parts.iter().map(|part| (part.passes(narrowing), part)).collect();
@@ -88,7 +88,7 @@ impl Event {
             return [self.whole.clone()].into();
         }
         let mut pieces = VecDeque::from([Bytes::from(beginning(epoch, self.revision))]);
-        // Neighbours stand side by side, with the comma between them.
+        // A run of adjacent changes is one slice, with the commas between them.
         for run in parts.chunk_by(|(one, _), (other, _)| one == other) {
             let (Some((true, first)), Some((_, last))) = (run.first(), run.last()) else { continue };
             if pieces.len() > 1 {
@@ -97,7 +97,7 @@ impl Event {
             pieces.push_back(self.whole.slice(first.at.start..last.at.end));
         }
         pieces.push_back(Bytes::from_static(END.as_bytes()));
-        // What is small is sent in one piece, which costs less than to share it.
+        // A small event is copied into one piece, which costs less than sharing several.
         let size: usize = pieces.iter().map(Bytes::len).sum();
         if size > SMALL {
             return pieces;
@@ -110,7 +110,7 @@ impl Event {
     }
 }
 
-/// The beginning of an event, up to its changes, which commas separate.
+/// The beginning of an event, up to its comma-separated changes.
 fn beginning(epoch: &str, revision: i64) -> String {
     format!("event: revision\nid: {epoch}.{revision}\ndata: [")
 }
@@ -118,13 +118,13 @@ fn beginning(epoch: &str, revision: i64) -> String {
 /// The end of an event.
 const END: &str = "]\n\n";
 
-/// About how many bytes it takes to write changes: enough, as a rule, not to have to move what is written.
+/// The approximate size of the rendered changes, in bytes, so that the buffer seldom grows.
 fn room_for<'e>(entries: impl Iterator<Item = &'e Entry>) -> usize {
     let document = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    entries.map(|entry| document(&entry.change.before) + document(&entry.change.after) + BESIDE).sum()
+    entries.map(|entry| document(&entry.change.before) + document(&entry.change.after) + OVERHEAD).sum()
 }
 
-/// The newest revisions, ready to send: one after the other, without gaps.
+/// The newest revisions, rendered and contiguous.
 #[derive(Debug, Default)]
 struct Ring {
     epoch: String,
@@ -145,32 +145,32 @@ impl Ring {
     }
 }
 
-/// What comes after a position.
+/// What follows a position.
 pub(crate) enum After {
     /// The next revision.
     Event(Arc<Event>, i64),
-    /// Nothing yet.
+    /// No newer revision yet.
     Nothing,
-    /// More than is kept ready: it must be read from the register.
+    /// The position is older than the ring: read from the register.
     Behind,
-    /// The position is of a register that is no longer served.
+    /// The position is of another epoch.
     Gone,
 }
 
-/// A page of events from the register: one, however many are sent it at the same time.
+/// A page of events from the register, shared by everyone that is sent it.
 struct Page {
     text: String,
-    /// The position after them.
+    /// The position after the events.
     next: i64,
-    /// The room it takes of that for large pages.
+    /// The page's permits for [`ROOM_KIB`], if it is large.
     _room: Option<OwnedSemaphorePermit>,
 }
 
-/// A page of events, as one of those has it who are sent it.
+/// A subscriber's handle to a page.
 pub(crate) struct Events(Arc<Page>);
 
 impl Events {
-    /// The position after them.
+    /// The position after the events.
     pub(crate) fn next(&self) -> i64 {
         self.0.next
     }
@@ -187,7 +187,7 @@ impl AsRef<[u8]> for Events {
     }
 }
 
-/// The pages that are being made or sent, by what was asked for: those who ask for the same wait for one another.
+/// Pages being made or sent, by position and filter: equal requests wait for the first and share its page.
 type Pages = HashMap<(i64, ChangeFilter), Arc<AsyncMutex<Weak<Page>>>>;
 
 struct Shared {
@@ -199,30 +199,30 @@ struct Shared {
     pages: Mutex<Pages>,
 }
 
-/// The newest revisions, ready to send to everybody who follows them.
+/// The newest revisions, rendered, for every subscriber of the stream.
 pub(crate) struct Hub {
     shared: Arc<Shared>,
-    /// Whose streams may go on.
+    /// Which keys still work.
     pub(crate) key_watch: Arc<KeyWatch>,
-    /// What keeps the hub up to date, from the first subscriber on and as long as there is a hub.
+    /// The background tasks: started by the first subscriber, aborted when the hub is dropped.
     tasks: OnceLock<JoinSet<()>>,
 }
 
 impl Hub {
-    /// A hub that begins once somebody follows it.
+    /// A hub that starts with its first subscriber.
     pub(crate) fn new(register: &Register) -> Self {
         let shared = Shared {
             register: register.clone(),
             ring: RwLock::default(),
             newest: watch::Sender::new(0),
-            behind: Semaphore::new(BEHIND),
+            behind: Semaphore::new(MOST_CATCHING_UP),
             room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
             pages: Mutex::default(),
         };
         Self { shared: Arc::new(shared), key_watch: Arc::default(), tasks: OnceLock::new() }
     }
 
-    /// Follows the register from the newest revision on, if nobody has made it do so yet.
+    /// Starts following the register after revision `newest`, unless started already.
     pub(crate) fn begin(&self, epoch: &str, newest: i64) {
         self.tasks.get_or_init(|| {
             if let Ok(mut ring) = self.shared.ring.write() {
@@ -235,12 +235,12 @@ impl Hub {
         });
     }
 
-    /// Tells of revisions that come after this call.
+    /// Signals revisions announced after this call.
     pub(crate) fn news(&self) -> watch::Receiver<i64> {
         self.shared.newest.subscribe()
     }
 
-    /// What comes after a position.
+    /// What follows a position.
     pub(crate) fn after(&self, epoch: &str, position: i64) -> After {
         let Ok(ring) = self.shared.ring.read() else { return After::Gone };
         if ring.epoch != epoch {
@@ -254,7 +254,8 @@ impl Hub {
         event.map_or(After::Behind, |event| After::Event(Arc::clone(event), event.revision))
     }
 
-    /// Reads the events after a position from the register, for somebody who is behind. Dropping the task ends it.
+    /// Reads the events after a position from the register, for a subscriber that is behind. Dropping the
+    /// task aborts it.
     pub(crate) fn read(&self, position: i64, narrowing: &ChangeFilter) -> JoinSet<Result<Events, Error>> {
         let (shared, narrowing) = (Arc::clone(&self.shared), narrowing.clone());
         let mut task = JoinSet::new();
@@ -264,11 +265,11 @@ impl Hub {
 }
 
 impl Shared {
-    /// A page: the one that somebody else is sent who asked for the same, or else a new one.
+    /// A page: the shared one if it is still in use, else a new one.
     async fn page(&self, position: i64, narrowing: ChangeFilter) -> Result<Arc<Page>, Error> {
         let slot = {
             let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-            // Of a page that nobody makes or has, the slot is of no use any more.
+            // Drop slots whose page is neither being made nor held.
             pages.retain(|_, slot| {
                 Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|page| page.strong_count() > 0)
             });
@@ -283,8 +284,8 @@ impl Shared {
         Ok(page)
     }
 
-    /// Makes a page. Of one that is large there must be room until everybody has taken it; while there is none it is
-    /// let go, and made again once there is.
+    /// Makes a page. A large one needs room until every receiver has sent it; while there is none, it is
+    /// dropped, and read again once there is.
     async fn new_page(&self, position: i64, narrowing: &ChangeFilter) -> Result<Page, Error> {
         let mut room: Option<OwnedSemaphorePermit> = None;
         loop {
@@ -305,7 +306,7 @@ impl Shared {
         }
     }
 
-    /// The events after a position, as text, and the position after them.
+    /// The events after a position as text, and the position after them.
     async fn rendered(&self, position: i64, narrowing: &ChangeFilter) -> Result<(String, i64), Error> {
         let mut read = self.register.read(Wanted::Newest).await?;
         let page = feed::page(&mut read, position, PAGE, narrowing).await?;
@@ -313,7 +314,7 @@ impl Shared {
         drop(read);
         let mut text = String::with_capacity(room_for(page.items.iter()));
         let mut before = None;
-        // Each is let go as it is written, so that a large revision is not there twice.
+        // Entries are dropped as they are written, so that a large revision is not in memory twice.
         for entry in page.items {
             let revision = entry.change.revision;
             if before == Some(revision) {
@@ -330,7 +331,7 @@ impl Shared {
     }
 }
 
-/// How much of the room for large pages one of so many bytes takes, in KiB. One larger than all of it takes all.
+/// The room that a page of this size takes, in KiB: none if it is small, at most all.
 fn room_of(bytes: usize) -> usize {
     if bytes <= SMALL { 0 } else { bytes.div_ceil(1024).min(ROOM_KIB as usize) }
 }
@@ -342,7 +343,7 @@ fn merged(room: Option<OwnedSemaphorePermit>, mut more: OwnedSemaphorePermit) ->
     more
 }
 
-/// Reads and renders every new revision, for ever.
+/// Reads and renders every new revision until aborted.
 async fn follow(shared: Arc<Shared>, mut last: i64) {
     loop {
         shared.register.store().changed(last).await;
@@ -356,13 +357,13 @@ async fn follow(shared: Arc<Shared>, mut last: i64) {
     }
 }
 
-/// Reads and renders what came after a revision.
+/// Reads and renders the revisions after `last`; returns the newest one rendered.
 async fn news(shared: &Shared, last: i64) -> Result<i64, Error> {
     let mut read = shared.register.read(Wanted::Newest).await?;
     let page = feed::page(&mut read, last, PAGE, &ChangeFilter::default()).await?;
-    let mut beside: HashMap<(i64, i64), Vec<ThingRef>> = HashMap::new();
+    let mut others: HashMap<(i64, i64), Vec<ThingRef>> = HashMap::new();
     for (change, thing) in read.touched_between(last + 1, page.next).await? {
-        beside.entry(change).or_default().push(thing);
+        others.entry(change).or_default().push(thing);
     }
     let epoch = read.head().epoch.clone();
     drop(read);
@@ -371,7 +372,7 @@ async fn news(shared: &Shared, last: i64) -> Result<i64, Error> {
     while let Some(revision) = entries.peek().map(|entry| entry.change.revision) {
         let mut changes = Vec::new();
         while let Some(entry) = entries.next_if(|entry| entry.change.revision == revision) {
-            let mut touches = beside.remove(&(revision, entry.change.ordinal)).unwrap_or_default();
+            let mut touches = others.remove(&(revision, entry.change.ordinal)).unwrap_or_default();
             touches.push(entry.change.thing.clone());
             changes.push((entry, touches));
         }

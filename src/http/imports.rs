@@ -1,4 +1,4 @@
-//! Lines into the register: all or nothing, or what can be taken of them.
+//! Imports lines: all or nothing, or every line that is valid.
 
 use std::collections::HashSet;
 
@@ -26,7 +26,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text::Note;
 use crate::wire::lines::Line;
 
-/// The most errors that a report tells.
+/// The most errors in a report.
 const MOST_ERRORS: usize = MOST_REPORTED * 10;
 /// The most bytes of an import.
 const LIMIT: usize = 64 << 20;
@@ -36,7 +36,7 @@ const ABOUT: &str = "One thing a line, as an export gives them: `kind`, `id` and
 A line takes the place of the whole thing with its id, whatever version that has: no `If-Match` is asked for, and what the line leaves out is cleared, as if it had never been given. `dry_run=true` shows first what would come of it. What is there already, unchanged, makes no change. Of a transition on record only `retracted` can change, of a movement nothing. Fields that the service sets, such as an approval's `stage` or a chip's `classification`, are refused.
 
 Movements are held against the limits in force, but not those that an admin imports, since this is how a register is restored: what was accepted once is not judged again.";
-/// The problems that a line can be, beside the faults that a value can have.
+/// The problems that a line can have, beside faults of its values.
 pub(crate) const LINE_CODES: [Code; 12] = [
     Code::MalformedJson,
     Code::ForbiddenAuthority,
@@ -73,7 +73,7 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
-/// The fields of a line that was not taken.
+/// The fields of an error in a report.
 pub(crate) fn error_fields() -> Vec<Field> {
     vec![
         required("line", count(1, i64::MAX), "The number of the line, from 1."),
@@ -123,14 +123,14 @@ async fn import(call: Call) -> Result<Response, Problem> {
     let mode = call.params.text("mode").unwrap_or("atomic").to_owned();
     word(&mode, &["atomic", "partial"]).map_err(|fault| Problem::parameter("mode", fault))?;
     if mode == "partial" {
-        // Whoever hangs up in the middle cancels nothing.
+        // Spawned, so that a client that disconnects cancels nothing.
         return tokio::spawn(partial(call)).await.map_err(|cause| {
             tracing::error!(%cause, "an import came to no end");
             Problem::new(Code::Internal, "the import came to no end")
         })?;
     }
     let body = call.body.clone();
-    let lines = apart(move || imports::read_all(&body)).await?;
+    let lines = run_blocking(move || imports::read_all(&body)).await?;
     write(&call, move |write, given| Box::pin(async move { atomic(write, &given, lines).await })).await
 }
 
@@ -148,13 +148,13 @@ async fn atomic(write: &mut Write, given: &Given, lines: Result<Vec<(usize, Line
     Ok(Ok(Answer::body(StatusCode::OK, Report::of(&outcome).value("atomic"))))
 }
 
-/// An import of which no line was looked at.
+/// The problem for an import with too many lines.
 pub(crate) fn too_many() -> Problem {
     let detail = format!("an import that is all or nothing has at most {ATOMIC_LINES} lines");
     Problem::new(Code::TooManyLines, detail)
 }
 
-/// An import that was refused: as forbidden if the key may not write some lines, else by its lines.
+/// The problem for a refused import: forbidden if the key may not write a line, else its errors.
 pub(crate) fn refusal(outcome: &Outcome) -> Problem {
     let denied = outcome.bad.iter().find_map(|bad| match &bad.cause {
         Cause::Error(error @ Error::Denied(_)) => Some(error.into()),
@@ -164,7 +164,7 @@ pub(crate) fn refusal(outcome: &Outcome) -> Problem {
     let code = if only_faults { Code::InvalidLines } else { Code::ImportRefused };
     denied.unwrap_or_else(|| {
         let wrong = wrong(outcome);
-        // Of more bad lines than are told, each has something wrong with it.
+        // Not every bad line is reported, but each counts as one error at least.
         let count = wrong.len().max(outcome.failed);
         Problem::counted(code, wrong, count)
     })
@@ -204,7 +204,7 @@ fn of_line(bad: &BadLine) -> Vec<Wrong> {
     }
 }
 
-/// What an import, or a part of it, did.
+/// The result of an import, or of a part of it.
 #[derive(Default, Serialize, Deserialize)]
 struct Report {
     created: usize,
@@ -221,7 +221,7 @@ impl Report {
         Self { created, updated, unchanged, failed, errors }
     }
 
-    /// Adds what the next part did. Of lines that were not taken, as many are told as of one part.
+    /// Adds the result of the next part; all parts together report as many bad lines as one could.
     fn absorb(&mut self, next: Self) {
         self.created += next.created;
         self.updated += next.updated;
@@ -230,8 +230,8 @@ impl Report {
         let mut lines: HashSet<String> = self.errors.iter().map(|error| error["line"].to_string()).collect();
         for error in next.errors {
             let line = error["line"].to_string();
-            let told = lines.contains(&line) || lines.len() < MOST_REPORTED;
-            if told && self.errors.len() < MOST_ERRORS {
+            let listed = lines.contains(&line) || lines.len() < MOST_REPORTED;
+            if listed && self.errors.len() < MOST_ERRORS {
                 lines.insert(line);
                 self.errors.push(error);
             }
@@ -251,8 +251,8 @@ impl Report {
     }
 }
 
-/// Every part but the last is a write of its own; the last one carries the answer. What each has done is kept under
-/// the idempotency key, so that the same request goes on where it was broken off, and does nothing twice.
+/// Each part but the last is a write of its own; the last one carries the answer. The results are stored
+/// under the idempotency key, so that a repeated request resumes after the last completed part.
 async fn partial(call: Call) -> Result<Response, Problem> {
     let terms = Terms::of(&call)?;
     if let Some(kept) = super::write::kept(&call, &terms).await? {
@@ -260,7 +260,7 @@ async fn partial(call: Call) -> Result<Response, Problem> {
     }
     let numbered = imports::numbered(&call.body);
     let lines: Vec<(usize, Bytes)> = numbered.map(|(at, line)| (at, call.body.slice_ref(line))).collect();
-    // Of what is on trial nothing stays that later parts could refer to, so all of it is the last part.
+    // A dry run keeps nothing that later parts could refer to, so it has one part only.
     let before = lines.len().saturating_sub(1) / LINES_A_REVISION * LINES_A_REVISION;
     let (before, last) = lines.split_at(if terms.dry_run { 0 } else { before });
     let mut done = Report::default();
@@ -279,14 +279,14 @@ async fn partial(call: Call) -> Result<Response, Problem> {
     .await
 }
 
-/// Reads some lines.
+/// Parses lines.
 async fn read(lines: &[(usize, Bytes)]) -> Result<ReadLines, Problem> {
     let lines = lines.to_vec();
-    apart(move || imports::read_some(lines.iter().map(|(at, line)| (*at, line.as_ref())))).await
+    run_blocking(move || imports::read_some(lines.iter().map(|(at, line)| (*at, line.as_ref())))).await
 }
 
-/// Does what takes long without waiting, where nobody else waits for it.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+/// Runs CPU-bound work on the blocking pool.
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|cause| {
         tracing::error!(%cause, "lines could not be read");
         Problem::new(Code::Internal, "the lines could not be read")

@@ -1,4 +1,4 @@
-//! Which keys still work, for answers that go on for longer than a key may.
+//! Which keys still work, for responses that outlast a key's validity.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,29 +9,29 @@ use tokio::sync::watch;
 use crate::app::{Register, StoreError, Wanted};
 use crate::domain::id::KeyId;
 
-/// How often keys are looked at again.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often keys are checked.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The keys with which answers are under way. Each is looked up once, however many answers it has.
+/// The keys of open responses. Each is looked up once, however many responses it has.
 #[derive(Debug, Default)]
 pub(crate) struct KeyWatch(Mutex<HashMap<KeyId, watch::Sender<bool>>>);
 
-/// Tells when a key stops working.
+/// Whether a key still works.
 #[derive(Debug)]
 pub(crate) struct KeyValidity(Option<watch::Receiver<bool>>);
 
 impl KeyValidity {
-    /// Of somebody without a key, who needs none.
+    /// For callers without a key: valid for ever.
     pub(crate) fn always() -> Self {
         Self(None)
     }
 
-    /// Whether it works still.
+    /// Whether the key still works.
     pub(crate) fn now(&self) -> bool {
         self.0.as_ref().is_none_or(|works| *works.borrow())
     }
 
-    /// Waits until it does not.
+    /// Waits until the key stops working.
     pub(crate) async fn ended(&mut self) {
         match &mut self.0 {
             Some(works) => drop(works.wait_for(|works| !works).await),
@@ -41,9 +41,9 @@ impl KeyValidity {
 }
 
 impl KeyWatch {
-    /// Keeps an eye on a key that works.
+    /// Watches a key that works now.
     pub(crate) fn watch(&self, key: &KeyId) -> KeyValidity {
-        // Without the list nobody would be told.
+        // With the map poisoned no change could be announced, so the response ends.
         let Ok(mut kept) = self.0.lock() else {
             return KeyValidity(Some(watch::Sender::new(false).subscribe()));
         };
@@ -51,17 +51,17 @@ impl KeyWatch {
         KeyValidity(Some(works.subscribe()))
     }
 
-    /// Looks at the keys again and again.
+    /// Checks the keys for ever.
     pub(crate) async fn keep(self: Arc<Self>, register: Register) {
         loop {
-            register.store().clock().pause(LOOK).await;
-            if let Err(error) = self.look(&register).await {
+            register.store().clock().pause(CHECK_INTERVAL).await;
+            if let Err(error) = self.check(&register).await {
                 tracing::warn!(%error, "the keys of streams could not be looked at");
             }
         }
     }
 
-    async fn look(&self, register: &Register) -> Result<(), StoreError> {
+    async fn check(&self, register: &Register) -> Result<(), StoreError> {
         let ids = self.in_use();
         if ids.is_empty() {
             return Ok(());
@@ -71,7 +71,7 @@ impl KeyWatch {
         for id in ids {
             let works = match read.key(&id).await {
                 Ok(key) => key.is_some_and(|(key, _)| key.works_at(latest)),
-                // Nobody could ask with it again, and the others are looked at all the same.
+                // It could not authenticate either; the other keys are still checked.
                 Err(error @ StoreError::Damaged { .. }) => {
                     tracing::error!(%error, "the key of a stream is damaged");
                     false
@@ -85,7 +85,7 @@ impl KeyWatch {
         Ok(())
     }
 
-    /// The keys with answers under way; the others are forgotten.
+    /// The keys of open responses; removes the others.
     fn in_use(&self) -> Vec<KeyId> {
         let Ok(mut kept) = self.0.lock() else { return Vec::new() };
         kept.retain(|_, works| works.receiver_count() > 0);

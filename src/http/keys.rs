@@ -46,7 +46,7 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
-/// The fields of a key that has just been made.
+/// The fields of a new key.
 pub(crate) fn fields_with_secret() -> Vec<Field> {
     let mut fields = fields();
     fields.push(read_only(
@@ -183,8 +183,8 @@ async fn create(call: Call) -> Result<Response, Problem> {
     .await
 }
 
-/// Refuses to change a key that is not as `If-Match` says, if it says anything.
-fn meant(headers: &HeaderMap, key: &Key) -> Result<(), Problem> {
+/// Refuses to change a key whose tag is not in `If-Match`, if that is given.
+fn check_if_match(headers: &HeaderMap, key: &Key) -> Result<(), Problem> {
     let etag = exact(&written(key).to_string());
     if is_meant(headers, &etag)? {
         return Ok(());
@@ -201,7 +201,7 @@ async fn revoke(call: Call) -> Result<Response, Problem> {
     write(&call, move |write, given| {
         Box::pin(async move {
             if let Some((key, _)) = write.reading().await?.key(&id).await?
-                && let Err(problem) = meant(&headers, &key)
+                && let Err(problem) = check_if_match(&headers, &key)
             {
                 return Ok(Err(problem));
             }

@@ -1,5 +1,4 @@
-//! What no request may exceed: the size of its head, the time its body and its answer take, and how often
-//! it is made.
+//! Limits on requests: head size, the time for bodies and answers, and rate.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -29,36 +28,37 @@ use super::stream::DetachedBody;
 pub(crate) const MOST_FIELD_BYTES: usize = 16 * 1024;
 /// The most bytes of path and query.
 pub(crate) const MOST_URI_BYTES: usize = 8 * 1024;
-/// How many bytes of a body must come in a second once its deadline has passed.
+/// The minimum rate of a body once its allowance has passed, in bytes a second.
 const PACE: u32 = 16 * 1024;
-/// How much is read, in bytes, of a body that nobody wants, and for how long, so that the connection can go on.
+/// How many bytes of an unread body are discarded, and for how long, so that the connection can be kept
+/// alive.
 const MOST_UNWANTED: u64 = 64 * 1024;
 const UNWANTED: Duration = Duration::from_millis(50);
-/// Paths that are in nobody's allowance: whoever watches the service must not take a busy client for a dead service.
+/// Paths exempt from rate limits: a monitor must not take a busy client for a dead service.
 const UNCOUNTED: [&str; 2] = ["/healthz", "/readyz"];
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// What no client may exceed.
+/// Limits on clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many connections can be open.
+    /// The most open connections.
     pub connections: u32,
-    /// How long a request may take to send its head, and a connection may be idle.
+    /// How long a request head may take, and a connection may be idle.
     pub head: Duration,
-    /// How long a body may take, beside what its size allows.
+    /// How long a body may take, in addition to the time for its size.
     pub body: Duration,
-    /// How long a client may take next to nothing of an answer.
+    /// How long a client may take less than 16 KiB of an answer.
     pub reply: Duration,
-    /// How long an answer may take to begin once the request has arrived.
+    /// How long an answer may take to begin, once the request has arrived.
     pub request: Duration,
-    /// How long requests under way may go on once the service stops.
+    /// How long requests in progress may go on after a shutdown begins.
     pub stop: Duration,
-    /// How often a stream on which nothing happens gives a sign of life.
+    /// The interval of heartbeats on an idle stream.
     pub heartbeat: Duration,
-    /// How many requests a minute may come from one address; any if none is given.
+    /// Requests a minute from one address; `None` is unlimited.
     pub per_peer: Option<u32>,
-    /// How many requests a minute may be made with one key; any if none is given.
+    /// Requests a minute with one key; `None` is unlimited.
     pub per_key: Option<u32>,
 }
 
@@ -78,7 +78,7 @@ impl Default for Limits {
     }
 }
 
-/// The allowances of peers and of keys, where there are any.
+/// The rate limits in force, by address and by key.
 #[derive(Debug)]
 pub(crate) struct Rates {
     peers: Option<Allowances>,
@@ -86,13 +86,13 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    /// Allowances as large as the limits say.
+    /// The rate limits that `limits` sets.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self { peers: limits.per_peer.map(Allowances::new), keys: limits.per_key.map(Allowances::new) }
     }
 
-    /// Pays for a request; tells what is left of the tightest allowance, if there is any. Who cannot pay with the key
-    /// has not paid for the address either.
+    /// Charges a request; returns the tightest allowance, if any is set. If the key's is exhausted, the
+    /// address is not charged.
     pub(crate) fn spend(&self, asker: &Asker) -> Result<Option<(&'static str, Left)>, Problem> {
         let peers = self.peers.as_ref().zip(asker.peer);
         let peer = peers.map(|(all, peer)| all.spend(&peer, asker.at)).transpose();
@@ -108,7 +108,7 @@ impl Rates {
         Ok(left.into_iter().flatten().min_by_key(|(_, left)| left.requests))
     }
 
-    /// Gives back what a 304 costs less than another answer.
+    /// Refunds the difference between a 304 and a full answer.
     pub(crate) fn give_back(&self, asker: &Asker) {
         if let Some((all, peer)) = self.peers.as_ref().zip(asker.peer) {
             all.give_back(&peer);
@@ -119,7 +119,7 @@ impl Rates {
     }
 }
 
-/// Who asks, and when.
+/// The client to charge for a request, and when it came.
 pub(crate) struct Asker {
     at: std::time::Instant,
     peer: Option<IpAddr>,
@@ -127,18 +127,18 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    /// Whoever is at the other end of a connection, if it came by one, with the key in these fields.
+    /// The client at an address, if any, with the key in these header fields.
     pub(crate) fn new(peer: Option<IpAddr>, fields: &HeaderMap, at: std::time::Instant) -> Self {
         Self { at, peer: peer.map(network), authorization: fields.get(header::AUTHORIZATION).cloned() }
     }
 
-    /// What tells the key apart, however the field around it is written.
+    /// The key's secret, whatever the spelling of the field around it.
     fn secret(&self) -> Option<&str> {
         secret(self.authorization.as_ref()?.as_bytes())
     }
 }
 
-/// What tells a client apart by its address: who has one of the newer kind has a whole network of them.
+/// The rate-limit key of an address: IPv4 whole, IPv6 by /64, since one client owns a /64.
 pub(crate) fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
@@ -165,7 +165,7 @@ fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
-/// Around every request, inside the layer that writes problems: what no request may exceed.
+/// Middleware that enforces the limits on every request, inside the layer that writes problem bodies.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     if let Err(problem) = check_head(&request, peer.is_some()) {
@@ -185,7 +185,7 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         }
     };
     if !arrival.ended().await {
-        // The protocol reads no further request behind a body that nobody has read.
+        // An unread body is followed by no further request.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     DetachedBody::arrive(&mut response, asked_for_body);
@@ -196,7 +196,7 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
-/// Says what is left of an allowance, if there is any.
+/// Sets the rate-limit header fields, if an allowance is set.
 pub(crate) fn say_rates(fields: &mut HeaderMap, left: Option<(&'static str, Left)>) {
     if let Some((policy, left)) = left {
         let (limit, rule) = rate_fields(policy, left);
@@ -205,12 +205,12 @@ pub(crate) fn say_rates(fields: &mut HeaderMap, left: Option<(&'static str, Left
     }
 }
 
-/// An answer after which the connection is closed.
+/// A response that closes the connection.
 fn closing(problem: Problem) -> Response {
     problem.field(header::CONNECTION, "close").into_response()
 }
 
-/// Checks what the protocol lets through. What did not come by a connection needs no host.
+/// Checks what hyper lets through. Only requests from a connection need a `Host`.
 pub(crate) fn check_head<B>(request: &axum::http::Request<B>, by_connection: bool) -> Result<(), Problem> {
     let uri = request.uri();
     if uri.path_and_query().map_or(0, |text| text.as_str().len()) > MOST_URI_BYTES {
@@ -245,7 +245,7 @@ fn size(fields: &HeaderMap) -> usize {
     fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
-/// Answers within the time there is, counted from when the whole request has arrived.
+/// Runs the request within the time limit, which counts from when the whole request has arrived.
 async fn in_time(limits: &Limits, request: Request, arrival: &Arrival, next: Next) -> Response {
     let mut deadline = Instant::now() + limits.request;
     let mut answer = std::pin::pin!(next.run(request));
@@ -260,7 +260,7 @@ async fn in_time(limits: &Limits, request: Request, arrival: &Arrival, next: Nex
         let whole_at = arrival.whole_at.get().copied();
         deadline = match whole_at.map(|at| at + limits.request) {
             Some(counted) if counted > deadline => counted,
-            // A body that is asked for has a deadline of its own.
+            // While the body is being read, its own deadline applies.
             None if arrival.asked.load(Ordering::Relaxed) => Instant::now() + limits.request,
             _ => {
                 tracing::warn!("a request was not answered in time");
@@ -270,23 +270,23 @@ async fn in_time(limits: &Limits, request: Request, arrival: &Arrival, next: Nex
     }
 }
 
-/// How far a body has come.
+/// The progress of a body.
 #[derive(Debug, Default)]
 struct Arrival {
     asked: AtomicBool,
     late: AtomicBool,
-    /// Whether it broke off, so that there is no rest of it.
+    /// Whether reading it failed, so that no rest can be read.
     broken: AtomicBool,
-    /// When all of it had come.
+    /// When it was complete.
     whole_at: OnceLock<Instant>,
-    /// Whether the client sends the body only once it is told that it is wanted.
+    /// Whether the client waits for `100 Continue` before it sends the body.
     holds_back: bool,
-    /// What is left of the body once nobody reads it any more.
+    /// The unread rest, once its reader is dropped.
     rest: Mutex<Option<Body>>,
 }
 
 impl Arrival {
-    /// A request whose body must come within a time, beside what its size allows, and how far that has come.
+    /// Puts a deadline on the body of a request and tracks its progress.
     fn of(request: Request, allowed: Duration) -> (Request, Arc<Self>) {
         let holds_back = request.headers().contains_key(header::EXPECT);
         let arrival = Arc::new(Self { holds_back, ..Self::default() });
@@ -302,8 +302,8 @@ impl Arrival {
         self.whole_at.get_or_init(Instant::now);
     }
 
-    /// Whether the body has come to its end, or does so within what is read of one that nobody wants: most that are
-    /// small have come with their heads.
+    /// Whether the body is complete, or its rest can be discarded within the bounds: most small bodies arrive
+    /// with their heads.
     async fn ended(&self) -> bool {
         if self.whole_at.get().is_some() {
             return true;
@@ -325,12 +325,12 @@ impl Arrival {
     }
 }
 
-/// A body that must come within a time that grows with its size.
+/// A body with a deadline that grows with its size.
 struct Arriving {
     body: Body,
     arrival: Arc<Arrival>,
     allowed: Duration,
-    /// Runs from when the body is asked for: until then the client may not be able to send it.
+    /// Starts with the first read: before that the client may not be able to send.
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -339,7 +339,7 @@ impl Arriving {
         Self { body, arrival, allowed, deadline: Box::pin(sleep(allowed)) }
     }
 
-    /// More has come, and makes more time.
+    /// Extends the deadline for the bytes that came.
     fn came(&mut self, bytes: usize) {
         let more = Duration::from_secs(1).saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX)) / PACE;
         let later = self.deadline.deadline() + more;
@@ -387,7 +387,7 @@ impl hyper::body::Body for Arriving {
 
 impl Drop for Arriving {
     fn drop(&mut self) {
-        // A body that is let go in a panic may be the one that panicked.
+        // In a panic the body may be what panicked.
         if !std::thread::panicking()
             && let Ok(mut rest) = self.arrival.rest.lock()
         {
@@ -405,7 +405,7 @@ mod tests {
 
     use super::*;
 
-    /// What `in_time` answers if the body takes a time to come, and the work on it another one.
+    /// The status that `in_time` gives if the body and the work on it take these times.
     async fn answered(limits: Limits, body_takes: Duration, work_takes: Duration) -> StatusCode {
         let handler = move |body: Bytes| async move {
             sleep(work_takes).await;

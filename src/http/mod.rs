@@ -1,7 +1,6 @@
-//! The HTTP interface: extract, call a use case, answer.
+//! The HTTP interface: reads requests, calls use cases, and answers.
 //!
-//! Routes, parameters, access and the OpenAPI document come from one table of operations, so that none
-//! of them can say something else than the others.
+//! Routes, parameters, access and the OpenAPI document come from one table of operations, so that they agree.
 
 mod answer_schemas;
 mod approvals;
@@ -92,21 +91,21 @@ use operation::Api;
 use resources::expose;
 use stopping::Stopping;
 
-/// How much room there is for answers that are kept ready, in bytes, unless it is set.
+/// The default size of the answer cache, in bytes.
 pub const CACHE_BYTES: usize = 64 << 20;
-/// Which part of that is for rows of the board.
+/// The cache of board rows has `1 / ROWS_SHARE` of that size.
 const ROWS_SHARE: usize = 4;
-/// How often the last use of a key is noted at most, in seconds.
+/// The shortest interval between records of a key's last use, in seconds.
 const NOTE_USE_EVERY: i64 = 60;
 
-/// How the service is to behave.
+/// Options of the service.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Whether anybody may read without a key.
+    /// Whether reading needs no key.
     pub public_read: bool,
-    /// What no client may exceed.
+    /// Limits on clients.
     pub limits: Limits,
-    /// How much room there is for answers that are kept ready, in bytes; none turns that off.
+    /// The size of the answer cache, in bytes; 0 disables it.
     pub cache_bytes: usize,
 }
 
@@ -116,7 +115,7 @@ impl Default for Options {
     }
 }
 
-/// What every request is given.
+/// A handle to the shared state, for every request.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Held>);
 
@@ -128,7 +127,7 @@ impl Deref for App {
     }
 }
 
-/// What the service holds as long as it runs.
+/// The shared state of the service.
 pub(crate) struct Held {
     pub(crate) register: Register,
     pub(crate) options: Options,
@@ -146,7 +145,7 @@ pub(crate) struct Held {
 }
 
 impl App {
-    /// Notes that a key was used, now and then, without making the request wait for it.
+    /// Records the use of a key in the background, unless it was recorded lately.
     pub(crate) fn note_use(&self, key: &Key, now: Moment) {
         let recent =
             |moment: Option<Moment>| moment.is_some_and(|moment| now < moment.plus_seconds(NOTE_USE_EVERY));
@@ -210,12 +209,12 @@ pub fn problem_table() -> String {
     problem::table()
 }
 
-/// The routes of the service, with everything around them.
+/// The routes of the service, with all middleware.
 pub fn router(register: &Register, options: Options) -> Router {
     built(register, options).1
 }
 
-/// What the service holds, and its routes.
+/// The shared state and the routes.
 fn built(register: &Register, options: Options) -> (App, Router) {
     let api = api();
     let app = App(Arc::new(Held {
@@ -243,8 +242,8 @@ fn built(register: &Register, options: Options) -> (App, Router) {
         .fallback(service::no_such_path)
         .method_not_allowed_fallback(service::method_not_allowed)
         .with_state(app.clone())
-        // All of them as one, the outermost first: every route is boxed with each layer that is added by itself,
-        // and all those boxes are cloned for each request, once more on each level.
+        // One layer for all, outermost first: each layer added by itself boxes every route, and the nested
+        // boxes are cloned for each request.
         .layer((
             from_fn_with_state(app.clone(), observe::observe),
             from_fn_with_state(app.clone(), limits::guard),

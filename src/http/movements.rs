@@ -1,4 +1,4 @@
-//! Operations on movements: listed, shown and entered, and nothing else.
+//! Operations on movements: list, show and enter; they are never changed.
 
 use axum::http::Method;
 use axum::response::Response;
@@ -24,7 +24,7 @@ use crate::domain::vocabulary::Vocabulary as _;
 use crate::wire::determinations::reason;
 use crate::wire::{self, Document as _};
 
-/// The part of the contract they stand in.
+/// The tag of movements in the OpenAPI document.
 pub(crate) const TAG: &str = "Movements";
 
 const ABOUT: &str = "Movements are the ledger: what was ordered, cancelled, shipped, delivered and returned. None is ever edited or retired; what was entered wrongly is set right by another one.";
@@ -69,7 +69,7 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
-/// The schema of a movement that is entered: only an order or a shipment can break a limit.
+/// The input schema of a movement: only an order or a shipment can break a limit.
 pub(crate) fn input_schema() -> Value {
     let mut schema = written(&fields());
     let limited = [MovementKind::Order, MovementKind::Shipment].map(MovementKind::as_str);
@@ -97,7 +97,7 @@ fn shown_example() -> Value {
     wire::read::<Movement>(&object).map_or(Value::Null, |movement| movement.write())
 }
 
-/// The fields of the answer to a movement having been entered.
+/// The fields of the answer to an entered movement.
 pub(crate) fn entered_fields() -> Vec<Field> {
     let mut fields = fields();
     fields.push(required(

@@ -1,4 +1,4 @@
-//! Around every request: its id, its line in the log, its measurements, and the body of a problem.
+//! Outermost layer: request id, log, metrics, problem bodies.
 
 use std::any::Any;
 use std::sync::Mutex;
@@ -28,10 +28,10 @@ use crate::app::Register;
 use crate::domain::text::Name;
 use crate::domain::time::Moment;
 
-/// The field that says under which id a request is in the log.
+/// The header field with the request id, which is also logged.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The methods that have a name in the measurements.
+/// The methods counted by name.
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -51,7 +51,7 @@ struct Denial {
     code: String,
 }
 
-/// What the service measures.
+/// The metrics of the service.
 pub(crate) struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Labels, Counter>,
@@ -64,7 +64,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Measurements that begin at zero.
+    /// Metrics that start at zero.
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("greenlight");
         let requests = Family::<Labels, Counter>::default();
@@ -93,7 +93,7 @@ impl Metrics {
         }
     }
 
-    /// The measurements as text.
+    /// The metrics in the `OpenMetrics` text format.
     pub(crate) fn text(&self, revision: i64, register: &Register) -> String {
         let store = register.store();
         self.revision.set(revision);
@@ -108,7 +108,7 @@ impl Metrics {
         text
     }
 
-    /// How answers that are kept ready on a route are counted.
+    /// The metrics of cached answers on a route.
     pub(crate) fn tally(&self, route: &str) -> Tally {
         let requests = |status: StatusCode| {
             let method = Method::GET.as_str().to_owned();
@@ -131,7 +131,7 @@ impl Metrics {
     }
 }
 
-/// The measurements of a route that answers at the door, at hand.
+/// Handles to a route's metrics, for the fast path.
 pub(crate) struct Tally {
     whole: Counter,
     not_modified: Counter,
@@ -147,7 +147,8 @@ impl Tally {
     }
 }
 
-/// The outermost layer but for the connection: gives the request its id, and the answer its last touch.
+/// The outermost middleware: assigns the request id, renders problems, sets common header fields, counts and
+/// logs.
 pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers(), app.register.now());
@@ -174,17 +175,17 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     response
 }
 
-/// A method as it is counted and logged: whoever asks can make up any number of them, of any length.
+/// The method as counted and logged: a fixed set, as clients could send any number of others, of any length.
 fn known(method: &Method) -> &'static str {
     METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
-/// The id that came with the request if it is a decent one, else one of our own.
+/// The request id that the client sent, if it is valid, else a new one.
 pub(crate) fn request_id(fields: &HeaderMap, now: Moment) -> Name {
     let given = fields.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
-    let decent = given.filter(|text| text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_graphic()));
+    let valid = given.filter(|text| text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_graphic()));
     let own = || crate::app::fresh_id(now);
-    decent.and_then(|text| Name::try_from(text).ok()).unwrap_or_else(own)
+    valid.and_then(|text| Name::try_from(text).ok()).unwrap_or_else(own)
 }
 
 fn rendered(problem: &Problem, id: &Name, mut response: Response) -> Response {
@@ -202,7 +203,8 @@ fn finish(response: &mut Response, id: &Name) {
     set(fields, REQUEST_ID, id.as_str());
 }
 
-/// What every answer says. The id has its place, so that filling it in makes no more room.
+/// Sets the header fields of every answer. The request id is a placeholder, so that setting it later
+/// does not grow the map.
 pub(crate) fn last_touch(fields: &mut HeaderMap) {
     fields.insert(REQUEST_ID, HeaderValue::from_static(""));
     fields.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
@@ -211,7 +213,7 @@ pub(crate) fn last_touch(fields: &mut HeaderMap) {
     fields.append(header::VARY, HeaderValue::from_static("authorization, accept"));
 }
 
-/// What a panic is answered with; what it said goes to the log.
+/// Answers a panic and logs its message.
 pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     let text = match cause.downcast::<String>() {
         Ok(text) => *text,
@@ -221,7 +223,7 @@ pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     Problem::new(Code::Internal, "the service failed on this request").into_response()
 }
 
-/// Answers that lower layers made without a problem get one.
+/// Middleware that turns bare error responses of lower layers into problems.
 pub(crate) async fn no_bare_errors(request: Request, next: Next) -> Response {
     let response = coding::coded(request, next).await;
     let status = response.status();

@@ -53,7 +53,7 @@ pub(crate) fn document(api: &Api) -> Value {
             },
         },
     });
-    // What is named inside `json!` is copied, and these are megabytes.
+    // `json!` copies the values it is given, and these are megabytes.
     document["components"]["schemas"] = schemas();
     for operation in &api.operations {
         let method = operation.method.as_str().to_ascii_lowercase();

@@ -22,7 +22,7 @@ pub(crate) enum Access {
     Public,
     /// Readers, or anybody where reading is public.
     Read,
-    /// Editors; what they may write is decided where it is written.
+    /// Editors; use cases check what each may write.
     Write,
     /// Admins.
     Admin,
@@ -42,28 +42,28 @@ pub(crate) struct Param {
 }
 
 impl Param {
-    /// A parameter that may be left out.
+    /// An optional parameter.
     pub(crate) fn new(name: &'static str, schema: Value, about: impl Into<String>) -> Self {
         Self { name, schema, about: about.into(), required: false }
     }
 }
 
-/// The body an operation takes.
+/// The body of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
     /// Its media types.
     pub(crate) media_types: &'static [&'static str],
     /// Its schema.
     pub(crate) schema: Value,
-    /// A body that is taken.
+    /// An example.
     pub(crate) example: Value,
     /// The most bytes.
     pub(crate) limit: usize,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub(crate) required: bool,
 }
 
-/// An answer that is no problem.
+/// An answer other than a problem.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     /// Its status.
@@ -81,11 +81,11 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     /// Its path, with parameters in braces.
     pub(crate) path: String,
-    /// Its id in the contract.
+    /// Its id in the OpenAPI document.
     pub(crate) id: String,
-    /// The part of the contract it stands in.
+    /// Its tag in the OpenAPI document.
     pub(crate) tag: &'static str,
-    /// What it does, in a line.
+    /// What it does, in one line.
     pub(crate) summary: String,
     /// What it does, in full.
     pub(crate) about: String,
@@ -97,26 +97,26 @@ pub(crate) struct Operation {
     pub(crate) input: Option<Input>,
     /// Its answers.
     pub(crate) outputs: Vec<Output>,
-    /// The problems it can answer with, beside those of every operation like it.
+    /// Its own problems, beside those that all similar operations have.
     pub(crate) problems: Vec<Code>,
     /// Whether it takes `If-Match`.
     pub(crate) conditional: bool,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) repeatable: bool,
-    /// Whether it answers with the version of what it has written.
+    /// Whether its answer has the `ETag` of what it wrote.
     pub(crate) tagged: bool,
-    /// What its answers follow from.
+    /// What its answers depend on.
     pub(crate) lasting: Lasting,
 }
 
-/// What the answers of an operation follow from, and so how long one stays right.
+/// What answers depend on, and so how long they are valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lasting {
-    /// The request and the revision: an answer may be kept until the next one.
+    /// The request and the revision: an answer may be cached until the next revision.
     Kept,
-    /// More than these: every request is answered anew.
+    /// More than these: every answer is made anew.
     Fresh,
-    /// It is a stream that takes `Last-Event-ID`, rather than an answer that has a tag.
+    /// A stream, which takes `Last-Event-ID` and has no `ETag`.
     Stream,
 }
 
@@ -158,7 +158,7 @@ impl Operation {
         Self { method, access: Access::Write, params, repeatable: true, ..Self::get(path, id, tag) }
     }
 
-    /// Says what it does.
+    /// Sets its summary and description.
     pub(crate) fn says(mut self, summary: impl Into<String>, about: impl Into<String>) -> Self {
         self.summary = summary.into();
         self.about = about.into();
@@ -171,7 +171,7 @@ impl Operation {
         self
     }
 
-    /// Adds the body it takes.
+    /// Sets its body.
     pub(crate) fn reads(mut self, input: Input) -> Self {
         self.input = Some(input);
         self
@@ -202,31 +202,31 @@ impl Operation {
         self
     }
 
-    /// Says who may call it.
+    /// Sets who may call it.
     pub(crate) fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
     }
 
-    /// Says that its answers follow from more than the request and the revision.
+    /// Excludes its answers from the cache.
     pub(crate) fn unkept(mut self) -> Self {
         self.lasting = Lasting::Fresh;
         self
     }
 
-    /// Says that it takes `If-Match`.
+    /// Makes it take `If-Match`.
     pub(crate) fn conditional(mut self) -> Self {
         self.conditional = true;
         self
     }
 
-    /// Says that it answers with the version of what it has written.
+    /// Makes its answer have the `ETag` of what it wrote.
     pub(crate) fn tagged(mut self) -> Self {
         self.tagged = true;
         self
     }
 
-    /// Says that it is a stream that takes `Last-Event-ID`.
+    /// Makes it a stream that takes `Last-Event-ID`.
     pub(crate) fn resumes(mut self) -> Self {
         self.lasting = Lasting::Stream;
         self
@@ -268,7 +268,7 @@ impl Operation {
     }
 }
 
-/// Whether an operation shows what is on record.
+/// Whether an operation reads the register.
 fn reads(operation: &Operation) -> bool {
     operation.access == Access::Read && operation.method == Method::GET
 }
@@ -276,13 +276,13 @@ fn reads(operation: &Operation) -> bool {
 /// The operations and the routes made from them.
 #[derive(Default)]
 pub(crate) struct Api {
-    /// The operations, in the order of the contract.
+    /// The operations, in the order of the OpenAPI document.
     pub(crate) operations: Vec<Arc<Operation>>,
     router: Router<App>,
 }
 
 impl Api {
-    /// Adds an operation and what carries it out.
+    /// Adds an operation and its handler.
     pub(crate) fn on<H, F>(&mut self, operation: Operation, handler: H)
     where
         H: Fn(Call) -> F + Clone + Send + Sync + 'static,
@@ -293,7 +293,7 @@ impl Api {
         let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
         let kept = operation.lasting == Lasting::Kept && reads(&operation);
         let path = operation.path.clone();
-        // The operation rides in the handler: a layer that brings it would box the route once more.
+        // The handler captures the operation: a layer to pass it would box the route once more.
         let handler = move |State(app): State<App>, request: Request| {
             let (operation, handler) = (Arc::clone(&operation), handler.clone());
             async move {

@@ -1,4 +1,4 @@
-//! Pages of lists, and cursors: where a page ended, pinned to the revision and moment of the first one.
+//! Pages of lists, and cursors, which are pinned to the revision and moment of the first page.
 
 use axum::response::Response;
 use base64::Engine as _;
@@ -15,20 +15,19 @@ use crate::app::{Position, Seal};
 use crate::domain::time::Moment;
 use crate::wire::values::hexadecimal;
 
-/// The form of a cursor; one of another form came from somewhere else.
+/// The format of a cursor; any other is refused.
 const FORM: u8 = 2;
 
-/// Where a page ended.
+/// The end of a page.
 ///
-/// As text it is readable but sealed: what the register did not give out, or what was altered since, is refused,
-/// whatever it says. The seal is the same on every node and after a restart. It does not tell one client from
-/// another, and a copy of the register keeps it: a cursor works for whoever holds it, as far as the revision it is
-/// pinned to is there.
+/// Its text is readable but sealed: a forged or altered cursor is refused. The seal is the same on every
+/// node, after a restart and in a copy of the register, and is not tied to a client: a cursor works for
+/// anybody while its revision is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     /// The revision every page shows.
     pub(crate) revision: i64,
-    /// The moment every page is for, if it is not the present of the revision.
+    /// The moment every page is for, if it is not the revision's present.
     pub(crate) on: Option<Moment>,
     /// The last item.
     pub(crate) position: Position,
@@ -41,7 +40,7 @@ fn fit(call: &Call) -> String {
 }
 
 impl Cursor {
-    /// The cursor as text, for the list it belongs to.
+    /// The cursor as text, tied to the list of a call.
     pub(crate) fn write(&self, call: &Call) -> String {
         let Position { key, id } = &self.position;
         let fields: Fields =
@@ -52,18 +51,18 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(sealed)
     }
 
-    /// The cursor a list was asked to continue from.
+    /// The cursor that a call continues from.
     pub(crate) fn read(call: &Call) -> Result<Option<Self>, Problem> {
         let Some(text) = call.params.text("cursor") else { return Ok(None) };
-        let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_cause| strange())?;
-        let (bytes, mark) = sealed.split_last_chunk::<{ Seal::MARK }>().ok_or_else(strange)?;
+        let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_cause| invalid_cursor())?;
+        let (bytes, mark) = sealed.split_last_chunk::<{ Seal::MARK }>().ok_or_else(invalid_cursor)?;
         if !call.params.seal().is_on(bytes, mark) {
-            return Err(strange());
+            return Err(invalid_cursor());
         }
-        let fields: Fields = serde_json::from_slice(bytes).map_err(|_cause| strange())?;
+        let fields: Fields = serde_json::from_slice(bytes).map_err(|_cause| invalid_cursor())?;
         let (form, fitting, revision, on, key, id) = fields;
         if form != FORM || revision < 0 {
-            return Err(strange());
+            return Err(invalid_cursor());
         }
         if fitting != fit(call) {
             return Err(Problem::new(
@@ -71,21 +70,21 @@ impl Cursor {
                 "the cursor belongs to a list with other filters, sort or times",
             ));
         }
-        let on = on.as_deref().map(Moment::try_from).transpose().map_err(|_fault| strange())?;
+        let on = on.as_deref().map(Moment::try_from).transpose().map_err(|_fault| invalid_cursor())?;
         Ok(Some(Self { revision, on, position: Position { key, id } }))
     }
 
-    /// The number of the last item, in a list that goes by numbers.
+    /// The number of the last item, in a list ordered by number.
     pub(crate) fn number(&self) -> Result<i64, Problem> {
-        self.position.key.parse().map_err(|_cause| strange())
+        self.position.key.parse().map_err(|_cause| invalid_cursor())
     }
 }
 
-fn strange() -> Problem {
+fn invalid_cursor() -> Problem {
     Problem::new(Code::InvalidCursor, "this is no cursor that the service gave out")
 }
 
-/// Leaves as many items as a page has, of one more than that; the cursor of the next page if there was one more.
+/// Cuts `limit + 1` items to a page; returns the cursor of the next page if there is one.
 pub(crate) fn cut<T>(
     call: &Call,
     found: &mut Vec<T>,
@@ -99,7 +98,7 @@ pub(crate) fn cut<T>(
     Some(Cursor { revision, on: None, position: position(last) }.write(call))
 }
 
-/// How many items the whole list has, counted only if the call asks for it.
+/// The length of the whole list, counted only if the call asks for it.
 pub(crate) async fn total<E>(
     call: &Call,
     count: impl Future<Output = Result<i64, E>>,
@@ -110,7 +109,7 @@ where
     Ok(if call.params.flag("count")? { Some(count.await?) } else { None })
 }
 
-/// The schema of a page: its items, what is said of their number, and what else it tells.
+/// The schema of a page: its items, the description of `total`, and further fields.
 pub(crate) fn schema(items: Field, counted: &str, further: impl IntoIterator<Item = Field>) -> Value {
     let next = json!({"type": ["string", "null"], "maxLength": 2000});
     let mut fields = vec![
@@ -129,7 +128,7 @@ pub(crate) fn schema(items: Field, counted: &str, further: impl IntoIterator<Ite
     page
 }
 
-/// The answer that a page of documents is.
+/// The response for a page of documents.
 pub(crate) fn answer(
     call: &Call,
     items: &[impl AsRef<str>],
@@ -141,14 +140,14 @@ pub(crate) fn answer(
     Shown { etag, media_type: JSON, body, revision }.answer(&call.headers)
 }
 
-/// The tag of a page: it follows from its documents, from the number of all, and from whether more follow.
+/// The `ETag` of a page, from its documents, the total, and whether more follow.
 pub(crate) fn tag(items: &[impl AsRef<str>], total: Option<i64>, next: Option<&str>) -> String {
     let counted = total.map(|total| total.to_string());
     let more = next.map(|_| "more");
     weak(items.iter().map(AsRef::as_ref).chain(counted.as_deref()).chain(more))
 }
 
-/// A page of documents that are JSON texts already.
+/// A page of documents given as JSON.
 pub(crate) fn body(
     items: &[impl AsRef<str>],
     total: Option<i64>,
@@ -158,7 +157,7 @@ pub(crate) fn body(
     body_of("items", items, (total, next), revision, &[])
 }
 
-/// A page whose documents go by another name, with further members, whose values are JSON texts already.
+/// A page with its items under another name, and with further members; all values are given as JSON.
 pub(crate) fn body_of(
     name: &str,
     items: &[impl AsRef<str>],
@@ -177,7 +176,7 @@ pub(crate) fn body_of(
     }
     body.push_str("],\"next\":");
     match next {
-        // Cursors and positions hold nothing that JSON would have to escape.
+        // Cursors and positions need no JSON escapes.
         Some(next) => body.extend(["\"", next, "\""]),
         None => body.push_str("null"),
     }

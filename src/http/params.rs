@@ -1,4 +1,4 @@
-//! Query parameters: known, given once, and what they should be. Nothing is ignored.
+//! Query parameters: known, given once and well-formed; anything else is refused.
 
 use serde_json::Value;
 
@@ -19,25 +19,25 @@ pub(crate) struct Params {
     seal: Seal,
 }
 
-/// A parameter as it was given.
+/// A parameter as given.
 #[derive(Clone, Debug)]
 struct Given {
     name: String,
     value: String,
-    /// The value as it was sent.
+    /// The value before percent-decoding.
     sent: String,
 }
 
 impl Given {
-    /// The pieces that commas make of the value; one that is percent-encoded is part of a piece.
+    /// The value, split at its commas; a percent-encoded comma is part of a piece.
     fn pieces(&self) -> impl Iterator<Item = String> {
-        // What can be decoded whole can be in pieces: no comma stands within a character.
+        // A value that decodes whole decodes in pieces: no comma lies within a character.
         self.sent.split(',').map(|piece| decoded(piece).unwrap_or_default())
     }
 }
 
 impl Params {
-    /// Reads a query string, refusing what the operation does not know.
+    /// Parses a query string; refuses unknown, repeated and missing parameters.
     pub(crate) fn read(query: &str, operation: &Operation, seal: &Seal) -> Result<Self, Problem> {
         let mut wrong = Vec::new();
         let mut given: Vec<Given> = Vec::new();
@@ -62,24 +62,24 @@ impl Params {
             given.push(Given { name, value, sent });
         }
         let known: Vec<&str> = operation.params.iter().map(|param| param.name).collect();
-        for strange in given.iter().filter(|given| !known.contains(&given.name.as_str())) {
-            wrong.push(unknown(&strange.name, &known));
+        for param in given.iter().filter(|given| !known.contains(&given.name.as_str())) {
+            wrong.push(unknown(&param.name, &known));
         }
         let missing = operation.params.iter().filter(|param| param.required);
         for param in missing.filter(|param| !given.iter().any(|given| given.name == param.name)) {
             wrong.push(Wrong::parameter(param.name, FaultCode::Missing, "must be given"));
         }
         let read = Self { given, seal: seal.clone() };
-        // What has the same meaning everywhere is told together with what has none here.
-        let meant = [
+        // Parameters with one meaning everywhere are checked here, so that all errors are reported together.
+        let common = [
             read.limit().map(drop),
             read.flag("count").map(drop),
             read.flag("dry_run").map(drop),
             read.wanted().map(drop),
             read.valid_at().map(drop),
         ];
-        let strange = Problem::with_errors(Code::InvalidParameter, wrong);
-        Problem::of_all([Err(strange)].into_iter().chain(meant))?;
+        let unknown_params = Problem::with_errors(Code::InvalidParameter, wrong);
+        Problem::of_all([Err(unknown_params)].into_iter().chain(common))?;
         Ok(read)
     }
 
@@ -92,7 +92,7 @@ impl Params {
         self.given.iter().find(|given| given.name == name)
     }
 
-    /// The seal on the cursors of the register that is asked.
+    /// The seal for cursors of this register.
     pub(crate) fn seal(&self) -> &Seal {
         &self.seal
     }
@@ -126,7 +126,7 @@ impl Params {
         })
     }
 
-    /// How many items a page has at most.
+    /// The page size.
     pub(crate) fn limit(&self) -> Result<i64, Problem> {
         Ok(self.number("limit", 1, MOST_ITEMS)?.unwrap_or(DEFAULT_ITEMS))
     }
@@ -146,12 +146,12 @@ impl Params {
         }
     }
 
-    /// The moment in the world that is asked about.
+    /// The valid time asked for.
     pub(crate) fn valid_at(&self) -> Result<Option<Moment>, Problem> {
         self.value("valid_at", moment)
     }
 
-    /// The day for which to say where cases stand.
+    /// The day of the valid time asked for.
     pub(crate) fn valid_on(&self) -> Result<Option<Date>, Problem> {
         Ok(self.valid_at()?.map(Moment::date))
     }
@@ -174,12 +174,12 @@ impl Params {
         Ok(Some(values))
     }
 
-    /// The parameters that decide which items a list has, in one text: what a cursor must fit.
+    /// The parameters that determine a list, as text: a cursor must match them.
     pub(crate) fn deciding(&self) -> String {
         self.all_but(&["cursor", "limit", "count"])
     }
 
-    /// Every parameter but one, in one text.
+    /// All parameters but one, as text.
     pub(crate) fn without(&self, name: &str) -> String {
         self.all_but(&[name])
     }
@@ -195,19 +195,19 @@ impl Params {
     }
 }
 
-/// The most items a page can have.
+/// The largest page size.
 pub(crate) const MOST_ITEMS: i64 = 1000;
-/// How many items a page has if nobody says.
+/// The default page size.
 pub(crate) const DEFAULT_ITEMS: i64 = 100;
-/// The most values a filter can have.
+/// The most values of a filter.
 pub(crate) const MOST_VALUES: usize = 100;
 
 fn moment(text: &str) -> Result<Moment, Fault> {
-    // A plus sign in a query stands for a space, and an offset is the only place for one in a time.
+    // A query's `+` decodes to a space, and a time has one only in its offset.
     Moment::or_date(&text.replace(' ', "+"), Moment::start_of)
 }
 
-/// A percent-encoded piece of a query; `None` if it is no UTF-8.
+/// Percent-decodes a piece of a query; `None` if it is malformed or not UTF-8.
 fn decoded(piece: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(piece.len());
     let mut rest = piece.as_bytes();
@@ -241,7 +241,7 @@ fn fits(takes: Takes, value: &str) -> Result<(), Fault> {
     }
 }
 
-/// A word of a closed list.
+/// Checks a word against a closed list.
 pub(crate) fn word(value: &str, words: &[&str]) -> Result<(), Fault> {
     if words.contains(&value) {
         return Ok(());
@@ -249,7 +249,7 @@ pub(crate) fn word(value: &str, words: &[&str]) -> Result<(), Fault> {
     Err(Fault::not_among(value, words))
 }
 
-/// A parameter that is none.
+/// The error for an unknown parameter.
 pub(crate) fn unknown(name: &str, known: &[&str]) -> Wrong {
     let hint = hint(name, known).unwrap_or_else(|| match known {
         [] => "; there are none here".to_owned(),
@@ -258,7 +258,7 @@ pub(crate) fn unknown(name: &str, known: &[&str]) -> Wrong {
     Wrong::parameter(name, FaultCode::UnknownField, format!("is no parameter here{hint}"))
 }
 
-/// The values that commas separate.
+/// Splits a value at its commas.
 pub(crate) fn separated(text: &str) -> Result<Vec<&str>, Fault> {
     let values: Vec<&str> = text.split(',').collect();
     few(values.len()).map(|()| values)
@@ -271,7 +271,7 @@ fn few(values: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A filter as the contract shows it: a list of values, separated by commas. A comma in a value is percent-encoded.
+/// The schema of a filter: a list of values, separated by commas. A comma in a value is percent-encoded.
 pub(crate) fn filter_schema(takes: Takes) -> Value {
     let item = match takes {
         Takes::Boolean => return schema::truth(),

@@ -135,15 +135,15 @@ problems! {
         "Try again after `Retry-After`. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
 }
 
-/// How many faults one problem tells at most.
+/// The most errors listed in one problem.
 pub(crate) const MOST_TOLD: usize = 1000;
 
-/// One thing that is wrong with a request.
+/// An error in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
     /// Where: `pointer`, `parameter` or `line`.
     pub(crate) place: &'static str,
-    /// Its pointer, name or number.
+    /// The pointer, name or number.
     pub(crate) at: Value,
     /// Further places, such as the pointer within a line.
     pub(crate) within: Option<String>,
@@ -154,7 +154,7 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    /// A fault of a parameter.
+    /// An error in a parameter.
     pub(crate) fn parameter(name: &str, code: FaultCode, detail: impl Into<String>) -> Self {
         Self {
             place: "parameter",
@@ -165,7 +165,7 @@ impl Wrong {
         }
     }
 
-    /// The fault as it is shown.
+    /// The error as JSON.
     pub(crate) fn value(&self) -> Value {
         let mut value = Map::new();
         value.insert(self.place.to_owned(), self.at.clone());
@@ -190,14 +190,14 @@ impl From<&PlacedFault> for Wrong {
     }
 }
 
-/// An error as the service answers it (RFC 9457).
+/// An error response (RFC 9457).
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     /// Its code.
     pub(crate) code: Code,
-    /// What is the matter this time.
+    /// What is wrong this time.
     pub(crate) detail: String,
-    /// Everything that is wrong with the input.
+    /// The errors in the input.
     pub(crate) errors: Vec<Wrong>,
     /// Further members.
     pub(crate) members: Map<String, Value>,
@@ -211,26 +211,26 @@ impl Problem {
         Self { code, detail: detail.into(), errors: Vec::new(), members: Map::new(), fields: Vec::new() }
     }
 
-    /// A problem with everything that is wrong; of more than [`MOST_TOLD`] faults it tells the first.
+    /// A problem with errors, of which the first [`MOST_TOLD`] are listed.
     pub(crate) fn with_errors(code: Code, errors: Vec<Wrong>) -> Self {
         let count = errors.len();
         Self::counted(code, errors, count)
     }
 
-    /// A problem with what is wrong, of so many faults in all.
+    /// A problem with errors, of `count` in all.
     pub(crate) fn counted(code: Code, mut errors: Vec<Wrong>, count: usize) -> Self {
         errors.truncate(MOST_TOLD);
         let detail = match errors.as_slice() {
             [only] => only.detail.clone(),
-            told if told.len() < count => {
-                format!("{count} things are wrong; errors tells the first {}", told.len())
+            listed if listed.len() < count => {
+                format!("{count} things are wrong; errors tells the first {}", listed.len())
             }
             _ => format!("{count} things are wrong; see errors"),
         };
         Self { errors, ..Self::new(code, detail) }
     }
 
-    /// Everything that is wrong with several parameters, if anything is.
+    /// One problem with the errors of several parameters, if there are any.
     pub(crate) fn of_all(checked: impl IntoIterator<Item = Result<(), Self>>) -> Result<(), Self> {
         let wrong: Vec<Wrong> =
             checked.into_iter().filter_map(Result::err).flat_map(|problem| problem.errors).collect();
@@ -242,30 +242,30 @@ impl Problem {
         Self::with_errors(Code::InvalidParameter, vec![Wrong::parameter(name, fault.code, fault.detail)])
     }
 
-    /// A problem of a parameter or header field that does not have its form.
+    /// A problem of a malformed parameter or header field.
     pub(crate) fn malformed(name: &str, detail: impl Into<String>) -> Self {
         Self::parameter(name, Fault::new(FaultCode::Malformed, detail))
     }
 
     /// A problem of a body.
     pub(crate) fn invalid_body(faults: &Faults) -> Self {
-        let told = faults.0.iter().take(MOST_TOLD).map(Wrong::from).collect();
-        Self::counted(Code::InvalidBody, told, faults.0.len())
+        let listed = faults.0.iter().take(MOST_TOLD).map(Wrong::from).collect();
+        Self::counted(Code::InvalidBody, listed, faults.0.len())
     }
 
-    /// The problem with a further member.
+    /// Adds a member.
     pub(crate) fn member(mut self, name: &str, value: Value) -> Self {
         self.members.insert(name.to_owned(), value);
         self
     }
 
-    /// The problem with a further header field.
+    /// Adds a header field.
     pub(crate) fn field(mut self, name: HeaderName, value: &str) -> Self {
         self.fields.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
         self
     }
 
-    /// The body, for a request.
+    /// The body, with the id of the request.
     pub(crate) fn body(&self, request_id: &str) -> String {
         let mut body = json!({
             "type": format!("/problems/{}", self.code.as_str()),
@@ -284,7 +284,7 @@ impl Problem {
         body.to_string()
     }
 
-    /// The header fields of the answer, beside those every answer has.
+    /// The header fields, beside those of every answer.
     pub(crate) fn header_fields(&self) -> Vec<(HeaderName, HeaderValue)> {
         let mut fields = vec![(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
         match self.code {
@@ -304,7 +304,7 @@ impl Problem {
     }
 }
 
-/// The problem rides in an extension to the layer that knows the request, writes the body and logs it once.
+/// Passes the problem as an extension to the layer that has the request id, writes the body and logs it once.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.code.status().into_response();
@@ -313,7 +313,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The catalogue as a Markdown table, one row a code.
+/// The catalogue as a Markdown table, one row per code.
 pub(crate) fn table() -> String {
     let mut table = String::from("| code | status | meaning | what to do |\n| --- | --- | --- | --- |\n");
     for code in Code::ALL {
@@ -330,7 +330,7 @@ pub(crate) fn table() -> String {
     table
 }
 
-/// What `/problems/{code}` says.
+/// The answer of `/problems/{code}`.
 pub(crate) fn page(code: Code) -> Value {
     json!({
         "type": format!("/problems/{}", code.as_str()),

@@ -1,4 +1,4 @@
-//! Writing things of any kind: created, replaced, patched, retired.
+//! Writes things of any kind: creates, replaces, patches, retires.
 
 use axum::response::Response;
 use serde_json::{Map, Value, json};
@@ -15,15 +15,15 @@ use crate::domain::id::ThingId;
 use crate::domain::thing::{Kind, ThingRef};
 use crate::wire::{self, Document as _};
 
-/// What a body says of fields that the service sets, to be compared with what they are.
+/// The values that a body gives for read-only fields.
 type Claims = Map<String, Value>;
 
-/// Takes the fields that the service sets out of a body.
+/// Takes the read-only fields out of a body.
 fn claims<T: Exposed>(object: &mut Map<String, Value>) -> Claims {
     T::READ_ONLY.iter().filter_map(|name| Some(((*name).to_owned(), object.shift_remove(*name)?))).collect()
 }
 
-/// Refuses a write whose body says something else of such fields than was shown before it or they are afterwards.
+/// Refuses a value of a read-only field that is neither the one shown before the write nor the one after it.
 fn check_claims(claims: &Claims, before: Option<&Value>, after: Option<&Value>) -> Result<(), Error> {
     let mut faults = Faults::default();
     for (name, claimed) in claims {
@@ -41,7 +41,7 @@ fn check_claims(claims: &Claims, before: Option<&Value>, after: Option<&Value>) 
     faults.or(()).map_err(Error::Invalid)
 }
 
-/// The thing a body stands for, under an id.
+/// Parses the thing in a body, with this id.
 pub(crate) fn thing<T: wire::Document>(mut object: Map<String, Value>, id: &str) -> Result<T, Problem> {
     if object.get("id").is_some_and(|given| given != id) {
         let mut faults = Faults::default();
@@ -52,7 +52,7 @@ pub(crate) fn thing<T: wire::Document>(mut object: Map<String, Value>, id: &str)
     wire::read(&object).map_err(|faults| Problem::invalid_body(&faults))
 }
 
-/// A new id for a thing whose body names none.
+/// A new id for a thing; refuses a body that gives one.
 pub(crate) fn new_id(call: &Call, kind: Kind, object: &Map<String, Value>) -> Result<String, Problem> {
     if object.contains_key("id") {
         let mut faults = Faults::default();
@@ -70,7 +70,7 @@ pub(crate) fn new_id(call: &Call, kind: Kind, object: &Map<String, Value>) -> Re
     Ok(minted(kind, call.app.register.now())?)
 }
 
-/// Puts one on record under a new id.
+/// Creates a thing with a new id.
 pub(crate) async fn create<T: Exposed>(call: Call) -> Result<Response, Problem> {
     let mut object = call.object()?;
     let id = new_id(&call, T::KIND, &object)?;
@@ -79,7 +79,7 @@ pub(crate) async fn create<T: Exposed>(call: Call) -> Result<Response, Problem> 
     put_thing(&call, thing, claims).await
 }
 
-/// Puts one on record under an id, or in the place of what is there.
+/// Creates or replaces the thing with an id.
 pub(crate) async fn replace<T: Exposed>(call: Call) -> Result<Response, Problem> {
     let id: ThingId = call.path("id")?;
     let mut object = call.object()?;
@@ -102,7 +102,7 @@ async fn put_thing<T: Exposed>(call: &Call, thing: T, claims: Claims) -> Result<
     .await
 }
 
-/// Changes some fields of one.
+/// Changes some fields of a thing.
 pub(crate) async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
     let id: ThingId = call.path("id")?;
     let mut change = call.object()?;
@@ -130,14 +130,14 @@ pub(crate) async fn patch<T: Exposed>(call: Call) -> Result<Response, Problem> {
     .await
 }
 
-/// What a merge patch makes of a thing.
+/// The thing that a merge patch results in.
 fn merged<T: Exposed>(mut document: Value, change: Value, id: &str) -> Result<T, Problem> {
     merge(&mut document, change);
-    // What one form lacks is taken away when a thing becomes that form: it is not there, rather than unknown there.
+    // In a field that only some forms have, `null` means that the new form lacks it, not that it is unknown.
     if let Value::Object(members) = &mut document {
         members.retain(|name, value| !(value.is_null() && T::VARYING.contains(&name.as_str())));
     }
-    // Names by language are no fields: what has no name there is not there.
+    // `names` has languages for keys: `null` removes one.
     if let Some(Value::Object(names)) = document.get_mut("names") {
         names.retain(|_, name| !name.is_null());
     }
@@ -147,8 +147,8 @@ fn merged<T: Exposed>(mut document: Value, change: Value, id: &str) -> Result<T,
     }
 }
 
-/// Applies a merge patch (RFC 7396), but leaves `null` in the place of what it takes away: to a field that is the
-/// same as not to be there, and a name that is no field is still there to be refused.
+/// Applies a merge patch (RFC 7396), but sets removed members to `null`: for a field that means the same, and
+/// an unknown name is kept to be refused.
 fn merge(document: &mut Value, change: Value) {
     let Value::Object(change) = change else {
         *document = change;
@@ -163,7 +163,7 @@ fn merge(document: &mut Value, change: Value) {
     }
 }
 
-/// Takes one off the record.
+/// Retires a thing.
 pub(crate) async fn remove<T: Exposed>(call: Call) -> Result<Response, Problem> {
     let id: ThingId = call.path("id")?;
     write(&call, move |write, given| {
@@ -175,7 +175,7 @@ pub(crate) async fn remove<T: Exposed>(call: Call) -> Result<Response, Problem> 
     .await
 }
 
-/// A thing as it is shown before a write, if the body claims anything that the service sets.
+/// The thing as shown before the write, if the body gives read-only fields.
 async fn shown_before<T: Exposed>(
     write: &mut Write,
     id: &str,
@@ -190,7 +190,7 @@ async fn shown_before<T: Exposed>(
     Ok(Some(document))
 }
 
-/// The answer to a thing having been written, with what the service works out for it today.
+/// The answer for a written thing, with its member computed for today.
 fn finished<T: Exposed>(write: &Write, mut written: Written, location: String) -> Answer {
     let mark = compute(T::KIND, &mut written.document, write.now().date());
     Answer { mark, ..Answer::written(written, location) }

@@ -1,8 +1,8 @@
-//! What a client weighs: lists of which each element can say how much it is liked (RFC 9110, section 12.4.2).
+//! Weighted lists such as `Accept-Language` (RFC 9110, section 12.4.2).
 
 use axum::http::{HeaderMap, HeaderName};
 
-/// The elements of such a list, each with its weight in thousandths; `None` if that is malformed.
+/// The elements of a list, each with its weight in thousandths; `None` if that is malformed.
 pub(crate) fn weighed<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,

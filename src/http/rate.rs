@@ -1,7 +1,6 @@
-//! How much somebody may ask: so many requests a minute, refilled as time goes by.
+//! Rate limits: so many requests a minute, refilled continuously.
 //!
-//! A request is paid for before it is carried out, and part of the price is given back if it was cheap:
-//! that is why this is no library's, none of which gives back.
+//! A request is charged before it runs and partly refunded if it was cheap, which no library supports.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -9,12 +8,12 @@ use std::hash::{BuildHasher as _, Hash};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// The time in which a whole allowance is refilled.
+/// The time in which an empty allowance refills.
 pub(crate) const WINDOW: Duration = Duration::from_mins(1);
-/// The price of a request, and of one that was answered with a 304.
+/// The price of a request, and of one answered with a 304, in ticks.
 const PRICE: u32 = 10;
 const CHEAP: u32 = 1;
-/// With so many spenders the first look is taken for those whose allowance is whole again.
+/// From this many clients on, those with a full allowance are removed.
 const MANY: usize = 1024;
 
 /// What is left of an allowance.
@@ -22,30 +21,30 @@ const MANY: usize = 1024;
 pub(crate) struct Left {
     /// How many requests a minute there are in all.
     pub(crate) quota: u32,
-    /// How many are left.
+    /// How many requests are left.
     pub(crate) requests: u32,
-    /// When it is whole again, or, if nothing is left, when there is enough for one request.
+    /// When the allowance is full again, or, if exhausted, when it covers one request.
     pub(crate) after: Duration,
 }
 
-/// The allowances of everybody who asked lately.
+/// The allowances of recent clients.
 #[derive(Debug)]
 pub(crate) struct Allowances {
     quota: u32,
-    /// Spenders are told apart by a hash that nobody outside can foresee; no secret is kept.
+    /// Clients are told apart by a randomly keyed hash, so that no secret is stored.
     hasher: RandomState,
     spent: Mutex<Spent>,
 }
 
 #[derive(Debug)]
 struct Spent {
-    /// The moment at which each allowance is whole again.
+    /// When each allowance is full again.
     whole_at: HashMap<u64, Instant>,
     look_at: usize,
 }
 
 impl Allowances {
-    /// Allowances of so many requests a minute.
+    /// Allowances of `quota` requests a minute each.
     pub(crate) fn new(quota: u32) -> Self {
         let spent = Spent { whole_at: HashMap::new(), look_at: MANY };
         Self { quota, hasher: RandomState::new(), spent: Mutex::new(spent) }
@@ -55,11 +54,11 @@ impl Allowances {
         WINDOW / (self.quota.max(1).saturating_mul(PRICE))
     }
 
-    /// Pays for a request.
+    /// Charges a request.
     ///
     /// # Errors
     ///
-    /// What is left, if that is not enough.
+    /// What is left, if that does not cover the request.
     pub(crate) fn spend(&self, spender: &impl Hash, now: Instant) -> Result<Left, Left> {
         let spender = self.hasher.hash_one(spender);
         let Ok(mut spent) = self.spent.lock() else { return Ok(self.left(Duration::ZERO)) };
@@ -74,12 +73,12 @@ impl Allowances {
         Ok(self.left(owed))
     }
 
-    /// Gives back what a 304 costs less than another answer.
+    /// Refunds the difference between a 304 and a full answer.
     pub(crate) fn give_back(&self, spender: &impl Hash) {
         self.give_back_ticks(spender, PRICE - CHEAP);
     }
 
-    /// Gives back all that a request costs.
+    /// Refunds a request.
     pub(crate) fn give_back_all(&self, spender: &impl Hash) {
         self.give_back_ticks(spender, PRICE);
     }
@@ -105,7 +104,7 @@ impl Allowances {
 }
 
 impl Spent {
-    /// Forgets those whose allowance is whole, now and then, so that only those who ask lately are kept.
+    /// Removes clients with a full allowance, at most once per doubling of the map.
     fn forget(&mut self, now: Instant) {
         if self.whole_at.len() >= self.look_at {
             self.whole_at.retain(|_, whole_at| *whole_at > now);

@@ -1,8 +1,8 @@
-//! Answers that go on: written to the line as they are made, without the protocol.
+//! Endless responses, written to the socket as they are made, without hyper.
 //!
-//! The protocol keeps a buffer for each direction as long as it has the connection, which is more than all the
-//! rest of somebody who follows the stream. So it is left once such an answer begins: it has read the request,
-//! and has said nothing yet. The connection ends with the answer.
+//! hyper keeps a read and a write buffer per connection, which take more memory than the rest of a
+//! subscriber. So it is abandoned when such a response begins: it has read the request and written nothing
+//! yet. The connection closes with the response.
 
 use std::future::poll_fn;
 use std::io;
@@ -20,28 +20,28 @@ use tokio::io::AsyncWriteExt as _;
 use super::client_stream::ClientStream;
 use crate::domain::time::Moment;
 
-/// Marks an answer that goes on until somebody ends it.
+/// Marks an endless response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamMarker;
 
-/// The `Date` of an answer that is made at a moment.
+/// The `Date` field for a moment.
 pub(crate) fn date(now: Moment) -> Date {
     let since = Duration::from_micros(u64::try_from(now.microseconds()).unwrap_or_default());
     Date::from(SystemTime::UNIX_EPOCH + since)
 }
 
-/// An answer that goes on.
+/// An endless response.
 pub(crate) struct RawStream {
     head: Bytes,
     body: Body,
-    /// Whether each piece says how long it is; else the answer ends where the connection does.
+    /// Whether the body is chunked; otherwise the end of the connection ends it.
     chunked: bool,
-    /// Whether the client has said nothing since, so that it is known once it hangs up.
+    /// Whether the client has sent nothing since: only then does a read show that it hung up.
     silent: bool,
 }
 
 impl RawStream {
-    /// An answer to a request of some version, if it is one that goes on, else the answer itself.
+    /// The stream if the response is marked as one, else the response itself.
     pub(crate) fn of(
         response: Response,
         version: Version,
@@ -66,11 +66,11 @@ impl RawStream {
         Ok(Self { head: head.into(), body, chunked, silent: true })
     }
 
-    /// Sends it to its end, or until the client hangs up; the head goes with the first piece.
+    /// Sends the response until it ends or the client hangs up; the head goes with the first chunk.
     ///
     /// # Errors
     ///
-    /// [`io::Error`] if the client cannot be told any more, or does not listen.
+    /// [`io::Error`] if the socket fails, or the client takes too little for too long.
     pub(crate) async fn send(mut self, stream: &mut ClientStream) -> io::Result<()> {
         stream.stop_head_timer();
         let mut head = std::mem::take(&mut self.head);
@@ -85,7 +85,7 @@ impl RawStream {
         stream.write_all_buf(&mut head.chain(end.as_bytes())).await
     }
 
-    /// What to send next; `None` at the end, and once the client has hung up.
+    /// The next bytes to send; `None` at the end, or once the client has hung up.
     async fn next(&mut self, stream: &mut ClientStream) -> io::Result<Option<Bytes>> {
         poll_fn(|cx| {
             if self.silent
@@ -100,7 +100,7 @@ impl RawStream {
                 let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
                     return Poll::Ready(Ok(None));
                 };
-                // A piece without a byte would be the end.
+                // An empty chunk would end the body.
                 if let Some(bytes) =
                     frame.map_err(io::Error::other)?.into_data().ok().filter(|bytes| !bytes.is_empty())
                 {

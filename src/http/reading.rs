@@ -1,4 +1,4 @@
-//! What reads have in common: the revision, the order and the filters that a call asks for.
+//! Common parts of reads: revision, order and filters.
 
 use super::call::Call;
 use super::page::Cursor;
@@ -7,14 +7,14 @@ use crate::app::{Error, Filter, Listing, Presence, Read, Sort, Wanted};
 use crate::domain::fault::{Fault, FaultCode, hint};
 use crate::domain::thing::ThingRef;
 
-/// Opens the revision a call asks for, or the one that its cursor is pinned to.
+/// Opens the revision asked for, or the one that the cursor is pinned to.
 pub(crate) async fn read_at(call: &Call, cursor: Option<&Cursor>) -> Result<Read, Problem> {
     let asked = call.params.wanted()?;
     let wanted = cursor.map_or(asked, |cursor| Wanted::Revision(cursor.revision));
     Ok(call.app.register.read(wanted).await?)
 }
 
-/// The order that a call asks for.
+/// The order asked for.
 pub(crate) fn sort<R: Listing>(call: &Call) -> Result<Sort, Problem> {
     let keys = R::SORTS;
     let text = call.params.text("sort").unwrap_or("id");
@@ -28,7 +28,7 @@ pub(crate) fn sort<R: Listing>(call: &Call) -> Result<Sort, Problem> {
     Err(Problem::parameter("sort", Fault::new(FaultCode::NotInList, detail)))
 }
 
-/// What a list at an earlier revision can be sorted by, in words.
+/// The sort keys available at an earlier revision, as text.
 pub(crate) fn lasting_sorts<R: Listing>() -> String {
     let lasting = R::SORTS.iter().filter(|key| key.at_any_revision);
     lasting.map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(" or ")
@@ -37,7 +37,7 @@ pub(crate) fn lasting_sorts<R: Listing>() -> String {
 /// Filters and their values.
 pub(crate) type Filters = Vec<(&'static Filter, Vec<String>)>;
 
-/// Those of some filters that a call gives, with their values.
+/// The filters among `known` that a call gives, with their values.
 pub(crate) fn filters(call: &Call, known: &'static [Filter]) -> Result<Filters, Problem> {
     let (mut filters, mut checked) = (Vec::new(), Vec::new());
     for filter in known {
@@ -48,15 +48,15 @@ pub(crate) fn filters(call: &Call, known: &'static [Filter]) -> Result<Filters, 
     Ok(filters)
 }
 
-/// The order and the filters that a call asks for.
+/// The order and the filters asked for.
 pub(crate) fn choice<R: Listing>(call: &Call) -> Result<(Sort, Filters), Problem> {
     let (sort, filters) = (sort::<R>(call), filters(call, R::FILTERS));
-    let told = [sort.as_ref().map(drop), filters.as_ref().map(drop)];
-    Problem::of_all(told.map(|told| told.map_err(Problem::clone)))?;
+    let checked = [sort.as_ref().map(drop), filters.as_ref().map(drop)];
+    Problem::of_all(checked.map(|checked| checked.map_err(Problem::clone)))?;
     Ok((sort?, filters?))
 }
 
-/// What a thing that is not there is answered with.
+/// The thing if it is present, else the problem that it is retired or unknown.
 pub(crate) fn absent<F>(presence: Presence<F>, thing: ThingRef) -> Result<F, Problem> {
     match presence {
         Presence::Present(found) => Ok(found),

@@ -1,4 +1,4 @@
-//! From what a use case refuses to what the service answers.
+//! Maps errors of use cases to problems.
 
 use axum::http::header;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::domain::thing::ThingRef;
 use crate::wire::determinations::reason;
 use crate::wire::values::{href, linked};
 
-/// The problem that a use case's error is.
+/// The problem for an error of a use case.
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
@@ -61,8 +61,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// The problem that the error of a write is, with the tag of the version on record if it is about that, in a
-/// register of this epoch.
+/// The problem for an error of a write; if it concerns the version, with the current `ETag`.
 pub(crate) fn tagged(error: &Error, epoch: &str) -> Problem {
     let problem = Problem::from(error);
     match error {
@@ -73,7 +72,7 @@ pub(crate) fn tagged(error: &Error, epoch: &str) -> Problem {
     }
 }
 
-/// The problem that a failure of the register is. What exactly failed goes to the log, not to the caller.
+/// The problem for a store error, whose details go to the log, not to the caller.
 fn store_problem(error: &StoreError) -> Problem {
     match error {
         StoreError::Future { newest } => {

@@ -1,4 +1,4 @@
-//! What the contract says of reports.
+//! The OpenAPI description of reports.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What every collection of things has: a list, creation, one thing, its replacement, patch, retirement, history.
+//! The operations of every collection: list, create, show, replace, patch, retire, history.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -17,56 +17,56 @@ use crate::wire;
 
 /// The most bytes of a body, apart from imports.
 pub(crate) const BODY_LIMIT: usize = 1 << 20;
-/// JSON.
+/// The media type of JSON.
 pub(crate) const JSON: &str = "application/json";
 
 /// A kind of thing that the service serves as a collection.
 pub(crate) trait Exposed: Resource<Record: Listing> {
-    /// Its place under `/v1`.
+    /// Its path segment under `/v1`.
     const PATH: &'static str;
-    /// Its name in the contract, in the singular.
+    /// Its name in the OpenAPI document, in the singular.
     const SINGULAR: &'static str;
-    /// Its name in the contract, in the plural.
+    /// Its name in the OpenAPI document, in the plural.
     const PLURAL: &'static str;
-    /// What it is, in a sentence or two.
+    /// Its description, in a sentence or two.
     const ABOUT: &'static str;
-    /// The fields that the service sets, beside the id.
+    /// Its read-only fields, beside the id.
     const READ_ONLY: &'static [&'static str] = &[];
-    /// The members that only some forms of one have.
+    /// The fields that only some of its forms have.
     const VARYING: &'static [&'static str] = &[];
-    /// The problems that changing one can end in, beside those of every kind.
+    /// The problems of changing it, beside those of every kind.
     const PROBLEMS: &'static [Code] = &[];
-    /// Whether one can name other things.
+    /// Whether it can refer to other things.
     const REFERS: bool = true;
-    /// Whether other things can name one.
+    /// Whether other things can refer to it.
     const REFERRED: bool = true;
 
     /// Its fields.
     fn fields() -> Vec<Field>;
 
-    /// Its schema as it is shown, if its fields alone do not say it.
+    /// Its output schema, unless its fields alone define it.
     fn shown() -> Value {
         super::schema::shown(&Self::fields())
     }
 
-    /// Its schema as it is written, if its fields alone do not say it.
+    /// Its input schema, unless its fields alone define it.
     fn writable() -> Value {
         super::schema::submitted(&Self::fields())
     }
 
-    /// One, as it is written.
+    /// An example of its input.
     fn example() -> Value;
 
-    /// A change of one.
+    /// An example of a patch.
     fn patch_example() -> Value;
 
-    /// A written example with what the service adds to it.
+    /// Adds what the service sets to an example of its input.
     fn complete(document: Value) -> Value {
         document
     }
 }
 
-/// The example of a kind as it is shown: every field, with the id of the example.
+/// The output example of a kind: every field, with the id of the example.
 pub(crate) fn shown_example<T: Exposed>() -> Value {
     let Value::Object(mut object) = T::example() else { return Value::Null };
     object.entry("id").or_insert_with(|| "example".into());
@@ -81,7 +81,7 @@ pub(crate) fn expose<T: Exposed>(api: &mut Api) {
     expose_past::<T>(api);
 }
 
-/// The problems of every body that stands for a thing of a kind.
+/// The problems of any body for a thing of a kind.
 fn written<T: Exposed>() -> Vec<Code> {
     let mut problems = vec![Code::InvalidBody, Code::MalformedJson];
     if T::REFERS {
@@ -90,7 +90,7 @@ fn written<T: Exposed>() -> Vec<Code> {
     problems
 }
 
-/// The list, and adding to it.
+/// Adds list and creation.
 fn expose_collection<T: Exposed>(api: &mut Api) {
     let collection = format!("/v1/{}", T::PATH);
     let (singular, plural) = (T::SINGULAR, T::PLURAL);
@@ -126,7 +126,7 @@ fn expose_collection<T: Exposed>(api: &mut Api) {
     );
 }
 
-/// One thing.
+/// Adds reading one thing.
 fn expose_one<T: Exposed>(api: &mut Api) {
     let one = format!("/v1/{}/{{id}}", T::PATH);
     let (singular, plural) = (T::SINGULAR, T::PLURAL);
@@ -145,7 +145,7 @@ fn expose_one<T: Exposed>(api: &mut Api) {
     api.on(show_operation, show::<T::Record>);
 }
 
-/// Replacing and patching one thing.
+/// Adds replacing and patching one thing.
 fn expose_changes<T: Exposed>(api: &mut Api) {
     let one = format!("/v1/{}/{{id}}", T::PATH);
     let (singular, plural) = (T::SINGULAR, T::PLURAL);
@@ -177,7 +177,7 @@ fn expose_changes<T: Exposed>(api: &mut Api) {
     );
 }
 
-/// Retiring one thing, and its history.
+/// Adds retiring one thing, and its history.
 fn expose_past<T: Exposed>(api: &mut Api) {
     let one = format!("/v1/{}/{{id}}", T::PATH);
     let (singular, plural) = (T::SINGULAR, T::PLURAL);
@@ -203,7 +203,7 @@ fn expose_past<T: Exposed>(api: &mut Api) {
     );
 }
 
-/// The same without an id, which the service makes.
+/// The same schema without `id`, which the service makes.
 fn nameless(mut schema: Value) -> Value {
     schema["not"] = json!({"required": ["id"]});
     schema
@@ -213,7 +213,7 @@ fn input<T: Exposed>(media_types: &'static [&'static str], schema: Value) -> Inp
     Input { media_types, schema, example: T::example(), limit: BODY_LIMIT, required: true }
 }
 
-/// The parameters that say at which revision and for which day to read.
+/// The parameters for the revision and the day to read.
 pub(crate) fn time_params() -> [Param; 3] {
     [
         Param::new(
@@ -234,7 +234,7 @@ pub(crate) fn time_params() -> [Param; 3] {
     ]
 }
 
-/// How many items a page has at most.
+/// The page size.
 pub(crate) fn limit_param() -> Param {
     Param::new(
         "limit",
@@ -243,7 +243,7 @@ pub(crate) fn limit_param() -> Param {
     )
 }
 
-/// Where to go on.
+/// The cursor.
 pub(crate) fn cursor_param() -> Param {
     Param::new(
         "cursor",
@@ -252,7 +252,7 @@ pub(crate) fn cursor_param() -> Param {
     )
 }
 
-/// Whether to count.
+/// Whether to count the whole list.
 pub(crate) fn count_param() -> Param {
     Param::new(
         "count",

@@ -108,7 +108,7 @@ async fn list_all(call: Call) -> Result<Response, Problem> {
     Ok(page_answer(&call, &items, (total, next.as_deref()), revision))
 }
 
-/// The number of a revision in a path.
+/// The number of a revision, from a path.
 struct Number(i64);
 
 impl TryFrom<&str> for Number {

@@ -14,15 +14,15 @@ use crate::wire::values::{MAX_ITEMS, MAX_NAMES};
 /// How a field of a thing is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// It must be given.
+    /// Must be given.
     Required,
-    /// It may be left out.
+    /// May be left out.
     Optional,
-    /// The service sets it.
+    /// Set by the service.
     ReadOnly,
 }
 
-/// A field of a thing, as the contract describes it.
+/// A field of a thing in the OpenAPI document.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
     name: &'static str,
@@ -40,12 +40,12 @@ pub(crate) fn optional(name: &'static str, schema: Value, about: &str) -> Field 
     Field { name, schema: described(schema, about), used: Use::Optional }
 }
 
-/// A field that the service sets.
+/// A read-only field.
 pub(crate) fn read_only(name: &'static str, schema: Value, about: &str) -> Field {
     Field { name, schema: described(schema, about), used: Use::ReadOnly }
 }
 
-/// The schema with what it is about; what a value means comes after it.
+/// The schema with a description, followed by the meanings of its values.
 fn described(mut schema: Value, about: &str) -> Value {
     if let Value::Object(members) = &mut schema {
         let about = match members.get("description").and_then(Value::as_str) {
@@ -57,7 +57,7 @@ fn described(mut schema: Value, about: &str) -> Value {
     schema
 }
 
-/// An object with these fields, all of which are shown.
+/// The output schema of an object with these fields, all of which are present.
 pub(crate) fn shown(fields: &[Field]) -> Value {
     let properties: Map<String, Value> =
         fields.iter().map(|field| (field.name.to_owned(), field.schema.clone())).collect();
@@ -65,12 +65,12 @@ pub(crate) fn shown(fields: &[Field]) -> Value {
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
-/// An object with these fields, as somebody writes it. What may be left out may also be `null`.
+/// The input schema of an object with these fields. Optional ones may also be `null`.
 pub(crate) fn written(fields: &[Field]) -> Value {
     sent(fields, false)
 }
 
-/// The same where what the service sets may be repeated as it is.
+/// The same, except that read-only fields may be repeated unchanged.
 pub(crate) fn submitted(fields: &[Field]) -> Value {
     sent(fields, true)
 }
@@ -93,7 +93,7 @@ fn sent(fields: &[Field], repeated: bool) -> Value {
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
-/// An object in which the fields of one of some choices have a value, and no others.
+/// An object in which the fields of exactly one choice are set.
 pub(crate) fn choice(fields: &[Field], choices: &[&[&str]]) -> Value {
     let mut schema = written(fields);
     let branch = |chosen: &&[&str]| {
@@ -108,7 +108,7 @@ pub(crate) fn choice(fields: &[Field], choices: &[&[&str]]) -> Value {
     schema
 }
 
-/// Whether all of these fields have a value.
+/// Matches objects in which all of these fields are set.
 pub(crate) fn all_set(names: &[&str]) -> Value {
     let properties: Map<String, Value> =
         names.iter().map(|name| ((*name).to_owned(), with_value())).collect();
@@ -119,8 +119,8 @@ fn with_value() -> Value {
     json!({"not": {"type": "null"}})
 }
 
-/// An object with some of these fields, as a merge patch: `null` takes away what may be left out, and
-/// an object changes only the members it has.
+/// The schema of a merge patch of these fields: `null` removes an optional one, and an object changes only
+/// the members it has.
 pub(crate) fn patch(fields: &[Field]) -> Value {
     partial(submitted(fields))
 }
@@ -133,7 +133,7 @@ fn partial(mut schema: Value) -> Value {
         members.shift_remove("not");
     }
     if let Some(Value::Object(properties)) = members.get_mut("properties") {
-        // What the service sets is repeated whole.
+        // A read-only field is repeated whole.
         for property in properties.values_mut().filter(|property| property["readOnly"] != true) {
             *property = partial(property.take());
         }
@@ -144,7 +144,7 @@ fn partial(mut schema: Value) -> Value {
     schema
 }
 
-/// An object at least one of whose fields has a value.
+/// An object with at least one of its fields set.
 pub(crate) fn some(fields: &[Field]) -> Value {
     let null = |field: &Field| (field.name.to_owned(), json!({"type": "null"}));
     let mut schema = written(fields);
@@ -157,7 +157,7 @@ pub(crate) fn named(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-/// The same, or `null` where nothing is known.
+/// The same, or `null` if unknown.
 pub(crate) fn nullable(mut schema: Value) -> Value {
     match schema.get("type").cloned() {
         Some(Value::Array(_)) => schema,
@@ -181,7 +181,7 @@ pub(crate) fn nullable(mut schema: Value) -> Value {
     }
 }
 
-/// Text of at most so many characters.
+/// Text of at most `most` characters.
 pub(crate) fn text(most: usize) -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": most, "pattern": TEXT_PATTERN})
 }

@@ -13,7 +13,7 @@ use super::schema::{Field, id, named, required, text};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::Name;
 
-/// The fields of a find.
+/// The fields of a search result.
 pub(crate) fn fields() -> Vec<Field> {
     vec![
         required("kind", json!({"type": "string", "enum": ["company", "chip"]}), "What was found."),
@@ -23,7 +23,7 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
-/// Adds the search.
+/// Adds the search operation.
 pub(crate) fn expose(api: &mut Api) {
     let example = json!({"kind": "company", "id": "alibaba", "name": "Alibaba Group Holding Limited", "matched": "阿里巴巴集团"});
     let query = Param {

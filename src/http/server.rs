@@ -1,4 +1,4 @@
-//! Serving connections: as many as there is room for, and a stop that ends within a bound.
+//! Serves connections up to a limit, and shuts down within a deadline.
 
 use std::future::Future;
 use std::io;
@@ -17,19 +17,19 @@ use super::problem::{Code, Problem};
 use super::{Options, built};
 use crate::app::Register;
 
-/// How long to wait before the next try to take a connection that the system would not give.
+/// The delay after an error in accepting a connection.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How many clients for whom there is no room are told so at a time.
-const TOLD: usize = 64;
-/// How much of an answer the system takes before the client does, in bytes. It may double that for its own needs. Half
-/// as much would make an answer of its size take twice as long.
-const SENT_AHEAD: u32 = 256 * 1024;
-/// How many connections may wait to be taken.
-const WAITING: u32 = 1024;
-/// How much longer than the bound a stop may take, for what ends at the bound to end.
+/// How many excess connections are answered with an error at a time; others are closed at once.
+const MOST_REFUSING: usize = 64;
+/// The socket send buffer, in bytes; the system may double it. With half as much, an answer of this size took
+/// twice as long.
+const SEND_BUFFER: u32 = 256 * 1024;
+/// The listen backlog.
+const BACKLOG: u32 = 1024;
+/// How much longer than its deadline a shutdown may take, for connections that end at the deadline.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// Serves the register until `stop` is done, then lets the requests under way finish for a while.
+/// Serves the register until `stop` resolves, then gives requests in progress time to finish.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub async fn serve(
     }
     drop(listener);
     host.app.stopping.begin();
-    // Every connection has its place until it ends, and each ends within the bound by itself.
+    // Every connection holds a permit until it ends, and ends by itself at the deadline.
     let ended = places.acquire_many(options.limits.connections);
     if timeout(options.limits.stop + SLACK, ended).await.is_err() {
         tracing::warn!("connections were still open at the end");
@@ -58,19 +58,19 @@ pub async fn serve(
     Ok(())
 }
 
-/// A listener whose connections keep no more than so much of an answer in the system. Without a bound that becomes
-/// megabytes, and a client that takes its answer slowly would seem to take nothing while it takes what is kept there.
+/// A listener with a bounded send buffer. Unbounded, it grows to megabytes, and a slow client would seem to
+/// take nothing while it drains the buffer.
 fn bounded(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
     listener.set_nonblocking(true)?;
     let socket = TcpSocket::from_std_stream(OwnedFd::from(listener).into());
-    socket.set_send_buffer_size(SENT_AHEAD)?;
-    // It listens already; this only tells anew how many may wait to be taken.
-    socket.listen(WAITING)
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    // It listens already; this only sets the backlog.
+    socket.listen(BACKLOG)
 }
 
-/// Takes connections for ever.
+/// Accepts connections for ever.
 async fn accept(listener: &tokio::net::TcpListener, host: &Arc<Host>, places: &Arc<Semaphore>) {
-    let told = Arc::new(Semaphore::new(TOLD));
+    let refusing = Arc::new(Semaphore::new(MOST_REFUSING));
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -86,17 +86,17 @@ async fn accept(listener: &tokio::net::TcpListener, host: &Arc<Host>, places: &A
                 host.serve_client(stream, peer.ip()).await;
                 drop(place);
             });
-        } else if let Ok(told) = Arc::clone(&told).try_acquire_owned() {
+        } else if let Ok(refusing) = Arc::clone(&refusing).try_acquire_owned() {
             let host = Arc::clone(host);
             tokio::spawn(async move {
                 turn_away(&host, stream, peer).await;
-                drop(told);
+                drop(refusing);
             });
         }
     }
 }
 
-/// Tells a client that there is no room for it.
+/// Refuses a connection above the limit.
 async fn turn_away(host: &Host, stream: TcpStream, peer: SocketAddr) {
     tracing::debug!(%peer, "no room for a connection");
     let problem = Problem::new(Code::Overloaded, "as many connections are open as the service takes");

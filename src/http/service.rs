@@ -1,4 +1,4 @@
-//! What the service says of itself: health, metrics, problems, the contract and its pages.
+//! The service's own endpoints: health, metrics, problems, the OpenAPI document and the documentation.
 
 use std::io::Read as _;
 
@@ -33,7 +33,7 @@ pub(crate) fn catalogue_fields() -> Vec<Field> {
     ]
 }
 
-/// Adds what the service says of itself.
+/// Adds the service's own operations.
 pub(crate) fn expose(api: &mut Api) {
     let health = json!({"type": "object", "properties": {"status": {"type": "string", "maxLength": 20}}, "required": ["status"]});
     api.on(
@@ -90,7 +90,7 @@ pub(crate) fn expose(api: &mut Api) {
     );
 }
 
-/// The media type of the measurements.
+/// The media type of the metrics.
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 fn ready_schema() -> Value {
@@ -107,8 +107,8 @@ fn ready_schema() -> Value {
     })
 }
 
-/// An answer that shows nothing of the register, and so no revision.
-fn told(call: &Call, media_type: &'static str, body: String) -> Response {
+/// A response that shows nothing of the register, and so has no `Revision`.
+fn respond(call: &Call, media_type: &'static str, body: String) -> Response {
     let shown = Shown { etag: weak([body.as_str()]), media_type, body, revision: 0 };
     let mut response = shown.answer(&call.headers);
     response.headers_mut().remove(REVISION);
@@ -116,7 +116,7 @@ fn told(call: &Call, media_type: &'static str, body: String) -> Response {
 }
 
 async fn live(call: Call) -> Result<Response, Problem> {
-    Ok(told(&call, JSON, json!({"status": "ok"}).to_string()))
+    Ok(respond(&call, JSON, json!({"status": "ok"}).to_string()))
 }
 
 async fn ready(call: Call) -> Result<Response, Problem> {
@@ -135,7 +135,7 @@ async fn ready(call: Call) -> Result<Response, Problem> {
         "queued": store.queued(),
     })
     .to_string();
-    Ok(told(&call, JSON, body))
+    Ok(respond(&call, JSON, body))
 }
 
 async fn metrics(call: Call) -> Result<Response, Problem> {
@@ -144,15 +144,15 @@ async fn metrics(call: Call) -> Result<Response, Problem> {
         Err(_) => 0,
     };
     let body = call.app.metrics.text(revision, &call.app.register);
-    Ok(told(&call, METRICS, body))
+    Ok(respond(&call, METRICS, body))
 }
 
 async fn contract(call: Call) -> Result<Response, Problem> {
     let body = call.app.contract.clone();
-    Ok(told(&call, JSON, body))
+    Ok(respond(&call, JSON, body))
 }
 
-/// A code of the catalogue, if there is such a one.
+/// The code of this name, if there is one.
 struct Named(Option<Code>);
 
 impl TryFrom<&str> for Named {
@@ -166,10 +166,10 @@ impl TryFrom<&str> for Named {
 async fn catalogue(call: Call) -> Result<Response, Problem> {
     let Named(code) = call.path("code")?;
     let code = code.ok_or_else(|| Problem::new(Code::NotFound, "the catalogue has no such problem"))?;
-    Ok(told(&call, JSON, page(code).to_string()))
+    Ok(respond(&call, JSON, page(code).to_string()))
 }
 
-/// The page at the root: until there is one of its own, the way to the documentation.
+/// The root page: redirects to the documentation.
 pub(crate) async fn root() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
@@ -177,7 +177,7 @@ pub(crate) async fn root() -> Response {
     response
 }
 
-/// Gives a page that another crate answers with a tag of its own, or an empty 304 if the client has it.
+/// Puts an `ETag` on a page that another crate serves, or answers with an empty 304 if the client has it.
 pub(crate) async fn tagged(request: Request, next: Next) -> Response {
     let headers = request.headers().clone();
     let (mut parts, body) = next.run(request).await.into_parts();
@@ -203,7 +203,7 @@ pub(crate) async fn tagged(request: Request, next: Next) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-/// A page as the client takes it: most of them come compressed, and are unpacked for whoever does not take that.
+/// Most pages come gzipped: unpacks them for clients that do not accept gzip.
 fn as_taken(mut parts: Parts, bytes: Bytes, headers: &HeaderMap) -> Response {
     if !parts.headers.contains_key(header::CONTENT_ENCODING) {
         return Response::from_parts(parts, Body::from(bytes));
@@ -222,12 +222,12 @@ fn as_taken(mut parts: Parts, bytes: Bytes, headers: &HeaderMap) -> Response {
     Response::from_parts(parts, Body::from(page))
 }
 
-/// What a path that is none is answered with.
+/// The answer to an unknown path.
 pub(crate) async fn no_such_path() -> Response {
     Problem::new(Code::NoSuchPath, "there is no such path; see /docs").into_response()
 }
 
-/// What a method that a path does not take is answered with.
+/// The answer to a method that the path does not support.
 pub(crate) async fn method_not_allowed() -> Response {
     Problem::new(Code::MethodNotAllowed, "the path does not take this method; see Allow").into_response()
 }

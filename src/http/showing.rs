@@ -1,6 +1,6 @@
-//! Showing things: one, or a page of a list, at any revision, with what the service works out for them.
+//! Shows things: one, or a page of a list, at any revision, with their computed members.
 //!
-//! What is asked for most is found at a glance: by one statement, without a transaction.
+//! Common reads take a single statement, without a transaction.
 
 use std::borrow::Cow;
 
@@ -21,32 +21,32 @@ use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::{Date, Moment};
 use crate::wire;
 
-/// A member that the service works out and never stores.
+/// A member that the service computes and never stores.
 pub(crate) struct Computed {
     /// Its name.
     pub(crate) name: &'static str,
     /// What it is.
     pub(crate) value: Value,
-    /// A word for the tag of the thing, another one whenever the value is another for the same version.
+    /// A part of the `ETag`: differs whenever the value differs for the same version.
     pub(crate) mark: &'static str,
 }
 
-/// What the service works out for a day from a document of a kind, if it works out anything.
-fn worked_out(kind: Kind, document: &Value, on: Date) -> Option<Computed> {
+/// The member computed for a document of a kind on a day, if the kind has one.
+fn computed_member(kind: Kind, document: &Value, on: Date) -> Option<Computed> {
     match kind {
         Kind::Chip => chips::classified(document, on),
         _ => None,
     }
 }
 
-/// Adds what the service works out for a day to a document, and says how the tag tells of it.
+/// Adds the computed member to a document; returns its mark for the `ETag`.
 pub(crate) fn compute(kind: Kind, document: &mut Value, on: Date) -> Option<&'static str> {
-    let Computed { name, value, mark } = worked_out(kind, document, on)?;
+    let Computed { name, value, mark } = computed_member(kind, document, on)?;
     document[name] = value;
     Some(mark)
 }
 
-/// The same for a document that is text.
+/// The same for a document given as text.
 fn computed(kind: Kind, document: Cow<'_, str>, on: Date) -> (Cow<'_, str>, Option<&'static str>) {
     if kind != Kind::Chip {
         return (document, None);
@@ -56,21 +56,21 @@ fn computed(kind: Kind, document: Cow<'_, str>, on: Date) -> (Cow<'_, str>, Opti
     (value.to_string().into(), mark)
 }
 
-/// The day for which to say where cases stand, if it is not what the record says itself: one that was
-/// asked for, or today while what is recorded is not how things are.
+/// The day for which to compute standings, if the stored ones will not do: the day asked for, or today while
+/// a due date is unrecorded.
 fn day(call: &Call, at: At, head: &Head) -> Result<Option<Date>, Problem> {
     Ok(call.params.valid_on()?.or(overdue(call, head).filter(|_| at.newest)))
 }
 
-/// Today, while what is recorded is not how things are.
+/// Today, while a due date is unrecorded.
 fn overdue(call: &Call, head: &Head) -> Option<Date> {
     let clock = call.app.register.now();
     (!head.is_current(clock)).then(|| head.present(clock).date())
 }
 
-/// The revision at which a call may be answered at a glance, if it may: one that is known by its number or is
-/// the newest, for the register's present.
-fn at_a_glance(call: &Call) -> Result<Option<At>, Problem> {
+/// The revision for a single-statement read, if one will do: the newest or a numbered one, without
+/// `valid_at`.
+fn one_statement_at(call: &Call) -> Result<Option<At>, Problem> {
     if call.params.valid_on()?.is_some() {
         return Ok(None);
     }
@@ -81,15 +81,18 @@ fn at_a_glance(call: &Call) -> Result<Option<At>, Problem> {
     })
 }
 
-/// The revision that a glance shows.
+/// The revision that a single-statement read shows.
 fn shown(at: At, head: &Head) -> i64 {
     if at.newest { head.revision } else { at.revision }
 }
 
-/// What came of a glance. If it failed, or the record does not say how things are today, a whole read does
-/// better, or says what is wrong; but not while the database cannot be reached.
-fn glanced<T>(call: &Call, glance: Result<(Head, T), StoreError>) -> Result<Option<(Head, T)>, Problem> {
-    match glance {
+/// The result of a single-statement read; `None` if it failed or a due date is unrecorded: a full read then
+/// finds the answer or the error. An outage is an error at once.
+fn one_statement_result<T>(
+    call: &Call,
+    result: Result<(Head, T), StoreError>,
+) -> Result<Option<(Head, T)>, Problem> {
+    match result {
         Ok((head, found)) => Ok(overdue(call, &head).is_none().then_some((head, found))),
         Err(error) if error.is_outage() => Err(error.into()),
         Err(error) => {
@@ -112,12 +115,12 @@ pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
         after: cursor.as_ref().map(|cursor| cursor.position.clone()),
     };
     if cursor.is_none()
-        && let Some((leaf, revision)) = glance_list::<R>(&call, &query).await?
+        && let Some((leaf, revision)) = list_in_one_statement::<R>(&call, &query).await?
     {
         let documents = leaf.documents().map(Cow::Borrowed);
         return page::<R>(&call, documents, (None, leaf.next()), (revision, None));
     }
-    // What is seldom needed is large, and would be moved about with every request.
+    // Boxed: it is seldom needed, large, and would be moved with every request.
     let seen = Box::pin(read_list::<R>(&call, cursor.as_ref(), &mut query)).await?;
     let Seen { page: Page { items, next }, total, revision } = seen;
     items.iter().try_for_each(|listed| listed.filed.check::<R>())?;
@@ -125,7 +128,7 @@ pub(crate) async fn list<R: Listing>(call: Call) -> Result<Response, Problem> {
     page::<R>(&call, documents, (total, next.as_ref()), (revision, query.on))
 }
 
-/// The answer that documents are, with what the service works out for each.
+/// The response for a page of documents, with their computed members.
 fn page<'d, R: Listing>(
     call: &Call,
     documents: impl Iterator<Item = Cow<'d, str>>,
@@ -134,30 +137,33 @@ fn page<'d, R: Listing>(
 ) -> Result<Response, Problem> {
     let today = call.params.valid_on()?.or(on).unwrap_or_else(|| call.app.register.now().date());
     let items: Vec<Cow<'_, str>> = documents.map(|document| computed(R::KIND, document, today).0).collect();
-    // What is worked out for a day is worked out for the same one on every page.
+    // Every page computes its members for the same day.
     let on = on.or_else(|| (R::KIND == Kind::Chip).then_some(today)).map(Moment::start_of);
     let next = next.map(|position| Cursor { revision, on, position: position.clone() }.write(call));
     Ok(page_answer(call, &items, (total, next.as_deref()), revision))
 }
 
-/// The first page of a list of the present or of a revision, which one statement finds.
-async fn glance_list<R: Listing>(call: &Call, query: &Query) -> Result<Option<(Leaf, i64)>, Problem> {
-    let Some(at) = at_a_glance(call)? else { return Ok(None) };
+/// The first page by a single statement; `None` if that will not do.
+async fn list_in_one_statement<R: Listing>(
+    call: &Call,
+    query: &Query,
+) -> Result<Option<(Leaf, i64)>, Problem> {
+    let Some(at) = one_statement_at(call)? else { return Ok(None) };
     if call.params.flag("count")? || !(at.newest || query.sort.key.at_any_revision) {
         return Ok(None);
     }
-    let glance = call.app.register.store().glance_list::<R>(query, at).await;
-    Ok(glanced(call, glance)?.map(|(head, leaf)| (leaf, shown(at, &head))))
+    let result = call.app.register.store().glance_list::<R>(query, at).await;
+    Ok(one_statement_result(call, result)?.map(|(head, leaf)| (leaf, shown(at, &head))))
 }
 
-/// A page as a whole read finds it, with what is said of the whole list.
+/// A page found by a full read.
 struct Seen {
     page: Page,
     total: Option<i64>,
     revision: i64,
 }
 
-/// Any page of any list.
+/// Any page, by a full read.
 async fn read_list<R: Listing>(
     call: &Call,
     cursor: Option<&Cursor>,
@@ -176,7 +182,7 @@ async fn read_list<R: Listing>(
     Ok(Seen { page, total, revision: read.at().revision })
 }
 
-/// The document of an item, with where it stands on the day asked for.
+/// The document of an item, with its standing on the day of the query.
 fn document(listed: Listed) -> String {
     let Some(standing) = listed.standing else { return listed.filed.document };
     match serde_json::from_str(&listed.filed.document) {
@@ -198,16 +204,16 @@ pub(crate) async fn show<R: Stored>(call: Call) -> Result<Response, Problem> {
         }
     }
     let id: ThingId = call.path("id")?;
-    if let Some(at) = at_a_glance(&call)? {
-        let glance = call.app.register.store().glance::<R>(id.as_str(), at).await;
-        if let Some((head, Some(filed))) = glanced(&call, glance)? {
+    if let Some(at) = one_statement_at(&call)? {
+        let result = call.app.register.store().glance::<R>(id.as_str(), at).await;
+        if let Some((head, Some(filed))) = one_statement_result(&call, result)? {
             return version(&call, R::KIND, filed, &head, shown(at, &head));
         }
     }
     Box::pin(read_one::<R>(&call, &id)).await
 }
 
-/// Shows one thing as a whole read finds it.
+/// Shows one thing by a full read.
 async fn read_one<R: Stored>(call: &Call, id: &ThingId) -> Result<Response, Problem> {
     let mut read = read_at(call, None).await?;
     let presence = read.filed::<R>(id.as_str()).await?;
@@ -227,7 +233,7 @@ async fn read_one<R: Stored>(call: &Call, id: &ThingId) -> Result<Response, Prob
     Ok(Shown { etag: weak([body.as_str()]), media_type: JSON, body, revision }.answer(&call.headers))
 }
 
-/// A version as it is on record, with what the service works out for it.
+/// The response for a stored version, with its computed member.
 fn version(call: &Call, kind: Kind, filed: Filed, head: &Head, revision: i64) -> Result<Response, Problem> {
     let today = call.params.valid_on()?.unwrap_or_else(|| call.app.register.now().date());
     let (body, mark) = computed(kind, filed.document.into(), today);

@@ -1,4 +1,4 @@
-//! What the contract says of sources, and looking at one again.
+//! The OpenAPI description of sources, and the operation that records a check of one.
 
 use axum::http::Method;
 use axum::response::Response;
@@ -60,7 +60,7 @@ impl Exposed for Source {
     }
 }
 
-/// The schema of a look at a source.
+/// The schema of a check.
 pub(crate) fn check_schema() -> Value {
     super::schema::written(&[optional(
         "checked_at",
@@ -69,7 +69,7 @@ pub(crate) fn check_schema() -> Value {
     )])
 }
 
-/// Adds looking at a source again.
+/// Adds the operation that records a check.
 pub(crate) fn expose_checks(api: &mut Api) {
     let input = Input {
         media_types: &[JSON],

@@ -1,18 +1,18 @@
-//! The sign that the service is about to end: whoever waits without a request of its own under way heeds it.
+//! Shutdown signal for tasks that wait without a request.
 
 use tokio::sync::watch;
 
-/// The sign that the service is about to end.
+/// The shutdown signal.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stopping(watch::Sender<bool>);
 
 impl Stopping {
-    /// Gives the sign.
+    /// Signals the shutdown.
     pub(crate) fn begin(&self) {
         self.0.send_replace(true);
     }
 
-    /// Waits for the sign.
+    /// Waits for the shutdown.
     pub(crate) async fn begun(&self) {
         // The sender lives as long as `self`.
         drop(self.0.subscribe().wait_for(|begun| *begun).await);

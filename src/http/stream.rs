@@ -1,4 +1,4 @@
-//! The change feed as server-sent events: pushed to whoever follows it, from where they left off.
+//! The change feed as server-sent events, resumable from a position.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -27,13 +27,13 @@ use crate::domain::actor::Actor;
 
 /// The media type of server-sent events.
 pub(crate) const EVENTS: &str = "text/event-stream";
-/// Where a client left off.
+/// The position after which a client resumes.
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// How long a client should wait before it comes back, in milliseconds.
+/// The reconnection delay that clients are told, in milliseconds.
 const RETRY: u32 = 1000;
 
-/// The body of a stream, which rides in an extension past the layers that would wrap it: what they need to
-/// compress an answer is as much as all the rest of a subscriber.
+/// The body of a stream, carried in a response extension past the compression layer, whose state would take
+/// as much memory as the rest of a subscriber.
 #[derive(Clone)]
 pub(crate) struct DetachedBody(Arc<Mutex<Option<Body>>>);
 
@@ -42,7 +42,7 @@ impl DetachedBody {
         Self(Arc::new(Mutex::new(Some(body))))
     }
 
-    /// Puts the body where it belongs, if this is a stream, and its body is asked for.
+    /// Moves the detached body, if there is one, into the response; drops it for a `HEAD` request.
     pub(crate) fn arrive(response: &mut Response, asked_for: bool) {
         let Some(Self(pushed)) = response.extensions_mut().remove() else { return };
         response.headers_mut().remove(header::CONTENT_LENGTH);
@@ -53,7 +53,7 @@ impl DetachedBody {
     }
 }
 
-/// Adds the stream.
+/// Adds the stream's operation.
 pub(crate) fn expose(api: &mut Api) {
     let schema =
         json!({"type": "string", "maxLength": 1_000_000_000, "contentMediaType": "text/event-stream"});
@@ -111,18 +111,18 @@ async fn stream(call: Call) -> Result<Response, Problem> {
     response.extensions_mut().insert(DetachedBody::new(Body::from_stream(events)));
     let fields = response.headers_mut();
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
-    // Proxies that gather what passes through them would hold events back.
+    // Keeps proxies from buffering, which would delay events.
     fields.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     set(fields, HeaderName::from_static("revision"), &newest.to_string());
     Ok(response)
 }
 
-/// The position that the client has seen already, if it says so.
+/// The position in `Last-Event-ID`, if given.
 fn left_off(call: &Call, epoch: &str, newest: i64) -> Result<Option<i64>, Problem> {
     let Some(value) = call.headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
-    // What is no text is no position either.
+    // A value that is not text is not a position either: `?` is refused.
     let text = value.to_str().unwrap_or("?");
     located(LAST_EVENT_ID.as_str(), text, epoch, newest).map(Some)
 }
@@ -134,17 +134,17 @@ fn greeting(epoch: &str, position: i64, reset: bool) -> Bytes {
     format!("{beginning}{event}\n").into()
 }
 
-/// A sign of life.
+/// A comment, which keeps the connection alive.
 const HEARTBEAT: &[u8] = b":\n\n";
 
-/// Somebody who follows the stream: a position, and what tells when there is more.
+/// A subscriber of the stream and its position.
 struct Subscriber {
     hub: Arc<Hub>,
     news: watch::Receiver<i64>,
     change_filter: ChangeFilter,
-    /// What is to be sent up to the position.
+    /// What has yet to be sent, up to `position`.
     pending: VecDeque<Bytes>,
-    /// What is being read from the register, in a task of its own: it must not stand still while something is sent.
+    /// A running read of the register, as a task of its own: it must go on while a heartbeat is sent.
     reading: Option<JoinSet<Result<Events, Error>>>,
     epoch: String,
     position: i64,
@@ -154,14 +154,14 @@ struct Subscriber {
 }
 
 impl Subscriber {
-    /// What to send next, asked for when the last thing has been sent; `None` ends the stream.
+    /// The next piece to send, polled once the last one is sent; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
         let heartbeat_at = Instant::now() + self.heartbeat;
         while self.works.now() {
             if let Some(piece) = self.pending.pop_front() {
                 return Some(piece);
             }
-            // Revisions of which the filter leaves nothing can come one upon the other.
+            // The filter may drop every change of many revisions in a row.
             if Instant::now() >= heartbeat_at {
                 return Some(Bytes::from_static(HEARTBEAT));
             }
@@ -192,7 +192,7 @@ impl Subscriber {
         None
     }
 
-    /// Takes what was read from the register, after a pause in the hub or a long absence; `None` if that failed.
+    /// Takes the result of a read from the register; `None`, which ends the stream, if it failed.
     fn caught_up(&mut self, read: Result<Result<Events, Error>, JoinError>) -> Option<()> {
         self.reading = None;
         match read {

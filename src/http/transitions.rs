@@ -1,4 +1,4 @@
-//! Operations on transitions: the timeline of a case, posted to and retracted from.
+//! Operations on transitions, the timeline of a case: list, show, post and retract.
 
 use axum::http::Method;
 use axum::response::Response;
@@ -44,7 +44,8 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
-/// The schema of a transition that is posted: the case in the path may be repeated, and the service makes the id.
+/// The schema of a transition to be posted: `approval` may repeat the case in the path, and the service makes
+/// the id.
 pub(crate) fn input_schema() -> Value {
     let mut schema = submitted(&fields());
     if let Value::Object(properties) = &mut schema["properties"] {
@@ -66,7 +67,7 @@ fn example() -> Value {
     })
 }
 
-/// A transition as it is shown.
+/// A transition as JSON.
 pub(crate) fn shown_example() -> Value {
     let Value::Object(mut object) = example() else { return Value::Null };
     object.insert("id".to_owned(), "trn-example".into());
@@ -217,7 +218,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
     .await
 }
 
-/// The case is the one in the path; the body may repeat it.
+/// Sets the case to the one in the path, which the body may repeat.
 fn of_case(object: &mut Map<String, Value>, approval: &ApprovalId) -> Result<(), Problem> {
     if object.get("approval").is_some_and(|given| given != approval.as_str()) {
         let mut faults = Faults::default();

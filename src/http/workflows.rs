@@ -1,4 +1,4 @@
-//! What the contract says of workflows, and one shown as a diagram.
+//! The OpenAPI description of workflows, and the diagram of one.
 
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -24,7 +24,7 @@ fn moves(step: Value) -> Value {
     moves
 }
 
-/// Mermaid.
+/// The media type of Mermaid diagrams.
 pub(crate) const MERMAID: &str = "text/vnd.mermaid";
 
 impl Exposed for Workflow {
@@ -85,22 +85,21 @@ impl Exposed for Workflow {
     }
 }
 
-/// The forms in which a workflow is shown.
+/// The representations of a workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Json,
     Diagram,
 }
 
-/// Whether something else may be answered to a path, because of the media types a client accepts, than to whoever
-/// accepts everything.
+/// Whether `Accept` may change the answer for a path.
 pub(crate) fn may_differ(path: &str, headers: &HeaderMap) -> bool {
     path.starts_with("/v1/workflows/") && liked(headers) != Some(Form::Json)
 }
 
-/// The form in which a client would rather have a workflow; `None` if it accepts neither.
+/// The representation that the client prefers; `None` if it accepts neither.
 pub(crate) fn liked(headers: &HeaderMap) -> Option<Form> {
-    // A range that is malformed is passed over.
+    // Malformed ranges are ignored.
     let ranges = weighed(headers, &header::ACCEPT).filter(|(range, _)| range.contains('/'));
     let ranges: Vec<(&str, u16)> = ranges.filter_map(|(range, weight)| Some((range, weight?))).collect();
     let (json, diagram) = (liking(&ranges, JSON), liking(&ranges, MERMAID));
@@ -112,7 +111,7 @@ pub(crate) fn liked(headers: &HeaderMap) -> Option<Form> {
     }
 }
 
-/// How much a media type is liked: as much as the closest range that it is in says, and how close that is.
+/// The weight of a media type, from the most specific range that matches, and how specific that is.
 fn liking(ranges: &[(&str, u16)], media_type: &str) -> (u16, usize) {
     let family = media_type.split_once('/').map_or(media_type, |(family, _)| family);
     let wanted = ["*/*".to_owned(), format!("{family}/*"), media_type.to_owned()];
@@ -121,7 +120,7 @@ fn liking(ranges: &[(&str, u16)], media_type: &str) -> (u16, usize) {
     within.max().map_or((0, 0), |(closeness, weight)| (weight, closeness))
 }
 
-/// What is answered to a client that accepts no form of a workflow.
+/// The problem for a client that accepts no representation.
 pub(crate) fn neither() -> Problem {
     Problem::new(Code::NotAcceptable, format!("a workflow is shown as `{JSON}` or `{MERMAID}`"))
 }

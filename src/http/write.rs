@@ -1,4 +1,4 @@
-//! Writes: once per idempotency key, on trial if asked, and answered only when they are on stable storage.
+//! Writes: idempotent by key, undone on a dry run, and answered once they are on stable storage.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -15,28 +15,28 @@ use crate::domain::actor::Actor;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::text::{Name, Reason};
 
-/// The field that makes a request the same however often it is sent.
+/// The header field that makes repeating a request safe.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The longest idempotency key, in characters.
 pub(crate) const LONGEST_KEY: usize = 255;
 
-/// What a write answers.
+/// The answer of a command.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     /// Its status.
     pub(crate) status: StatusCode,
     /// Its body, unless it is empty.
     pub(crate) body: Option<Value>,
-    /// The version of the thing written, for its tag.
+    /// The version of the thing written, for the `ETag`.
     pub(crate) version: Option<i64>,
-    /// What the tag says of what is shown with the thing.
+    /// The mark of the thing's computed member, for the `ETag`.
     pub(crate) mark: Option<&'static str>,
-    /// Where a thing that was created can be read.
+    /// The path of a created thing.
     pub(crate) location: Option<String>,
 }
 
 impl Answer {
-    /// The answer to a thing having been written; `location` is where it can be read.
+    /// The answer for a written thing, which is at `location`.
     pub(crate) fn written(written: Written, location: String) -> Self {
         let created = written.effect == Effect::Created;
         Self {
@@ -59,19 +59,19 @@ impl Answer {
     }
 }
 
-/// What a command of a write is given.
+/// The input of a command.
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
-    /// Who writes.
+    /// The caller.
     pub(crate) actor: Actor,
-    /// Which version it means to change.
+    /// The precondition of the write.
     pub(crate) precondition: Precondition,
 }
 
-/// What a command of a write ends with: an answer, a problem of its own, or an error of a use case.
+/// The outcome of a command: an answer, a problem of its own, or an error of a use case.
 pub(crate) type Outcome = Result<Result<Answer, Problem>, Error>;
 
-/// An answer ready to be sent and to be kept.
+/// A response, ready to be sent and stored.
 struct Ready {
     status: StatusCode,
     fields: Vec<(HeaderName, HeaderValue)>,
@@ -79,22 +79,22 @@ struct Ready {
     kept: bool,
 }
 
-/// What a write says about itself.
+/// The terms of a write, read from its call.
 #[derive(Clone)]
 pub(crate) struct Terms {
-    /// Who writes.
+    /// The caller.
     pub(crate) actor: Actor,
     headers: HeaderMap,
-    /// Who makes the revision, and why.
+    /// Actor, reason and request id of the revision.
     pub(crate) maker: Maker,
     key: Option<String>,
     digest: Vec<u8>,
-    /// Whether nothing of it is to stay.
+    /// Whether everything is undone.
     pub(crate) dry_run: bool,
 }
 
 impl Terms {
-    /// What a call says about itself as a write; the version it means to change is looked at with the register.
+    /// Reads the terms of a call. The precondition is parsed later, as it depends on the register's epoch.
     pub(crate) fn of(call: &Call) -> Result<Self, Problem> {
         check_condition(call)?;
         Ok(Self {
@@ -107,12 +107,13 @@ impl Terms {
         })
     }
 
-    /// Whether it has a key under which its answer is kept.
+    /// Whether it has an idempotency key.
     pub(crate) fn is_keyed(&self) -> bool {
         self.key.is_some()
     }
 
-    /// What was kept of a part of the write that was done before: parts have keys that no client can send.
+    /// The stored result of a part of the write that ran before. Keys of parts have spaces, so no client can
+    /// send one.
     pub(crate) async fn kept_part(
         &self,
         write: &mut Write,
@@ -123,7 +124,7 @@ impl Terms {
         Ok(kept.filter(|kept| kept.request_digest == self.digest).map(|kept| kept.body))
     }
 
-    /// Keeps what a part of the write has done.
+    /// Stores the result of a part of the write.
     pub(crate) fn keep_part(&self, write: &mut Write, part: usize, body: Vec<u8>) {
         let Some(key) = self.key_of(part) else { return };
         let request_digest = self.digest.clone();
@@ -135,7 +136,7 @@ impl Terms {
         self.key.as_ref().map(|key| format!("{key} part {part}"))
     }
 
-    /// The first answer to the same write, if it is kept, or else which version it means to change.
+    /// The stored answer to the same write, or else its precondition.
     async fn begin(&self, write: &mut Write) -> Result<Result<Begun, Problem>, StoreError> {
         let precondition = match precondition(&self.headers, &write.head().epoch) {
             Ok(precondition) => precondition,
@@ -149,18 +150,17 @@ impl Terms {
 
 /// How a write begins.
 enum Begun {
-    /// It comes for the first time.
+    /// For the first time.
     Anew(Precondition),
-    /// It came before, and was answered so.
+    /// Again: with the stored answer.
     Before(Ready),
 }
 
-/// The first answer to the write that a call asks for, if it is kept: for what has to be done before the command that
-/// ends it.
+/// The stored answer to the write, if any, for handlers that do work before they run its command.
 ///
 /// # Errors
 ///
-/// A [`Problem`] if the call contradicts itself, or its key was sent with another request.
+/// A [`Problem`] if the precondition is malformed, or the key was sent with another request.
 pub(crate) async fn kept(call: &Call, terms: &Terms) -> Result<Option<Response>, Problem> {
     let terms = terms.clone();
     let begun = call.app.register.write(move |write| Box::pin(async move { terms.begin(write).await })).await;
@@ -170,7 +170,7 @@ pub(crate) async fn kept(call: &Call, terms: &Terms) -> Result<Option<Response>,
     })
 }
 
-/// Runs a command as the write that a call asks for.
+/// Runs a command as the write of a call.
 pub(crate) async fn write<F>(call: &Call, command: F) -> Result<Response, Problem>
 where
     F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send + 'static,
@@ -178,7 +178,7 @@ where
     write_with(call, Needs::default(), command).await
 }
 
-/// The same for a command of which it is known what it needs.
+/// The same with the command's [`Needs`].
 pub(crate) async fn write_with<F>(call: &Call, needs: Needs, command: F) -> Result<Response, Problem>
 where
     F: for<'w> FnOnce(&'w mut Write, Given) -> BoxFuture<'w, Outcome> + Send + 'static,
@@ -186,7 +186,7 @@ where
     write_on(call, Terms::of(call)?, needs, command).await
 }
 
-/// The same on terms that have been worked out of the call already.
+/// The same on terms that were read before.
 pub(crate) async fn write_on<F>(
     call: &Call,
     terms: Terms,
@@ -224,14 +224,14 @@ where
     Ok(Ok(ready))
 }
 
-/// Records or takes back what a command has done, and makes its answer ready.
+/// Records or undoes what a command did, and makes the response.
 async fn settle(write: &mut Write, terms: &Terms, outcome: Outcome) -> Result<Ready, StoreError> {
     let epoch = write.head().epoch.clone();
     let request_id = terms.maker.request_id.as_str();
     let ready = match outcome {
         Ok(Ok(answer)) => {
             if terms.dry_run {
-                // The rows are written all the same, so that the database has its say.
+                // The rows are written all the same, so that the database checks its constraints.
                 write.flush().await?;
                 write.undo().await?;
             } else {
@@ -257,7 +257,7 @@ impl Ready {
         if answer.body.is_some() {
             fields.push(field("content-type", "application/json"));
         }
-        // A trial's version never comes to be: its tag would match nothing, or worse, another change.
+        // A dry run's version never exists: its tag would match nothing, or worse, another change.
         fields.extend(
             answer
                 .version
@@ -303,7 +303,7 @@ fn field(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
     (HeaderName::from_static(name), value)
 }
 
-/// The first answer to a request, given again byte for byte.
+/// The stored answer to a request, byte for byte.
 fn replayed(kept: Reply, digest: &[u8]) -> Result<Ready, Problem> {
     if kept.request_digest != digest {
         return Err(Problem::new(Code::IdempotencyKeyReused, "the key was sent with another request before"));
@@ -319,7 +319,7 @@ fn replayed(kept: Reply, digest: &[u8]) -> Result<Ready, Problem> {
     Ok(Ready { status: status.unwrap_or(StatusCode::OK), fields, body: kept.body, kept: true })
 }
 
-/// Refuses a version to change where nothing that is there is changed.
+/// Refuses `If-Match` where no existing version is changed.
 fn check_condition(call: &Call) -> Result<(), Problem> {
     if call.operation.conditional || !call.headers.contains_key(header::IF_MATCH) {
         return Ok(());
@@ -328,7 +328,7 @@ fn check_condition(call: &Call) -> Result<(), Problem> {
     Err(Problem::parameter("If-Match", Fault::new(FaultCode::UnknownField, detail)))
 }
 
-/// Who makes the revision of a call, and why.
+/// Actor, reason and request id of a call's revision.
 fn maker(call: &Call) -> Result<Maker, Problem> {
     Ok(Maker { actor: actor_name(&call.actor)?, reason: reason(call)?, request_id: call.request_id.clone() })
 }
@@ -369,7 +369,7 @@ fn idempotency_key(call: &Call) -> Result<Option<String>, Problem> {
     Err(Problem::malformed("Idempotency-Key", detail))
 }
 
-/// What makes a request the same request: everything but that it is on trial.
+/// The digest that identifies a request: of everything but `dry_run`.
 fn digest(call: &Call) -> Vec<u8> {
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
@@ -385,7 +385,7 @@ fn digest(call: &Call) -> Vec<u8> {
         }
         add(b"");
     }
-    // What was kept of requests before it counted had none.
+    // Added only if given: digests stored before it counted lack it.
     if let Some(reason) = call.headers.get("Change-Reason") {
         add(reason.as_bytes());
     }
