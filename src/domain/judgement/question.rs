@@ -7,7 +7,7 @@ use crate::domain::text::Name;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Activity;
 
-/// What is asked. What is not declared stays undeclared: it is never taken for harmless.
+/// A question. What is undeclared is never taken for harmless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The company that wants the chips.
@@ -16,7 +16,7 @@ pub struct Question {
     pub chip: ChipId,
     /// What it wants to do.
     pub activity: Activity,
-    /// With how many units.
+    /// The number of units.
     pub units: Units,
     /// Where the chips are declared to go. Without a declaration, gates are those of the company's seat.
     pub destination: Option<Jurisdiction>,
@@ -26,6 +26,6 @@ pub struct Question {
     pub end_user: Option<Name>,
     /// The exporter the company wants to buy from, where licences differ by exporter.
     pub exporter: Option<CompanyId>,
-    /// The moment the answer is about.
+    /// The moment the question is about.
     pub valid_at: Moment,
 }
