@@ -9,7 +9,7 @@ use super::time::{Date, Moment};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// What a quantity on an approval stands for.
+    /// The role of a quantity on an approval.
     QuantityRole {
         /// What the company is said to want.
         Interest = "interest",
@@ -22,7 +22,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How a number stands to the truth.
+    /// The relation of a number to the truth.
     Comparator {
         /// Just that many. What is authorised so is a limit: at most that many.
         Exact = "exact",

@@ -6,7 +6,7 @@ use super::text::Note;
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// Who is behind a statement, as its source puts it.
+    /// Who makes a statement, according to its source.
     Attribution {
         /// The text of a rule, proclamation, notice or guidance.
         OfficialText = "official_text",

@@ -8,7 +8,7 @@ use super::text::{Name, Names};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// What a company does with chips.
+    /// A company's role in the chip trade.
     CompanyRole {
         /// Orders chips for its own use.
         Buyer = "buyer",

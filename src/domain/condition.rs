@@ -85,7 +85,7 @@ pub enum Terms {
         /// The classes ruled out.
         classes: Vec<Class>,
     },
-    /// Where the chip may stand.
+    /// Where the chip may be used.
     LocationOfUse {
         /// The permitted jurisdictions; if empty, all that are not barred.
         allowed: Vec<Jurisdiction>,
@@ -113,7 +113,7 @@ pub enum Terms {
     },
     /// Anything else.
     Other {
-        /// In words.
+        /// The text.
         text: Note,
     },
 }

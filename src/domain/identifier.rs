@@ -5,7 +5,7 @@ use super::text::{Note, Reference};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// Whose numbering an identifier belongs to.
+    /// The numbering scheme of an identifier.
     Scheme {
         /// Legal Entity Identifier, ISO 17442.
         Lei = "lei",

@@ -6,7 +6,7 @@ use super::time::Moment;
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// What became of a thing in a revision.
+    /// The action on a thing in a revision.
     Action {
         /// It came onto the record.
         Created = "created",

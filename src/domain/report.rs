@@ -10,7 +10,7 @@ use super::time::{Date, Dated};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// How a report puts what it says.
+    /// The modality of a report.
     Modality {
         /// It is so.
         States = "states",
@@ -28,7 +28,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// Whether a report still needs somebody's judgement.
+    /// Whether a report still has to be judged.
     ReportStatus {
         /// Somebody has still to judge it.
         Open = "open",
@@ -38,7 +38,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How a reported number spreads over those it is about.
+    /// Whether a reported number is per subject or in total.
     Distribution {
         /// Each of them.
         Each = "each",

@@ -66,15 +66,15 @@ macro_rules! texts {
 }
 
 texts! {
-    /// What something is called.
+    /// The name of something.
     Name up to 200;
     /// The title of a document.
     Title up to 500;
     /// A sentence or two beside a record.
     Note up to 4000;
-    /// A short reference given by somebody else: a case number, a licence number, an ECCN.
+    /// A short reference given by another party: a case number, a licence number, an ECCN.
     Reference up to 100;
-    /// Why a change was made, in the words of who made it.
+    /// The reason for a change, in its maker's words.
     Reason up to 1000;
 }
 

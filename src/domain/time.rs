@@ -212,7 +212,7 @@ impl fmt::Display for Date {
 }
 
 vocabulary! {
-    /// How exactly a date is known.
+    /// The precision of a date.
     Precision {
         /// That very day.
         Day = "day",
@@ -232,7 +232,7 @@ vocabulary! {
 /// A date in the world and its precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dated {
-    /// The day that stands for the date.
+    /// The day that represents the date.
     pub date: Date,
     /// Its precision.
     pub precision: Precision,

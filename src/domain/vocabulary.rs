@@ -1,4 +1,4 @@
-//! Closed lists of words, as the field uses them.
+//! Closed vocabularies: enums with one written form per variant.
 
 /// A closed list of words: an enum whose variants have one written form each.
 pub trait Vocabulary: Copy + Eq + 'static {

@@ -8,7 +8,7 @@ use super::text::{Name, Names};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// What a stage means, whatever its authority calls it.
+    /// The meaning of a stage, independent of its authority's name for it.
     Phase {
         /// Nothing has been decided or asked.
         None = "none",

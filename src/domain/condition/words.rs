@@ -30,7 +30,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How strongly a condition binds.
+    /// The force of a condition.
     Force {
         /// It is wished: it only advises.
         Encouraged = "encouraged",
@@ -68,7 +68,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What a domestic share is counted in.
+    /// The unit of a domestic share.
     ShareBasis {
         /// Chips.
         Units = "units",
@@ -125,7 +125,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What a requirement asks for.
+    /// The subject of a requirement.
     RequirementOf {
         /// Verification by an independent laboratory before shipment.
         ThirdPartyTest = "third_party_test",

@@ -11,7 +11,7 @@ use crate::domain::vocabulary::vocabulary;
 use crate::domain::workflow::Phase;
 
 vocabulary! {
-    /// What the answer comes down to, from the worst to the best.
+    /// The verdict of an answer, from the worst to the best.
     Verdict {
         /// Something stands in the way.
         No = "no",
@@ -97,7 +97,7 @@ pub struct Reason {
     pub detail: String,
     /// The citations behind it.
     pub evidence: Vec<Citation>,
-    /// What would change it, for a person.
+    /// What would resolve it, for a person.
     pub remedy: String,
 }
 
@@ -142,7 +142,7 @@ pub struct Evaluation {
     pub condition: ConditionId,
     /// Its kind.
     pub kind: ConditionKind,
-    /// How strongly it binds.
+    /// Its force.
     pub force: Force,
     /// Whether it counts.
     pub status: ConditionStatus,

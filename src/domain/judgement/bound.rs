@@ -71,13 +71,13 @@ impl Bound {
         Some(Self { slack, slope, free: mix.free, of: Of::Share { mix, minimum } })
     }
 
-    /// Whether the limit holds with so many units.
+    /// Whether the limit holds with this many units.
     pub(super) fn admits(self, units: i128) -> bool {
         // An overflowing product is decided by its sign.
         self.slope.checked_mul((units - self.free).max(0)).map_or(self.slope < 0, |used| used <= self.slack)
     }
 
-    /// Whether so many units break it: it does not hold with them, and they bring it no nearer to holding.
+    /// Whether this many units break it: it does not hold with them, and they do not improve it.
     pub(super) fn is_broken_by(self, units: i128) -> bool {
         !self.admits(units) && self.slope > 0 && units > self.free
     }
