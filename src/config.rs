@@ -212,7 +212,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// What is wrong with the address.
+    /// The fault of the address.
     pub fn address(&self) -> Result<Address, String> {
         address(&self.database).map_err(|wrong| format!("--{}: {wrong}", DATABASE.flag))
     }

@@ -218,7 +218,7 @@ mod tests {
     use crate::config::SETTINGS;
     use clap::CommandFactory as _;
 
-    /// Every option of a command and those beneath it: the command, the flag, the variable, the default.
+    /// The options of a command and its subcommands: the command, the flag, the variable, the default.
     fn options(command: &clap::Command, path: &str) -> Vec<[String; 4]> {
         let own = command
             .get_arguments()

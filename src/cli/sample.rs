@@ -1,4 +1,4 @@
-//! The sample register: the dated events of the field, kept inside the program.
+//! The sample register: real, dated events, embedded in the program.
 
 use super::import::{atomic, maker, tell};
 use super::{Error, output};

@@ -172,7 +172,7 @@ fn stop_requested(
     })
 }
 
-/// Whether the process was started with SIGHUP ignored, as far as the system tells.
+/// Whether the process was started with SIGHUP ignored, if that can be determined.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -180,7 +180,7 @@ fn ignores_hangup() -> bool {
     ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).is_some_and(|set| set & 1 == 1)
 }
 
-/// What is done beside serving, until it is dropped.
+/// Starts the background tasks; they end when the set is dropped.
 fn background_tasks(register: &Register) -> JoinSet<()> {
     let mut background_tasks = JoinSet::new();
     let timekeeper = register.clone();

@@ -20,7 +20,7 @@ pub enum Unreadable {
 /// Where and why a text is not JSON.
 #[derive(Debug)]
 pub struct Syntax {
-    /// What is wrong there, for a person.
+    /// What is wrong, for a person.
     pub what: String,
     /// The line, from 1.
     pub line: usize,
@@ -69,8 +69,7 @@ pub fn parse(text: &[u8]) -> Result<Value, Unreadable> {
     faults.into_inner().or(value).map_err(Unreadable::Faults)
 }
 
-/// The first number with a fraction or an exponent that has more digits than are kept of one, or is nearer to nothing
-/// than any that is kept.
+/// The first number with a fraction or exponent that `f64` does not preserve: too many digits, or underflow.
 fn unkept(text: &[u8]) -> Option<Syntax> {
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {

@@ -65,7 +65,7 @@ pub(crate) mod testing {
         })
     }
 
-    /// The faults of a text that stands for no such thing.
+    /// The faults of a text that is not such a thing.
     pub(crate) fn faults<T: Document>(text: &str) -> Vec<String> {
         thing::<T>(text).err().unwrap_or_default()
     }

@@ -14,7 +14,7 @@ use crate::domain::time::{Date, Dated, Moment};
 
 /// Most names of a thing, by language.
 pub const MAX_NAMES: usize = 50;
-/// Most items in a list without a lower limit of its own.
+/// Most items in a list that has no smaller limit.
 pub const MAX_ITEMS: usize = 100;
 
 /// Reads text as a validated value.
@@ -216,7 +216,7 @@ pub(super) fn members(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Bytes in hexadecimal digits.
+/// Writes bytes in hexadecimal digits.
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
