@@ -1,4 +1,4 @@
-//! The clock, passed as a value: the only place that asks what time it is.
+//! The clock, passed as a value: the only place that reads the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::time::Moment;
 
-/// What time it is: the system's, or one that a test sets.
+/// A source of the time: the system's clock, or one that a test sets.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -23,20 +23,20 @@ impl Clock {
         Self(Source::System { since: shown(), started: Instant::now() })
     }
 
-    /// A clock that stands until it is [set](Clock::set).
+    /// A clock that stands still until it is [set](Clock::set).
     #[must_use]
     pub fn standing(at: Moment) -> Self {
         Self(Source::Set(Arc::new(AtomicI64::new(at.microseconds()))))
     }
 
-    /// Sets a standing clock; the system's clock is left alone.
+    /// Sets a standing clock; does nothing to the system's clock.
     pub fn set(&self, at: Moment) {
         if let Source::Set(microseconds) = &self.0 {
             microseconds.store(at.microseconds(), Ordering::SeqCst);
         }
     }
 
-    /// What time it is.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Moment {
         match &self.0 {
@@ -45,8 +45,8 @@ impl Clock {
         }
     }
 
-    /// The earlier of what the clock shows and what it showed at the start, plus the time that has passed
-    /// since: a clock that leaps ahead does not make anything old.
+    /// The earlier of the clock's time and its time at the start plus the time elapsed since, so that a clock
+    /// that jumps ahead makes nothing expire.
     #[must_use]
     pub fn earliest(&self) -> Moment {
         match &self.0 {
@@ -58,8 +58,8 @@ impl Clock {
         }
     }
 
-    /// The later of what the clock shows, if that is `now`, and what it showed at the start, plus the time that has
-    /// passed since, seen from `at`: a clock that is set back makes nothing young again.
+    /// The later of `now` and the clock's time at the start plus the time elapsed until `at`, so that a clock
+    /// that is set back revives nothing.
     #[must_use]
     pub fn latest(&self, now: Moment, at: Instant) -> Moment {
         match &self.0 {
@@ -71,13 +71,13 @@ impl Clock {
         }
     }
 
-    /// Waits, in real time whatever the clock shows.
+    /// Waits in real time, whatever the clock shows.
     pub async fn pause(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
 }
 
-/// What the system's clock shows.
+/// The system clock's time.
 fn shown() -> Moment {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     let now = jiff::Timestamp::now();

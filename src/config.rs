@@ -1,4 +1,4 @@
-//! What can be set, as flags and in the environment: one table, from which both are read and documented.
+//! Settings, as flags and environment variables: one table defines both and documents them.
 
 pub mod limits;
 
@@ -15,12 +15,12 @@ use crate::domain::id::AuthorityId;
 use crate::domain::text::{Name, Reason};
 use crate::domain::time::SECONDS_A_DAY;
 
-/// What every variable of ours begins with.
+/// The prefix of all environment variables.
 const PREFIX: &str = "GREENLIGHT_";
-/// Variables that only the tests of the program read.
-const OF_TESTS: [&str; 2] = ["GREENLIGHT_TEST_POSTGRES", "GREENLIGHT_TEST_LONG"];
+/// Variables that only the tests read.
+const TEST_VARIABLES: [&str; 2] = ["GREENLIGHT_TEST_POSTGRES", "GREENLIGHT_TEST_LONG"];
 
-/// One option of the command line, which is a variable of the environment, too.
+/// A command-line option and its environment variable.
 pub struct Setting {
     /// The command that takes it; empty if every one does.
     pub command: &'static str,
@@ -28,14 +28,14 @@ pub struct Setting {
     pub flag: &'static str,
     /// The variable.
     pub env: &'static str,
-    /// What holds if it is not set; empty if nothing does.
+    /// The value if it is not set; empty if there is none.
     pub default: &'static str,
     /// What it is for.
     pub meaning: &'static str,
     check: fn(&str) -> Result<(), String>,
 }
 
-/// Where the register lives.
+/// The address of the register.
 pub const DATABASE: Setting = Setting {
     command: "",
     flag: "database",
@@ -44,7 +44,7 @@ pub const DATABASE: Setting = Setting {
     meaning: "Where the register lives: `sqlite:FILE` or `postgres://USER@HOST/DATABASE`; an address with a password belongs in the environment",
     check: |text| address(text).map(drop),
 };
-/// How the log is written.
+/// The log format.
 pub const LOG_FORMAT: Setting = Setting {
     command: "",
     flag: "log-format",
@@ -53,7 +53,7 @@ pub const LOG_FORMAT: Setting = Setting {
     meaning: "How the log is written: `text` or `json`; `RUST_LOG` says what is logged",
     check: |text| word::<LogFormat>(text).map(drop),
 };
-/// Where the service listens.
+/// The address the service listens on.
 pub const LISTEN: Setting = Setting {
     command: "serve",
     flag: "listen",
@@ -62,7 +62,7 @@ pub const LISTEN: Setting = Setting {
     meaning: "Where to listen, as `HOST:PORT`; port 0 takes a free one",
     check: |text| listen(text).map(drop),
 };
-/// Whether an empty register begins with the sample.
+/// Whether an empty register starts with the sample.
 pub const SAMPLE: Setting = Setting {
     command: "serve",
     flag: "sample",
@@ -80,7 +80,7 @@ pub const PUBLIC_READ: Setting = Setting {
     meaning: "Let anybody read without a key",
     check: |text| truth(text).map(drop),
 };
-/// How much room there is for answers that are kept ready to send.
+/// The size of the response cache, in bytes.
 pub const CACHE_BYTES: Setting = Setting {
     command: "serve",
     flag: "cache-bytes",
@@ -89,7 +89,7 @@ pub const CACHE_BYTES: Setting = Setting {
     meaning: "How much memory answers may take that are kept ready to send, in bytes; 0 keeps none",
     check: |text| bytes(text).map(drop),
 };
-/// What a key is called.
+/// A key's name.
 pub const KEY_NAME: Setting = Setting {
     command: "key create",
     flag: "name",
@@ -98,7 +98,7 @@ pub const KEY_NAME: Setting = Setting {
     meaning: "What the key is called",
     check: |text| name(text).map(drop),
 };
-/// What a key may do.
+/// A key's role.
 pub const KEY_ROLE: Setting = Setting {
     command: "key create",
     flag: "role",
@@ -107,7 +107,7 @@ pub const KEY_ROLE: Setting = Setting {
     meaning: "What it may do: `reader`, `editor` or `admin`",
     check: |text| role(text).map(drop),
 };
-/// Whose a key is.
+/// A key's owner.
 pub const KEY_OWNER: Setting = Setting {
     command: "key create",
     flag: "owner",
@@ -116,7 +116,7 @@ pub const KEY_OWNER: Setting = Setting {
     meaning: "Whose it is",
     check: |text| name(text).map(drop),
 };
-/// What a key is limited to.
+/// The authorities a key is limited to.
 pub const KEY_AUTHORITIES: Setting = Setting {
     command: "key create",
     flag: "authorities",
@@ -125,7 +125,7 @@ pub const KEY_AUTHORITIES: Setting = Setting {
     meaning: "The authorities whose records an `editor` may write, separated by commas; all if not given",
     check: |text| text.split(',').try_for_each(|id| authority(id).map(drop)),
 };
-/// How long a key works.
+/// A key's lifetime.
 pub const KEY_EXPIRES_IN: Setting = Setting {
     command: "key create",
     flag: "expires-in",
@@ -134,7 +134,7 @@ pub const KEY_EXPIRES_IN: Setting = Setting {
     meaning: "How long it works: a number and `d`, `h`, `m` or `s`, at most `365d`",
     check: |text| lifetime(text).map(drop),
 };
-/// What becomes of the good lines of an import if there are bad ones.
+/// What an import does with the good lines if there are bad ones.
 pub const IMPORT_MODE: Setting = Setting {
     command: "import",
     flag: "mode",
@@ -143,7 +143,7 @@ pub const IMPORT_MODE: Setting = Setting {
     meaning: "`atomic`: all lines or none, in one revision; `partial`: what can be taken, a revision per 1,000 lines",
     check: |text| word::<Mode>(text).map(drop),
 };
-/// Why an import is made.
+/// The reason for an import.
 pub const IMPORT_REASON: Setting = Setting {
     command: "import",
     flag: "reason",
@@ -152,7 +152,7 @@ pub const IMPORT_REASON: Setting = Setting {
     meaning: "Why, to be kept on the revision",
     check: |text| reason(text).map(drop),
 };
-/// What is asked whether the service is alive.
+/// The URL for health checks.
 pub const HEALTH_URL: Setting = Setting {
     command: "health",
     flag: "url",
@@ -162,7 +162,7 @@ pub const HEALTH_URL: Setting = Setting {
     check: |_| Ok(()),
 };
 
-/// Everything that can be set.
+/// All settings.
 pub const SETTINGS: [&Setting; 23] = [
     &DATABASE,
     &LOG_FORMAT,
@@ -192,7 +192,7 @@ pub const SETTINGS: [&Setting; 23] = [
 /// What every command can be told.
 #[derive(Args)]
 pub struct Config {
-    // Kept as text: a value that clap refuses is printed, and this one may hold a password.
+    // Kept as text: clap prints a value that it rejects, and this one may hold a password.
     #[arg(
         long = DATABASE.flag, env = DATABASE.env, default_value = DATABASE.default, help = DATABASE.meaning,
         value_name = "ADDRESS", global = true, hide_env_values = true
@@ -208,11 +208,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Where the register lives.
+    /// The address of the register.
     ///
     /// # Errors
     ///
-    /// What is wrong with the address.
+    /// The fault of the address.
     pub fn address(&self) -> Result<Address, String> {
         address(&self.database).map_err(|wrong| format!("--{}: {wrong}", DATABASE.flag))
     }
@@ -236,11 +236,11 @@ pub enum Mode {
     Partial,
 }
 
-/// Checks the variables of ours: their names and their values.
+/// Checks the names and values of our environment variables.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with them, a line each. No value is repeated, since one may be a secret.
+/// All faults, a line each. No value is repeated, since one may be a secret.
 pub fn check_environment(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(), Vec<String>> {
     let ours = variables.filter(|(name, _)| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
     let mut wrong: Vec<String> =
@@ -249,11 +249,11 @@ pub fn check_environment(variables: impl Iterator<Item = (OsString, OsString)>) 
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-/// Checks the values of options of ours that are given on the command line; the rest is left to whoever reads it.
+/// Checks the values of known options; clap checks everything else.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with them, a line each. No value is repeated, since one may be a secret.
+/// All faults, a line each. No value is repeated, since one may be a secret.
 pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), Vec<String>> {
     let mut arguments = arguments.map_while(|argument| argument.into_string().ok()).peekable();
     let mut wrong = Vec::new();
@@ -262,7 +262,7 @@ pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), 
         let (flag, value) =
             option.split_once('=').map_or((option, None), |(flag, value)| (flag, Some(value)));
         let Some(setting) = SETTINGS.iter().find(|setting| setting.flag == flag) else { continue };
-        // What is or is not is said by the flag alone.
+        // A boolean flag takes no value.
         if setting.default == "false" {
             continue;
         }
@@ -276,11 +276,11 @@ pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), 
 }
 
 fn check_variable(name: &str, value: OsString) -> Result<(), String> {
-    if OF_TESTS.contains(&name) {
+    if TEST_VARIABLES.contains(&name) {
         return Ok(());
     }
     let Some(setting) = SETTINGS.iter().find(|setting| setting.env == name) else {
-        // The prefix is common to all, and would make any two names look alike.
+        // The common prefix would make any two names look alike.
         let own = |name: &'static str| name.strip_prefix(PREFIX).unwrap_or(name);
         let near = nearest(
             name.strip_prefix(PREFIX).unwrap_or(name),
@@ -293,7 +293,7 @@ fn check_variable(name: &str, value: OsString) -> Result<(), String> {
     (setting.check)(&value).map_err(|wrong| format!("{name}: {wrong}"))
 }
 
-/// The table of everything that can be set, in Markdown.
+/// The table of all settings, in Markdown.
 #[must_use]
 pub fn table() -> String {
     let mut table =
@@ -309,7 +309,7 @@ pub fn table() -> String {
     table
 }
 
-/// A text with the passwords of database addresses struck out.
+/// Replaces the passwords of database addresses in a text.
 #[must_use]
 pub fn redacted(text: &str) -> String {
     text.split_inclusive(char::is_whitespace).map(redacted_word).collect()
@@ -320,7 +320,7 @@ fn redacted_word(word: &str) -> String {
     else {
         return word.to_owned();
     };
-    // A password may hold any of the marks, so everything from the first colon to the last @ goes.
+    // A password may hold any separator, so everything from the first colon to the last @ is removed.
     let rest = match rest.rsplit_once('@').and_then(|(who, host)| Some((who.split_once(':')?.0, host))) {
         Some((user, host)) => format!("{user}:***@{host}"),
         None => rest.to_owned(),
@@ -368,12 +368,12 @@ pub(crate) fn bytes(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_cause| "must be a whole number of bytes".to_owned())
 }
 
-/// What something is called.
+/// A name.
 pub(crate) fn name(text: &str) -> Result<Name, String> {
     Name::try_from(text).map_err(detail)
 }
 
-/// What a key may do.
+/// A role.
 pub(crate) fn role(text: &str) -> Result<Role, String> {
     Role::try_from(text).map_err(detail)
 }
@@ -383,12 +383,12 @@ pub(crate) fn authority(text: &str) -> Result<AuthorityId, String> {
     AuthorityId::try_from(text).map_err(detail)
 }
 
-/// Why a change is made.
+/// The reason for a change.
 pub(crate) fn reason(text: &str) -> Result<Reason, String> {
     Reason::try_from(text).map_err(detail)
 }
 
-/// How long a key works, in seconds.
+/// A key's lifetime, in seconds.
 pub(crate) fn lifetime(text: &str) -> Result<i64, String> {
     let most = i64::from(MAX_DAYS) * SECONDS_A_DAY;
     let units = [("d", SECONDS_A_DAY), ("h", 3600), ("m", 60), ("s", 1)];

@@ -1,4 +1,4 @@
-//! Approvals: put on record, moved to the authority that turns out to be meant, retired; and where each stands.
+//! Approvals: created, updated, moved to another authority and retired; and the current stage of each.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Resource for Approval {
     ) -> Result<(), Error> {
         let mut authorities: Vec<AuthorityId> =
             before.into_iter().chain(after).map(|approval| approval.authority.clone()).collect();
-        // Whose place is taken, or given back, stops or begins to count: that is a change of that case, too.
+        // A case that starts or stops being superseded changes too: it stops or starts to count.
         let supersedes = |side: Option<&Self>| side.and_then(|approval| approval.supersedes.clone());
         let (earlier, later) = (supersedes(before), supersedes(after));
         if earlier != later {
@@ -52,7 +52,7 @@ impl Resource for Approval {
         check_chain(write, "/supersedes", after.id.as_str(), first, earlier).await?;
         let is_moved = before.is_some_and(|before| before.approval.authority != after.authority);
         let is_of_others = before.is_some_and(|before| !before.approval.is_of_the_pair_of(&after));
-        // What was accepted once is not judged again because of something else.
+        // A superseding accepted before is not checked again for an unrelated change.
         if is_moved || is_of_others || before.is_none_or(|it| it.approval.supersedes != after.supersedes) {
             check_superseded(write, &after).await?;
         }
@@ -86,8 +86,8 @@ impl Resource for Approval {
     }
 }
 
-/// Refuses to let a case take the place of one that it does not file anew: one of another company or chip, or at
-/// another authority.
+/// Rejects a case that supersedes one it cannot replace: one of another company or chip, or at an authority
+/// where it may not be refiled.
 async fn check_superseded(write: &mut Write, approval: &Approval) -> Result<(), Error> {
     let Some(superseded) = &approval.supersedes else { return Ok(()) };
     let superseded = seen::<Case>(write, superseded.as_str()).await?;
@@ -105,7 +105,7 @@ async fn check_superseded(write: &mut Write, approval: &Approval) -> Result<(), 
     Ok(faults.or(())?)
 }
 
-/// Refuses another authority for a case if those that take its place could not do so there.
+/// Rejects a new authority for a case if the cases that supersede it could not do so there.
 async fn check_superseding(write: &mut Write, approval: &Approval) -> Result<(), Error> {
     let mut faults = Faults::default();
     for case in write.superseding(&approval.id).await? {
@@ -119,8 +119,8 @@ async fn check_superseding(write: &mut Write, approval: &Approval) -> Result<(),
     Ok(faults.or(())?)
 }
 
-/// Whether a case at one authority may be filed anew at another: at the same one, or at one of the same side if
-/// nobody had named the first.
+/// Whether a case at one authority may be refiled at another: the same one, or one of the same side if the
+/// first is a placeholder for an unnamed authority.
 async fn may_be_filed_anew(write: &mut Write, from: &AuthorityId, to: &AuthorityId) -> Result<bool, Error> {
     if from == to {
         return Ok(true);
@@ -130,8 +130,8 @@ async fn may_be_filed_anew(write: &mut Write, from: &AuthorityId, to: &Authority
     Ok(from.unspecified && (from.gate, from.jurisdiction) == (to.gate, to.jurisdiction))
 }
 
-/// Refuses another company or chip for a case that movements draw on, or whose place another one takes: they are of
-/// the old ones.
+/// Rejects a new company or chip for a case that movements draw on or another case supersedes: those keep the
+/// old ones.
 async fn check_undrawn(write: &mut Write, approval: &Approval) -> Result<(), Error> {
     let mut by = write.movements_on(&approval.id, NAMED).await?;
     write.flush().await?;
@@ -140,7 +140,7 @@ async fn check_undrawn(write: &mut Write, approval: &Approval) -> Result<(), Err
     if by.is_empty() { Ok(()) } else { Err(Refusal::InUse { thing: approval.thing_ref(), by }.into()) }
 }
 
-/// The transitions and spans of a case leave the record with it.
+/// Retires the transitions and spans of a case with it.
 async fn retire_parts(write: &mut Write, approval: &Approval) -> Result<(), Error> {
     for step in write.timeline(&approval.id).await?.steps() {
         let version = present::<Transition>(write, step.id.as_str()).await?;
@@ -156,7 +156,7 @@ pub(super) async fn workflow_of(write: &mut Write, authority: &AuthorityId) -> R
     seen::<Workflow>(write, authority.workflow.as_str()).await
 }
 
-/// Works out where a case stands today, and puts it on record if that is news.
+/// Computes the current stage of a case and records it if it changed.
 pub(super) async fn settle_case(write: &mut Write, id: &ApprovalId, action: Action) -> Result<(), Error> {
     let before = present::<Case>(write, id.as_str()).await?;
     let workflow = workflow_of(write, &before.value.approval.authority).await?;
@@ -183,13 +183,13 @@ fn standing(spans: &[Span], today: Date, otherwise: &Standing) -> Standing {
     )
 }
 
-/// When another stage takes effect next.
+/// When the stage next changes.
 fn next_change(spans: &[Span], today: Date) -> Option<Moment> {
     spans.iter().filter_map(|span| span.from).filter(|from| *from > today).min().map(Moment::start_of)
 }
 
-/// Refuses a workflow for an authority if its cases have been at stages that it lacks, or went ways that
-/// it does not allow; or if reports name such stages.
+/// Rejects a workflow for an authority if its cases have been at stages it lacks, or made moves it does not
+/// allow, or if reports name such stages.
 pub(super) async fn check_cases(
     write: &mut Write,
     authority: &AuthorityId,

@@ -1,4 +1,4 @@
-//! Authorities: put on record, replaced, retired; their cases go with them to another workflow.
+//! Authorities: created, updated and retired; a change of workflow applies to their cases.
 
 use super::Error;
 use super::approvals::{check_cases, settle_case};

@@ -1,7 +1,7 @@
-//! The board: the answer for every company and chip at once.
+//! The board: the answers for every company and chip.
 //!
-//! A row is a company that buys, or has an approval or a movement; a cell answers for one unit and says what
-//! the single determination says.
+//! A row is a company that buys, or has an approval or a movement. A cell is a chip, answered for one unit
+//! exactly as a single determination would be.
 
 use std::collections::BTreeSet;
 
@@ -24,17 +24,17 @@ use crate::domain::vocabulary::Vocabulary as _;
 use crate::domain::workflow::{Activity, Phase};
 use crate::store::{BOARD, Extent, Position, Query, Read};
 
-/// How many companies are looked at together where what they answer decides whether they have a row.
-const LOOKED_AT_TOGETHER: i64 = 200;
+/// Companies read per query when the filter is by answer, so that some of them get no row.
+const COMPANIES_PER_QUERY: i64 = 200;
 
-/// What cells are narrowed to. An empty list narrows nothing.
+/// A filter for cells. An empty list filters nothing.
 #[derive(Clone, Debug, Default)]
 pub struct CellFilter {
     /// The chips.
     pub chips: Vec<ChipId>,
     /// Cells with any of these verdicts.
     pub verdicts: Vec<Verdict>,
-    /// The activity whose verdict and reasons are meant.
+    /// The activity that `verdicts` and `reasons` apply to; an order if `None`.
     pub activity: Option<Activity>,
     /// Cells with any of these among the reasons.
     pub reasons: Vec<ReasonCode>,
@@ -51,20 +51,20 @@ pub struct CellFilter {
 pub struct AsOf {
     /// The moment.
     pub valid_at: Moment,
-    /// Whether it is the present as the register has recorded it.
+    /// Whether it is the present, as the register has recorded it.
     pub present: bool,
 }
 
-/// One company and one chip.
+/// The answers for one company and one chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
     /// The chip.
     pub chip: ChipId,
-    /// The answer for each activity, in their order.
+    /// The verdict for each activity, in the order of [`Activity`].
     pub verdicts: [Verdict; 3],
-    /// How each gate stands.
+    /// The state of each gate.
     pub gates: Vec<GateFinding>,
-    /// Why an order is answered as it is, each reason once, the weightiest first.
+    /// The reasons for the verdict on an order, without duplicates, the most important first.
     pub reasons: Vec<ReasonCode>,
     /// The four figures.
     pub figures: Figures,
@@ -84,11 +84,11 @@ pub struct Row {
 pub struct Page {
     /// Its rows.
     pub rows: Vec<Row>,
-    /// Where it ends, if there is more.
+    /// Position to continue from, if there is more.
     pub next: Option<Position>,
 }
 
-/// What a company is asked for on the board: one unit, with nothing declared.
+/// The question a cell answers: one unit, with nothing declared.
 #[must_use]
 pub fn question(company: &Company, chip: &Chip, activity: Activity, valid_at: Moment) -> Question {
     Question {
@@ -107,18 +107,18 @@ pub fn question(company: &Company, chip: &Chip, activity: Activity, valid_at: Mo
 /// The activities, in their order.
 const ACTIVITIES: [Activity; 3] = [Activity::Prepare, Activity::Order, Activity::Ship];
 
-/// What is answered for each activity, in their order, as far as a cell shows it.
+/// The abridged answer for each activity, in the order of [`ACTIVITIES`].
 fn glances(dossier: &Dossier<'_>, valid_at: Moment) -> [Glance; 3] {
     ACTIVITIES.map(|activity| glance(dossier, &question(dossier.company, dossier.chip, activity, valid_at)))
 }
 
-/// The answers for each activity, in their order.
+/// The full answer for each activity, in the order of [`Activity`].
 #[must_use]
 pub fn answers(dossier: &Dossier<'_>, valid_at: Moment) -> [Answer; 3] {
     ACTIVITIES.map(|activity| judge(dossier, &question(dossier.company, dossier.chip, activity, valid_at)))
 }
 
-/// The cell that the answers for each activity make.
+/// Builds a cell from the answers for each activity.
 #[must_use]
 pub fn cell(chip: &ChipId, answers: [Glance; 3]) -> Cell {
     let verdicts = answers.each_ref().map(|answer| answer.verdict);
@@ -127,9 +127,9 @@ pub fn cell(chip: &ChipId, answers: [Glance; 3]) -> Cell {
 }
 
 impl CellFilter {
-    fn takes(&self, answers: &[Glance; 3]) -> bool {
-        let meant = self.activity.unwrap_or(Activity::Order);
-        let place = Activity::ALL.iter().position(|activity| *activity == meant).unwrap_or_default();
+    fn matches(&self, answers: &[Glance; 3]) -> bool {
+        let wanted = self.activity.unwrap_or(Activity::Order);
+        let place = Activity::ALL.iter().position(|activity| *activity == wanted).unwrap_or_default();
         let Some(answer) = answers.get(place) else { return false };
         let at = |fits: &dyn Fn(&GateFinding) -> bool| answer.gates.iter().any(fits);
         let any = |narrows: bool, fits: bool| !narrows || fits;
@@ -155,13 +155,13 @@ impl CellFilter {
             )
     }
 
-    /// Whether every cell is taken.
+    /// Whether the filter lets every cell pass.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         self.chips.is_empty() && !self.is_by_answer()
     }
 
-    /// Whether cells are left out by what they answer, so that a company can be without any.
+    /// Whether the filter depends on the answers, so that a company can be left without cells.
     #[must_use]
     pub fn is_by_answer(&self) -> bool {
         !(self.verdicts.is_empty()
@@ -177,13 +177,13 @@ impl CellFilter {
             records.chips().filter(wanted).filter_map(|chip| records.dossier(&company.id, &chip.id));
         let answered = dossiers.map(|dossier| (&dossier.chip.id, glances(&dossier, valid_at)));
         let cells =
-            answered.filter(|(_, answers)| self.takes(answers)).map(|(chip, answers)| cell(chip, answers));
+            answered.filter(|(_, answers)| self.matches(answers)).map(|(chip, answers)| cell(chip, answers));
         Row { company: company.id.clone(), cells: cells.collect() }
     }
 }
 
-/// A page of the board: the companies of a list, each with its cells. Companies of which no cell is left are
-/// passed over, so that a page has as many rows as were asked for while there are any.
+/// Reads a page of the board: the companies of a query with their cells. Companies without a matching cell
+/// are skipped; the page is filled from the companies after them.
 ///
 /// # Errors
 ///
@@ -197,7 +197,7 @@ pub async fn page(
     let wanted = usize::try_from(companies.limit).unwrap_or(usize::MAX);
     let mut query = companies.clone();
     if narrowed.is_by_answer() {
-        query.limit = query.limit.max(LOOKED_AT_TOGETHER);
+        query.limit = query.limit.max(COMPANIES_PER_QUERY);
     }
     let mut rows = Vec::new();
     loop {
@@ -211,7 +211,7 @@ pub async fn page(
                 break;
             }
         }
-        // Of those still to come none may have a cell left, if what it answers decides.
+        // With a filter by answer, the remaining companies may have no matching cell.
         let more = beyond.is_some() && !narrowed.is_by_answer();
         if rows.len() > wanted || (rows.len() == wanted && more) {
             rows.truncate(wanted);
@@ -223,7 +223,7 @@ pub async fn page(
     }
 }
 
-/// The companies of a list, and where it ends, if there is more.
+/// The companies a query selects, and the position to continue from, if there is more.
 pub(super) async fn listed(
     read: &mut Read,
     companies: &Query,
@@ -233,7 +233,7 @@ pub(super) async fn listed(
     Ok((listed.filter_map(Result::ok).collect(), found.next))
 }
 
-/// The rows of some companies, with the cells that are left.
+/// The rows of the given companies, with the matching cells.
 pub(super) async fn rows_of(
     read: &mut Read,
     companies: Vec<CompanyId>,
@@ -247,7 +247,7 @@ pub(super) async fn rows_of(
     Ok(on_record.map(|company| narrowed.row(&records, company, valid_at)).collect())
 }
 
-/// How many rows the board has.
+/// Counts the rows of the board.
 ///
 /// # Errors
 ///
@@ -261,7 +261,7 @@ pub async fn count(
     if !narrowed.is_by_answer() {
         return Ok(read.count::<Company>(companies).await?);
     }
-    let mut query = Query { after: None, limit: LOOKED_AT_TOGETHER, ..companies.clone() };
+    let mut query = Query { after: None, limit: COMPANIES_PER_QUERY, ..companies.clone() };
     let mut count = 0;
     loop {
         let page = page(read, &query, narrowed, as_of).await?;
@@ -273,14 +273,14 @@ pub async fn count(
     }
 }
 
-/// Narrows a list of companies to those that have a row on the board.
+/// Restricts a query for companies to those that have a row on the board.
 #[must_use]
 pub fn on_the_board(mut companies: Query) -> Query {
     companies.filters.push((&BOARD, vec!["true".to_owned()]));
     companies
 }
 
-/// The four figures of companies and chips, in their order.
+/// The four figures of each pair of company and chip, in the order given.
 ///
 /// # Errors
 ///
@@ -310,22 +310,22 @@ pub async fn figures(
     Ok(pairs.iter().map(|pair| of(pair).unwrap_or_default()).collect())
 }
 
-/// A cell with everything it rests on.
+/// A cell with all the records behind it.
 #[derive(Clone, Debug)]
 pub struct CellDetail {
-    /// The answer for each activity, in their order.
+    /// The answer for each activity, in the order of [`Activity`].
     pub answers: [Answer; 3],
-    /// The approvals of the two, by id.
+    /// The approvals of the company for the chip, by id.
     pub cases: Vec<Case>,
     /// Their transitions, in order of effective date.
     pub transitions: Vec<Transition>,
-    /// The reports about the two, the newest first.
+    /// The reports about the company and the chip, newest first.
     pub reports: Vec<Report>,
     /// The conditions in scope, by id.
     pub conditions: Vec<Condition>,
 }
 
-/// One cell with everything it rests on. Company and chip are on record.
+/// Reads one cell with all the records behind it.
 ///
 /// # Errors
 ///

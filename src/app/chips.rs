@@ -1,4 +1,4 @@
-//! Chips: put on record, replaced, retired.
+//! Chips: created, updated and retired.
 
 use super::Error;
 use super::things::Resource;

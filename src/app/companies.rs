@@ -1,4 +1,4 @@
-//! Companies: put on record, replaced, retired.
+//! Companies: created, updated and retired.
 
 use super::Error;
 use super::things::{Resource, check_chain};

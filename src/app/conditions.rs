@@ -1,4 +1,4 @@
-//! Conditions: put on record, replaced, retired.
+//! Conditions: created, updated and retired.
 
 use super::Error;
 use super::things::{Resource, present};
@@ -39,7 +39,7 @@ impl Resource for Condition {
 
     async fn settle(write: &mut Write, _before: Option<&Self>, after: Option<&Self>) -> Result<(), Error> {
         let now = write.now();
-        // The dates of one that is proposed or waived change nothing by passing.
+        // The dates of a proposed or waived condition have no effect.
         let counting = after.filter(|condition| condition.status == ConditionStatus::InForce);
         let Some(condition) = counting else { return Ok(()) };
         let met = condition.met_on.map(Moment::start_of);
@@ -57,13 +57,13 @@ async fn case_of(write: &mut Write, condition: &Condition) -> Result<Option<Case
     let Some(approval) = &condition.scope.approval else { return Ok(None) };
     match present::<Case>(write, approval.as_str()).await {
         Ok(version) => Ok(Some(version.value)),
-        // That the scope names nothing on record is told with the other references.
+        // A scope that refers to something not on record is reported with the other references.
         Err(Error::Unknown(_) | Error::Retired(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The authorities a condition belongs to: the one its scope names and that of the approval it names.
+/// The authorities of a condition: the one in its scope and that of the approval in its scope.
 async fn authorities_of(write: &mut Write, condition: &Condition) -> Result<Vec<AuthorityId>, Error> {
     let case = case_of(write, condition).await?;
     let of_case = case.map(|case| case.approval.authority);

@@ -1,4 +1,4 @@
-//! Determinations: a question answered on what is on record, and the receipt of it.
+//! Determinations: questions answered from the records, and their receipts.
 
 use super::Error;
 use crate::domain::fault::{FaultCode, Faults};
@@ -9,14 +9,14 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::store::{self, Extent, Read, Receipt, Write};
 
-/// Answers a question, with assumptions in the place of what is on record.
+/// Answers a question, with assumptions in place of what is on record.
 ///
-/// `present` says that the question is about the present as the register has recorded it.
+/// `present` says that the question is about the present, as the register has recorded it.
 ///
 /// # Errors
 ///
 /// [`Refusal::Dangling`] if something it names is not on record, [`Error::Invalid`] for an assumption about
-/// something that the question does not touch; any other [`Error`].
+/// something the question does not involve; any other [`Error`].
 pub async fn answer(
     read: &mut Read,
     question: &Question,
@@ -27,7 +27,7 @@ pub async fn answer(
     Ok(suppose(&dossier(&records, question)?, question, assume)?)
 }
 
-/// What a question is answered on.
+/// Reads the records a question is answered from.
 pub(super) async fn records(read: &mut Read, question: &Question, present: bool) -> Result<Records, Error> {
     let extent = Extent {
         companies: question.exporter.iter().chain([&question.company]).cloned().collect(),
@@ -40,13 +40,13 @@ pub(super) async fn records(read: &mut Read, question: &Question, present: bool)
     Ok(records)
 }
 
-/// The records as far as they bear on a question.
+/// The records that a question involves.
 pub(super) fn dossier<'r>(records: &'r Records, question: &Question) -> Result<Dossier<'r>, Error> {
     let dossier = records.dossier(&question.company, &question.chip);
     dossier.ok_or_else(|| Refusal::Dangling(Faults::default()).into())
 }
 
-/// Refuses a question about something that is not on record.
+/// Rejects a question about something that is not on record.
 fn check(records: &Records, question: &Question) -> Result<(), Error> {
     let mut missing = Faults::default();
     let mut look = |pointer: &str, thing: &str, known: bool| {
@@ -63,7 +63,7 @@ fn check(records: &Records, question: &Question) -> Result<(), Error> {
     if missing.is_empty() { Ok(()) } else { Err(Refusal::Dangling(missing).into()) }
 }
 
-/// Keeps the receipt of an answer.
+/// Stores the receipt of an answer.
 ///
 /// # Errors
 ///
@@ -72,11 +72,11 @@ pub async fn keep(write: &mut Write, receipt: &Receipt) -> Result<(), Error> {
     Ok(write.keep_receipt(receipt).await?)
 }
 
-/// A new id for a receipt: it sorts by time.
+/// Makes a new receipt id that sorts by time.
 ///
 /// # Errors
 ///
-/// [`Error::Store`] if there is no randomness to be had.
+/// [`Error::Store`] if the system provides no random bytes.
 pub fn new_id(now: Moment) -> Result<DeterminationId, Error> {
     let unique = super::register::unique(now)?;
     DeterminationId::try_from(format!("det-{unique}").as_str())

@@ -1,4 +1,4 @@
-//! Why a use case does not do what it was asked.
+//! The errors of use cases.
 
 use crate::domain::actor::Denied;
 use crate::domain::fault::Faults;
@@ -7,34 +7,34 @@ use crate::domain::refusal::{IllegalMove, Refusal};
 use crate::domain::thing::ThingRef;
 use crate::store;
 
-/// Why a use case does not do what it was asked.
+/// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The actor may not do it.
+    /// The actor may not do this.
     #[error("not allowed")]
     Denied(Denied),
-    /// There is no such thing, and there never was.
+    /// No such thing was ever on record.
     #[error("{0} is not on record")]
     Unknown(ThingRef),
-    /// There is no such key.
+    /// No such key exists.
     #[error("there is no key `{0}`")]
     UnknownKey(KeyId),
-    /// The thing was on record once.
+    /// The thing was on record and has been retired.
     #[error("{0} was retired")]
     Retired(ThingRef),
-    /// The rules do not allow it, given what is on record.
+    /// The rules reject it, given what is on record.
     #[error("{0}")]
     Refused(Refusal),
-    /// The thing has another version than the caller thinks.
+    /// The thing has another version than the request names.
     #[error("the version on record is {current}")]
     Stale {
         /// The version on record.
         current: i64,
     },
-    /// The caller means to change a version of a thing that is not on record.
+    /// The request names a version of a thing that is not on record.
     #[error("{0} is not on record, so there is no version of it to change")]
     NothingToChange(ThingRef),
-    /// The caller does not say which version it means to change.
+    /// The request does not name the version to change.
     #[error("the version to change is not given")]
     Unconditional {
         /// The version on record.

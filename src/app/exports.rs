@@ -1,4 +1,4 @@
-//! The register as lines, parents first, in an order that depends on nothing but what is on record.
+//! Exports the register as lines, parents first, in an order that depends only on the records.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,10 +8,10 @@ use crate::domain::vocabulary::Vocabulary as _;
 use crate::store::{Error as StoreError, Read, Wanted};
 use crate::wire::lines;
 
-/// How many lines are made at a time.
+/// Lines per chunk.
 const CHUNK: usize = 500;
 
-/// An export under way: which things are still to come. It holds no transaction between two chunks.
+/// An export in progress: the things still to write. It holds no transaction between chunks.
 pub struct Export {
     register: Register,
     revision: i64,
@@ -19,7 +19,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// Begins an export of everything on record at the revision a read is at.
+    /// Starts an export of everything on record at the revision of a read.
     ///
     /// # Errors
     ///
@@ -33,23 +33,23 @@ impl Export {
         Ok(Self { register: register.clone(), revision: read.at().revision, queue })
     }
 
-    /// The revision that is exported.
+    /// The revision being exported.
     #[must_use]
     pub fn revision(&self) -> i64 {
         self.revision
     }
 
-    /// How many chunks are still to come.
+    /// How many chunks remain.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.queue.len()
     }
 
-    /// The next lines, each with its line feed; `None` once everything has been exported.
+    /// The next lines, each ending in a line feed; `None` at the end.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the register cannot be read, or holds something that is damaged, which it names.
+    /// [`Error::Store`] if the register cannot be read, or a thing in it is damaged; the error names it.
     pub async fn chunk(&mut self) -> Result<Option<String>, Error> {
         let Some((kind, ids)) = self.queue.pop_front() else { return Ok(None) };
         let mut read = self.register.read(Wanted::Revision(self.revision)).await?;
@@ -66,7 +66,7 @@ impl Export {
     }
 }
 
-/// The ids of a kind, so that what is referred to within the kind comes first; ties by id.
+/// The ids of a kind, referenced things of the same kind first, then by id.
 async fn ordered(read: &mut Read, kind: Kind) -> Result<Vec<String>, Error> {
     let things = read.ids_with_parents(kind).await?;
     if things.iter().all(|(_, parent)| parent.is_none()) {

@@ -1,13 +1,13 @@
-//! The change feed: every revision once, in order, whole.
+//! The change feed: every revision once, in order, never split.
 
 use super::Error;
 use crate::domain::record::{Change, Revision};
 use crate::store::{ChangeFilter, Read};
 
-/// The most revisions one page of the feed looks through, so that a filter that lets little pass stays cheap.
+/// Most revisions one page reads, so that a filter that matches little stays cheap.
 const REACH: i64 = 10_000;
 
-/// A change and the revision it is part of.
+/// A change and its revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The change.
@@ -19,13 +19,13 @@ pub struct Entry {
 /// A page of the feed.
 #[derive(Clone, Debug)]
 pub struct FeedPage {
-    /// Its changes: all that pass the filter, of whole revisions.
+    /// The matching changes, of whole revisions.
     pub items: Vec<Entry>,
-    /// The last revision looked at: where the next page begins.
+    /// The last revision read; the next page starts after it.
     pub next: i64,
 }
 
-/// The changes after a revision, in order: about `limit` of them, but never part of a revision.
+/// Reads the changes after a revision, in order: about `limit` of them, but never part of a revision.
 ///
 /// # Errors
 ///

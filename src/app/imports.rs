@@ -1,4 +1,4 @@
-//! Importing lines: all or nothing, or what can be taken of them.
+//! Imports lines, either all or none, or each on its own.
 
 use super::movements::Limits;
 use super::things::{Effect, Precondition, Written};
@@ -9,47 +9,47 @@ use crate::store::{self, Maker, Write};
 use crate::wire::json::{Syntax, Unreadable};
 use crate::wire::lines::{self, Line};
 
-/// The most lines of an import that is all or nothing.
+/// Most lines of an all-or-nothing import.
 pub const ATOMIC_LINES: usize = 10_000;
-/// How many lines make a revision where each line stands for itself.
+/// Lines per revision when each line is accepted on its own.
 pub const LINES_A_REVISION: usize = 1000;
-/// The most bad lines that are reported.
+/// Most rejected lines that are reported.
 pub const MOST_REPORTED: usize = 1000;
 
-/// A line that was not taken, and why.
+/// A rejected line and the reason.
 #[derive(Debug)]
 pub struct BadLine {
     /// Its number, from 1.
     pub line: usize,
-    /// Why.
+    /// The reason.
     pub cause: Cause,
 }
 
-/// Why a line was not taken.
+/// Why a line was rejected.
 #[derive(Debug)]
 pub enum Cause {
-    /// It is no JSON.
+    /// It is not JSON.
     Syntax(String),
-    /// It contradicts itself.
+    /// It is not a valid thing.
     Faults(Vec<PlacedFault>),
-    /// What is on record does not allow it.
+    /// The rules or the records on file do not allow it.
     Error(Error),
 }
 
 /// What an import did.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Things put on record.
+    /// Things updated.
     pub created: usize,
-    /// Things changed.
+    /// Things that were already as the line says.
     pub updated: usize,
-    /// Things that were as the line says already.
+    /// The rejected lines, at most [`MOST_REPORTED`].
     pub unchanged: usize,
-    /// Lines not taken.
+    /// How many lines were rejected.
     pub bad: Vec<BadLine>,
-    /// How many lines were not taken.
+    /// How many lines were rejected.
     pub failed: usize,
-    /// Whether there were more lines than one revision takes, so that none was looked at.
+    /// Whether there were more than [`ATOMIC_LINES`] lines, so that none was read.
     pub too_many: bool,
 }
 
@@ -62,7 +62,7 @@ impl Outcome {
         }
     }
 
-    /// Notes a line that was not taken; lines come in their order.
+    /// Adds a rejected line; call in the order of the lines.
     fn refuse(&mut self, line: usize, cause: Cause) {
         self.failed += 1;
         if self.bad.len() < MOST_REPORTED {
@@ -70,7 +70,7 @@ impl Outcome {
         }
     }
 
-    /// Adds what another part of the same import did.
+    /// Adds the outcome of another part of the same import.
     pub fn absorb(&mut self, other: Self) {
         self.created += other.created;
         self.updated += other.updated;
@@ -83,17 +83,17 @@ impl Outcome {
     }
 }
 
-/// The lines of a text, numbered from 1; empty ones are passed over.
+/// The lines of a text, numbered from 1, without the empty ones.
 pub fn numbered(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     (1..).zip(lines).filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace))
 }
 
-/// Reads a line.
+/// Parses a line.
 ///
 /// # Errors
 ///
-/// The [`Cause`] for which it is no thing.
+/// The [`Cause`] if it is not a valid thing.
 pub fn read(line: &[u8]) -> Result<Line, Cause> {
     lines::read(line).map_err(|unreadable| match unreadable {
         Unreadable::Syntax(Syntax { what, column, .. }) => Cause::Syntax(format!(
@@ -103,10 +103,10 @@ pub fn read(line: &[u8]) -> Result<Line, Cause> {
     })
 }
 
-/// Lines that were read: what can be applied, and what was refused already.
+/// Parsed lines: those to apply, and the outcome of those rejected so far.
 pub type ReadLines = (Vec<(usize, Line)>, Outcome);
 
-/// Reads some lines, before anybody writes.
+/// Parses lines before the write starts.
 pub fn read_some<'t>(lines: impl Iterator<Item = (usize, &'t [u8])>) -> ReadLines {
     let mut refused = Outcome::default();
     let mut readable = Vec::new();
@@ -119,11 +119,11 @@ pub fn read_some<'t>(lines: impl Iterator<Item = (usize, &'t [u8])>) -> ReadLine
     (readable, refused)
 }
 
-/// Puts the things of some lines on record, each on its own: what cannot be taken is left out and told.
+/// Puts the things of lines on record, each on its own; rejected lines are reported in the outcome.
 ///
 /// # Errors
 ///
-/// [`store::Error`] if the register fails; nothing of the lines is kept then.
+/// [`store::Error`] if the register fails; no line is kept then.
 pub async fn apply(
     write: &mut Write,
     actor: &Actor,
@@ -141,11 +141,11 @@ pub async fn apply(
     Ok(outcome)
 }
 
-/// Puts on record what can be taken of lines that were read.
+/// Applies parsed lines and adds those rejected at parsing to the outcome.
 ///
 /// # Errors
 ///
-/// [`store::Error`] if the register fails; nothing of the lines is kept then.
+/// [`store::Error`] if the register fails; no line is kept then.
 pub async fn take(
     write: &mut Write,
     actor: &Actor,
@@ -156,11 +156,11 @@ pub async fn take(
     Ok(outcome)
 }
 
-/// Puts on record what can be taken of some lines, in a revision of their own.
+/// Parses and applies lines in a revision of their own.
 ///
 /// # Errors
 ///
-/// [`store::Error`] if the register fails; nothing of the lines is kept then.
+/// [`store::Error`] if the register fails; no line is kept then.
 pub async fn in_one_revision<'t>(
     register: &Register,
     (actor, maker): (Actor, Maker),
@@ -178,30 +178,29 @@ pub async fn in_one_revision<'t>(
 }
 
 async fn one(write: &mut Write, actor: &Actor, line: Line) -> Result<Written, Error> {
-    let whatever = &Precondition::Import;
+    let precondition = &Precondition::Import;
     match line {
-        Line::Workflow(thing) => put(write, actor, thing, whatever).await,
-        Line::Authority(thing) => put(write, actor, thing, whatever).await,
-        Line::Company(thing) => put(write, actor, thing, whatever).await,
-        Line::Chip(thing) => put(write, actor, thing, whatever).await,
-        Line::Source(thing) => put(write, actor, thing, whatever).await,
-        Line::Approval(thing) => put(write, actor, thing, whatever).await,
-        Line::Transition(thing) => transitions::put(write, actor, thing, whatever).await,
-        Line::Report(thing) => put(write, actor, thing, whatever).await,
-        Line::Condition(thing) => put(write, actor, thing, whatever).await,
+        Line::Workflow(thing) => put(write, actor, thing, precondition).await,
+        Line::Authority(thing) => put(write, actor, thing, precondition).await,
+        Line::Company(thing) => put(write, actor, thing, precondition).await,
+        Line::Chip(thing) => put(write, actor, thing, precondition).await,
+        Line::Source(thing) => put(write, actor, thing, precondition).await,
+        Line::Approval(thing) => put(write, actor, thing, precondition).await,
+        Line::Transition(thing) => transitions::put(write, actor, thing, precondition).await,
+        Line::Report(thing) => put(write, actor, thing, precondition).await,
+        Line::Condition(thing) => put(write, actor, thing, precondition).await,
         Line::Movement(thing) => {
             movements::put(write, actor, thing, limits(actor)).await.map(|entered| entered.written)
         }
     }
 }
 
-/// Reads all lines of an import that is all or nothing, before anybody writes: all that can be applied, or
-/// what was refused of them.
+/// Parses all lines of an all-or-nothing import before the write starts.
 ///
 /// # Errors
 ///
-/// The [`Outcome`] if a line is refused. More than [`ATOMIC_LINES`] lines have all failed, and
-/// [`Outcome::too_many`] says so.
+/// The [`Outcome`] if a line is rejected. More than [`ATOMIC_LINES`] lines all fail, with
+/// [`Outcome::too_many`] set.
 pub fn read_all(text: &[u8]) -> Result<Vec<(usize, Line)>, Outcome> {
     let count = numbered(text).count();
     if count > ATOMIC_LINES {
@@ -211,8 +210,8 @@ pub fn read_all(text: &[u8]) -> Result<Vec<(usize, Line)>, Outcome> {
     if refused.failed == 0 { Ok(lines) } else { Err(refused) }
 }
 
-/// Putting back a register that was exported is the work of an admin: what was accepted once is not judged
-/// again by limits that came later. Anybody else's lines are held against the limits in force.
+/// Whether to check movements against limits. An admin's import restores an export, whose movements were
+/// accepted before the present limits; anyone else's lines are checked.
 fn limits(actor: &Actor) -> Limits {
     match actor.may_manage_keys() {
         Ok(()) => Limits::HeldBefore,

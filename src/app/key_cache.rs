@@ -1,4 +1,4 @@
-//! The keys looked up lately, so that a poller does not cost a query each time.
+//! A cache of recently used keys, so that polling does not cost a query per request.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,15 +8,15 @@ use crate::domain::actor::Key;
 use crate::domain::id::KeyId;
 use crate::store::SecretDigest;
 
-/// How long a key is remembered: what another process revokes works no longer than this here.
+/// How long a key is cached, and so how long one that another process revokes still works here.
 const REMEMBERED: Duration = Duration::from_millis(500);
-/// The most keys that are remembered.
+/// Most cached keys.
 const MOST: usize = 10_000;
 
-/// A key and the digest of its secret, as they were looked up.
+/// A key and the digest of its secret, as read from the register.
 pub(super) type Found = (Arc<Key>, SecretDigest);
 
-/// The keys looked up lately. Only keys on record are remembered: an unknown one is looked up each time.
+/// A cache of recently used keys. Unknown keys are not cached: they are looked up each time.
 #[derive(Debug, Default)]
 pub struct KeyCache(Mutex<Entries>);
 
@@ -28,18 +28,18 @@ struct Entries {
 
 impl KeyCache {
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        // Nothing here can panic half way.
+        // Nothing here can panic halfway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key with an id, if it was looked up a moment ago, seen from `now`.
+    /// The key with an id, if its cache entry is still fresh at `now`.
     pub(super) fn get(&self, id: &str, now: Instant) -> Option<Found> {
         let entries = self.entries();
         let (found, at) = entries.remembered.get(id)?;
         (now.saturating_duration_since(*at) < REMEMBERED).then(|| found.clone())
     }
 
-    /// Remembers a key that was looked up, beginning at `asked`.
+    /// Caches a key whose lookup began at `asked`.
     pub(super) fn remember(&self, found: &Found, asked: Instant) {
         let mut entries = self.entries();
         let id = found.0.id.as_str();
@@ -52,8 +52,8 @@ impl KeyCache {
         entries.remembered.insert(id.to_owned(), (found.clone(), asked));
     }
 
-    /// Forgets a key that is about to be revoked. It is never remembered again, since a look-up that is
-    /// under way may still find it as it was.
+    /// Evicts a key about to be revoked, and never caches it again: a lookup in progress may still return its
+    /// old state.
     pub(super) fn evict_forever(&self, id: &KeyId) {
         let mut entries = self.entries();
         entries.remembered.remove(id.as_str());

@@ -1,4 +1,4 @@
-//! API keys: made, shown once, looked up on every request, revoked.
+//! API keys: creation, lookup on every request, and revocation.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,18 +20,18 @@ use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Moment;
 use crate::store::{self, SecretDigest, Wanted, Write};
 
-/// How long a key works unless it says otherwise, in days.
+/// A key's default lifetime, in days.
 pub const DEFAULT_DAYS: u32 = 90;
-/// The longest a key can work, in days.
+/// A key's longest lifetime, in days.
 pub const MAX_DAYS: u32 = 365;
 
 const PREFIX: &str = "gl_";
 
-/// A key's secret: shown once to whoever asked for the key, kept nowhere, and never printed by accident.
+/// A key's secret: returned once at creation, never stored, and hidden in `Debug` output.
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret itself.
+    /// The secret as text.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -44,23 +44,23 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// A key to be made.
+/// The properties of a key to be created.
 #[derive(Clone, Debug)]
 pub struct NewKey {
-    /// What it is called.
+    /// The name.
     pub name: Name,
-    /// Whose it is.
+    /// The owner.
     pub owner: Name,
-    /// What it may do.
+    /// The role.
     pub role: Role,
     /// The authorities whose records it may write; empty for all.
     pub authorities: Vec<AuthorityId>,
-    /// When it stops working; [`DEFAULT_DAYS`] from now if not given.
+    /// The expiry; [`DEFAULT_DAYS`] from now if `None`.
     pub expires_at: Option<Moment>,
 }
 
 impl NewKey {
-    /// What is wrong with it: `from` is the time by which it is judged whether it works.
+    /// Validates it; expiry is counted from `from`, the time by which keys expire.
     fn faults(&self, now: Moment, from: Moment) -> Faults {
         let mut faults = Faults::default();
         let latest = from.plus_days(i64::from(MAX_DAYS));
@@ -87,7 +87,7 @@ impl NewKey {
     }
 }
 
-/// Makes a key. Its secret is in the answer and nowhere else.
+/// Creates a key. Its secret is returned here only.
 ///
 /// # Errors
 ///
@@ -149,8 +149,7 @@ fn digest(secret: &str) -> SecretDigest {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// The key a secret belongs to, if it works at this moment. It is looked up, unless it was a moment ago;
-/// an unknown secret is always looked up.
+/// The key with this secret, if it is valid now. Uses the cache; an unknown secret is always looked up.
 ///
 /// # Errors
 ///
@@ -165,15 +164,15 @@ pub async fn holder(register: &Register, secret: &str) -> Result<Option<Arc<Key>
     Ok(found.map(|(key, _)| key).filter(|key| key.works_at(latest)))
 }
 
-/// The key that a secret opens, if it was looked up a moment ago and still works: both clocks are read by
-/// whoever asks, which may need them for more than this.
+/// The key with this secret, if it is cached and still valid. Takes the readings of both clocks, as the
+/// caller may need them for more.
 #[must_use]
 pub fn recalled(register: &Register, secret: &str, at: Instant, now: Moment) -> Option<Arc<Key>> {
     let (key, kept) = register.key_cache().get(named(secret)?, at)?;
     (fits(&kept, secret) && key.works_at(register.latest(now, at))).then_some(key)
 }
 
-/// The id of the key that a secret names.
+/// The key id within a secret.
 fn named(secret: &str) -> Option<&str> {
     Some(secret.strip_prefix(PREFIX)?.split_once('_')?.0)
 }
@@ -193,8 +192,8 @@ async fn looked_up(register: &Register, id: &str) -> Result<Option<(Arc<Key>, Se
     Ok(found)
 }
 
-/// Revokes a key; from its commit on it opens nothing. Revoking it again changes nothing. Where it was remembered it is
-/// not any more, unless this is a trial, which gives no keyring.
+/// Revokes a key, effective from the commit; repeating it changes nothing. Evicts it from `key_cache`, which
+/// is `None` in a dry run.
 ///
 /// # Errors
 ///
@@ -209,14 +208,14 @@ pub async fn revoke(
     let now = write.now();
     write.revoke_key(id, now).await?;
     let (key, _) = write.reading().await?.key(id).await?.ok_or_else(|| Error::UnknownKey(id.clone()))?;
-    // Before the commit, so that nobody who learns of it can still be let in by memory.
+    // Before the commit, so that once the revocation is known, no cached copy lets the key in.
     if let Some(key_cache) = key_cache {
         key_cache.evict_forever(id);
     }
     Ok(key)
 }
 
-/// Makes the first key of a register that has none: an admin's.
+/// Creates an admin's key if the register has no keys.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! Use cases: authorise, load, decide by the rules of the domain, write, record.
 //!
-//! Everything here runs inside a read or a write that somebody else opened, and knows neither HTTP nor SQL.
+//! All of it runs inside a read or a write that the caller opened, and knows neither HTTP nor SQL.
 
 mod error;
 mod key_cache;

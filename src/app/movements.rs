@@ -1,4 +1,4 @@
-//! Movements: entered in the ledger once, and never changed.
+//! Movements: entered in the ledger once and never changed.
 
 use super::things::{self, Written, check_references, present, written};
 use super::{Error, determinations};
@@ -17,33 +17,33 @@ use crate::domain::time::Moment;
 use crate::domain::workflow::Activity;
 use crate::store::{Extent, Needs, Presence, Version, Write};
 
-/// Whether a movement is held against the limits in force.
+/// Whether a movement is checked against the limits in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limits {
-    /// It is.
+    /// Checked.
     Hold,
-    /// It was entered once before, and is put back: what was accepted then is not judged again.
+    /// Not checked: it is restored from an export and was accepted before.
     HeldBefore,
 }
 
-/// What became of a movement.
+/// The result of entering a movement.
 #[derive(Clone, Debug)]
 pub struct Entered {
-    /// The movement as it is on record.
+    /// The movement on record.
     pub written: Written,
-    /// What speaks against it, though it was entered: the ledger records what happens.
+    /// Warnings; they do not keep it out, since the ledger records what happens.
     pub warnings: Vec<Reason>,
 }
 
-/// Enters a movement, or takes note that it is on record already, under its id or under another one with
-/// the same external reference.
+/// Enters a movement, or finds it already on record under its id or under another id with the same external
+/// reference.
 ///
 /// # Errors
 ///
-/// [`Refusal::OverLimit`] for an order or shipment that would break a known, required limit in force and does
-/// not say why; [`Refusal::Fixed`] if its id, [`Refusal::ExternalRefTaken`] if its external reference is on record with
-/// other content; [`Error::Invalid`] if its approval is none of its company and chip, if it is dated ahead and
-/// neither an order nor a shipment, or if it is more than can be added up; any other [`Error`].
+/// [`Refusal::OverLimit`] for an order or shipment that would break a known, required limit in force and
+/// gives no reason; [`Refusal::Fixed`] if its id, [`Refusal::ExternalRefTaken`] if its external reference is
+/// on record with other content; [`Error::Invalid`] if its approval is of another company or chip, if it is
+/// dated ahead and neither an order nor a shipment, or if a sum would overflow; any other [`Error`].
 pub async fn put(
     write: &mut Write,
     actor: &Actor,
@@ -63,7 +63,7 @@ pub async fn put(
         Limits::Hold => {
             movement.faults_on(write.now().date()).or(())?;
             check_undone(write, &movement).await?;
-            held_against(write, &movement, case.as_ref()).await?
+            warnings_on(write, &movement, case.as_ref()).await?
         }
         Limits::HeldBefore => Vec::new(),
     };
@@ -74,19 +74,18 @@ pub async fn put(
     Ok(Entered { written: written(things::Effect::Created, &entered), warnings })
 }
 
-/// What it takes to enter a movement whose id has just been made.
+/// What entering a movement with a newly made id reads.
 #[must_use]
 pub fn needs(movement: &Movement) -> Needs {
     things::needs_of_new(movement)
 }
 
-/// What speaks against an order or shipment; refused if it breaks a limit and does not say why. What was entered
-/// before counts, whatever day it happened on.
+/// Warnings on an order or shipment; [`Refusal::OverLimit`] if it breaks a limit and gives no reason. All
+/// movements entered before count, whatever their date.
 ///
-/// It is held against what binds at any time of its day, as far as that is past if it is today, since nobody says
-/// when on that day it happened. One of another day is held against the limits of the present as well, in which it
-/// counts: they may not have begun by then, or have lapsed.
-async fn held_against(
+/// The time of day is unknown, so it is judged at every moment of its day at which the rules differ (until
+/// now, if today). On another day it is judged against the present limits too, since it counts towards them.
+async fn warnings_on(
     write: &mut Write,
     movement: &Movement,
     case: Option<&Case>,
@@ -109,9 +108,9 @@ async fn held_against(
     };
     let (now, on) = (write.now(), movement.occurred_on);
     let another_day = (on != now.date()).then(|| Moment::last_of(on));
-    // What the command has done so far is judged as well.
+    // Write buffered rows, so that this command's own changes are judged as well.
     write.flush().await?;
-    let mut against = Vec::new();
+    let mut warnings = Vec::new();
     for last in [now].into_iter().chain(another_day) {
         let asked = question(last);
         let records = determinations::records(write.reading().await?, &asked, last == now).await?;
@@ -119,18 +118,19 @@ async fn held_against(
         let is_its_day = last != now || another_day.is_none();
         let earlier = if is_its_day { turns(&dossier, Moment::start_of(on), last) } else { Vec::new() };
         for valid_at in [last].into_iter().chain(earlier) {
-            let mut reasons = held_at(&dossier, &question(valid_at), movement)?;
-            // Of a time that it may not be of only the limits bear on it.
+            let mut reasons = warnings_at(&dossier, &question(valid_at), movement)?;
+            // At moments other than its own, only limits apply.
             if valid_at != last || last.date() > on {
                 reasons.retain(|reason| reason.code == ReasonCode::OverLimit);
             }
-            join(&mut against, reasons);
+            join(&mut warnings, reasons);
         }
     }
-    Ok(against)
+    Ok(warnings)
 }
 
-/// Refuses to undo more than was done: what was never ordered or shipped would make room beyond a limit once it is.
+/// Rejects a cancellation or return of more than was ordered or shipped, which would free room beyond a
+/// limit.
 async fn check_undone(write: &mut Write, movement: &Movement) -> Result<(), Error> {
     let done = match movement.kind {
         MovementKind::Cancellation => "ordered and not cancelled",
@@ -140,7 +140,7 @@ async fn check_undone(write: &mut Write, movement: &Movement) -> Result<(), Erro
     let (company, chip) = (&movement.company, &movement.chip);
     let (companies, chips) = (vec![company.clone()], vec![chip.clone()]);
     let extent = Extent { companies, chips, valid_at: write.now(), present: true };
-    // What the command has done so far counts as well.
+    // Write buffered rows, so that this command's own changes count as well.
     write.flush().await?;
     let records = write.reading().await?.records(&extent).await?;
     let holding = records.dossier(company, chip).and_then(|dossier| dossier.holding());
@@ -154,26 +154,29 @@ async fn check_undone(write: &mut Write, movement: &Movement) -> Result<(), Erro
     Err(Refusal::ExceedsLedger(faults).into())
 }
 
-/// What speaks against an order or shipment at a moment.
-fn held_at(dossier: &Dossier<'_>, question: &Question, movement: &Movement) -> Result<Vec<Reason>, Error> {
+/// Warnings on an order or shipment at one moment.
+fn warnings_at(
+    dossier: &Dossier<'_>,
+    question: &Question,
+    movement: &Movement,
+) -> Result<Vec<Reason>, Error> {
     let entry = Entry { approval: movement.approval.as_ref(), occurred_on: movement.occurred_on };
     let EntryAnswer { answer, breaks } = judge_entry(dossier, question, entry);
     if movement.overage_reason.is_none() && !breaks.is_empty() {
         return Err(Refusal::OverLimit { headroom: answer.headroom, limits: breaks }.into());
     }
-    let mut against = answer.reasons;
-    against.retain(|reason| reason.effect != Effect::Advises);
-    Ok(against)
+    let mut warnings = answer.reasons;
+    warnings.retain(|reason| reason.effect != Effect::Advises);
+    Ok(warnings)
 }
 
-/// The case that a movement draws on, if it names one on record; that it names none is told with the
-/// other references.
+/// The case a movement draws on, if it names one on record; [`check_references`] rejects one that is missing.
 async fn case_of(write: &mut Write, movement: &Movement) -> Result<Option<Case>, Error> {
     let Some(approval) = &movement.approval else { return Ok(None) };
     Ok(write.current::<Case>(approval.as_str()).await?.present().map(|version| version.value))
 }
 
-/// The movement on record that this one is, if it is.
+/// The movement on record that is the same as this one, if any.
 async fn on_record(write: &mut Write, movement: &Movement) -> Result<Option<Version<Movement>>, Error> {
     match write.current::<Movement>(movement.id.as_str()).await? {
         Presence::Retired => return Err(Refusal::Retired(movement.thing_ref()).into()),
@@ -197,12 +200,12 @@ async fn on_record(write: &mut Write, movement: &Movement) -> Result<Option<Vers
     Err(Refusal::ExternalRefTaken { by: known.value.thing_ref(), differences }.into())
 }
 
-/// Refuses a movement of another company or chip than the case it draws on.
+/// Rejects a movement whose company or chip is not that of its case.
 fn check(movement: &Movement, case: Option<&Case>) -> Result<(), Faults> {
     let mut faults = Faults::default();
-    let strange =
+    let differs =
         |approval: &&Approval| approval.company != movement.company || approval.chip != movement.chip;
-    if let Some(approval) = case.map(|case| &case.approval).filter(strange) {
+    if let Some(approval) = case.map(|case| &case.approval).filter(differs) {
         let detail = format!(
             "is the case of `{}` for `{}`, not of `{}` for `{}`",
             approval.company, approval.chip, movement.company, movement.chip

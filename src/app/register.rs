@@ -1,4 +1,4 @@
-//! The register as the rest of the program holds it.
+//! The register: the store with its clock work and its key cache.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,14 +12,14 @@ use crate::domain::thing::Kind;
 use crate::domain::time::Moment;
 use crate::store::{self, Address, BoxFuture, Needs, Store, Wanted, Write};
 
-/// How often the register looks whether a date has passed or another process has written.
-const LOOK: Duration = Duration::from_millis(500);
-/// How long a kept reply is given again, in days.
-const KEPT_DAYS: i64 = 7;
-/// How many of them are forgotten at a time: other writes wait for no longer than that takes.
-const FORGOTTEN: i64 = 1000;
+/// How often the register checks for due dates and for writes by other processes.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a stored reply is repeated, in days.
+const REPLY_DAYS: i64 = 7;
+/// Replies deleted per command, which bounds how long other writes wait.
+const REPLIES_PER_COMMAND: i64 = 1000;
 
-/// The register as the rest of the program holds it.
+/// The register: the store with its clock work and its key cache. Clones share both.
 #[derive(Clone)]
 pub struct Register {
     store: Store,
@@ -27,7 +27,7 @@ pub struct Register {
 }
 
 impl Register {
-    /// Opens the register at an address, making or migrating it as needed.
+    /// Opens the register at an address, creating or migrating it as needed.
     ///
     /// # Errors
     ///
@@ -51,20 +51,21 @@ impl Register {
         &self.store
     }
 
-    /// The keys looked up lately.
+    /// The cache of recently used keys.
     #[must_use]
     pub fn key_cache(&self) -> &Arc<KeyCache> {
         &self.key_cache
     }
 
-    /// What time it is.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Moment {
         self.store.clock().now()
     }
 
-    /// What time it is for what expires for good, given what the clock shows at an instant: no earlier than the newest
-    /// revision, nor than the time that has passed since the start. A clock that is set back lets no key work again.
+    /// The time by which keys expire, for a clock reading taken at an instant: not before the newest
+    /// revision, nor before the start plus the time elapsed since. Setting the clock back revives no expired
+    /// key.
     #[must_use]
     pub fn latest(&self, now: Moment, at: Instant) -> Moment {
         self.store.newest().latest(self.store.clock().latest(now, at))
@@ -74,7 +75,7 @@ impl Register {
     ///
     /// # Errors
     ///
-    /// [`store::Error::Future`] for a revision or time that has not come, or another [`store::Error`].
+    /// [`store::Error::Future`] for a revision or time in the future, or another [`store::Error`].
     pub async fn read(&self, wanted: Wanted) -> Result<store::Read, store::Error> {
         self.store.read(wanted).await
     }
@@ -83,7 +84,7 @@ impl Register {
     ///
     /// # Errors
     ///
-    /// [`store::Error`] if the batch it is in fails.
+    /// [`store::Error`] if the command's batch fails.
     pub async fn write<T, F>(&self, command: F) -> Result<T, store::Error>
     where
         T: Send + 'static,
@@ -92,11 +93,11 @@ impl Register {
         self.store.write(command).await
     }
 
-    /// The same for a command of which it is known what it needs; see [`Store::write_with`].
+    /// Like [`Self::write`], for a command whose reads are known; see [`Store::write_with`].
     ///
     /// # Errors
     ///
-    /// As of [`Self::write`].
+    /// As for [`Self::write`].
     pub async fn write_with<T, F>(&self, needs: Needs, command: F) -> Result<T, store::Error>
     where
         T: Send + 'static,
@@ -105,8 +106,7 @@ impl Register {
         self.store.write_with(needs, command).await
     }
 
-    /// Looks once whether a date has passed, and records what follows; the look itself tells those who
-    /// wait of what other processes have written.
+    /// Records due dates, if any. Reading the head also announces other processes' revisions.
     ///
     /// # Errors
     ///
@@ -114,13 +114,13 @@ impl Register {
     pub async fn look(&self) -> Result<(), store::Error> {
         let head = self.read(Wanted::Newest).await?.head().clone();
         if head.due_at.is_some_and(|due| due <= head.present(self.now())) {
-            // Whatever is due is recorded before the first command of a batch.
+            // A batch records due dates before its first command.
             self.write(|_| Box::pin(async { Ok(()) })).await?;
         }
         Ok(())
     }
 
-    /// Keeps looking until it is dropped.
+    /// Calls [`Self::look`] in a loop: at intervals and whenever another process announces a revision.
     pub async fn keep_time(&self) {
         let (clock, mut listener) = (self.store.clock(), self.store.listener());
         loop {
@@ -129,25 +129,26 @@ impl Register {
             }
             let notified = tokio::select! {
                 notified = listener.notified() => notified,
-                () = clock.pause(LOOK) => Ok(()),
+                () = clock.pause(CHECK_INTERVAL) => Ok(()),
             };
             if let Err(error) = notified {
                 tracing::warn!(%error, "could not listen to what other nodes write");
-                clock.pause(LOOK).await;
+                clock.pause(CHECK_INTERVAL).await;
             }
         }
     }
 
-    /// Forgets replies that have been kept long enough.
+    /// Deletes the replies stored too long ago to be repeated, and returns how many.
     ///
     /// # Errors
     ///
     /// [`store::Error`] if the register cannot be written.
     pub async fn tidy(&self) -> Result<u64, store::Error> {
-        let before = self.store.clock().earliest().plus_days(-KEPT_DAYS);
+        let before = self.store.clock().earliest().plus_days(-REPLY_DAYS);
         let mut forgotten = 0;
         loop {
-            let some = self.write(move |write| Box::pin(write.forget_replies(before, FORGOTTEN))).await?;
+            let some =
+                self.write(move |write| Box::pin(write.forget_replies(before, REPLIES_PER_COMMAND))).await?;
             forgotten += some;
             if some == 0 {
                 return Ok(forgotten);
@@ -155,8 +156,8 @@ impl Register {
         }
     }
 
-    /// Gives the register a new epoch if it is a copy that nothing has served yet, and tells whether it is: it has to
-    /// be opened anew then.
+    /// Gives the register a new epoch if it is a copy that has not been served yet. Returns whether it did;
+    /// the register must then be reopened.
     ///
     /// # Errors
     ///
@@ -170,32 +171,32 @@ impl Register {
     }
 }
 
-/// What a date that passes does.
+/// The action when a date falls due.
 fn tick() -> store::Tick {
     Arc::new(|write| Box::pin(ticks::tick(write)))
 }
 
-/// A new id for a thing of a kind: a prefix and a part that sorts by time.
+/// Makes a new id for a thing: a prefix for its kind and a part that sorts by time.
 ///
 /// # Errors
 ///
-/// [`Error::Store`] if there is no randomness to be had.
+/// [`Error::Store`] if the system provides no random bytes.
 pub fn minted(kind: Kind, now: Moment) -> Result<String, Error> {
     let unfit = |detail: String| Error::Store(store::Error::Unfit(detail));
     let id = crate::domain::thing::minted(kind, &unique(now)?).map_err(|fault| unfit(fault.detail))?;
     Ok(id.as_str().to_owned())
 }
 
-/// Text that nothing else has, and that sorts by time.
+/// Unique text that sorts by time.
 pub(super) fn unique(now: Moment) -> Result<String, Error> {
     let random = store::random::<10>()?;
     let milliseconds = u64::try_from(now.microseconds() / 1000).unwrap_or_default();
     Ok(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().simple().to_string())
 }
 
-/// An id for a request: it sorts by time, and no other request has it.
+/// Makes a unique request id that sorts by time.
 ///
-/// It is no secret, so randomness is asked for once, and counted on from there.
+/// It is not a secret, so it takes random bits once and counts on from there.
 #[must_use]
 pub fn fresh_id(now: Moment) -> Name {
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(random()));
@@ -209,11 +210,11 @@ pub fn fresh_id(now: Moment) -> Name {
     let milliseconds = u64::try_from(now.microseconds() / 1000).unwrap_or_default();
     let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid();
     let mut text = [0; uuid::fmt::Simple::LENGTH];
-    // It is short and free of control characters; a request without a number of its own is still served.
+    // Always valid as a name; if it were not, the request would be served with a placeholder.
     Name::try_from(&*id.simple().encode_lower(&mut text)).unwrap_or_else(|_| Name::placeholder())
 }
 
-/// A number to begin with, drawn by lot. Without any lots the clock has to do.
+/// A random number; 0 if the system provides none, so that only the time tells ids apart.
 fn random() -> u64 {
     getrandom::u64().unwrap_or_default()
 }

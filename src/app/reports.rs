@@ -1,4 +1,4 @@
-//! Reports: kept beside what the register accepts, and the disputes that follow.
+//! Reports: stored beside what the register accepts, with the disputes that follow from them.
 
 use super::Error;
 use super::approvals::{settle_case, workflow_of};

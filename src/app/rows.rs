@@ -1,8 +1,7 @@
-//! Rows of the board that are kept from one revision to the next.
+//! Cache of serialised board rows, kept across revisions.
 //!
-//! A row says what a company is answered for every chip. Most revisions change what one company is answered, so
-//! the rows of the others are kept as they were written. What a change bears on is told by what it is of: where
-//! that is not plain, every row is made again.
+//! A row holds a company's answers for every chip. Most revisions affect one company, so only its row is
+//! dropped. Where a change's effect is not plain from its kind and content, all rows are.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,19 +15,19 @@ use crate::domain::record::Change;
 use crate::domain::thing::Kind;
 use crate::store::{ChangeFilter, Position, Query, Read};
 
-/// Of so many changes it is not looked up what each of them bears on.
+/// Above this many changes all rows are dropped, without examining each change.
 const MOST_CHANGES: i64 = 1000;
 
-/// A page of rows as they are written.
+/// A page of serialised rows.
 #[derive(Clone, Debug)]
 pub struct WrittenPage {
     /// Its rows.
     pub rows: Vec<Arc<str>>,
-    /// Where it ends, if there is more.
+    /// Position to continue from, if there is more.
     pub next: Option<Position>,
 }
 
-/// The rows kept, all of them right at one revision.
+/// The cached rows, all valid at one revision.
 #[derive(Debug)]
 pub struct Rows {
     capacity: usize,
@@ -37,7 +36,7 @@ pub struct Rows {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// The register and the revision at which they are right.
+    /// The epoch and revision they are valid at.
     at: Option<(String, i64)>,
     rows: HashMap<CompanyId, Arc<str>>,
     bytes: usize,
@@ -56,19 +55,18 @@ impl Kept {
 }
 
 impl Rows {
-    /// Room for so many bytes; none keeps nothing.
+    /// A cache of at most `capacity` bytes; 0 disables it.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { capacity, kept: Mutex::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // Nothing here can panic half way.
+        // Nothing here can panic halfway.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A page of the board: the companies of a list, each with what it is answered for every chip. What is kept
-    /// is of the present; any other board is made from the start.
+    /// Reads a page of the board. Only unfiltered boards of the present use the cache.
     ///
     /// # Errors
     ///
@@ -96,12 +94,12 @@ impl Rows {
         Ok(WrittenPage { rows: listed.iter().filter_map(|id| rows.remove(id)).collect(), next })
     }
 
-    /// Forgets the rows that have changed since the revision they are right at.
+    /// Drops the rows that changed since the cache's revision, and advances it to that of the read.
     async fn follow(&self, read: &mut Read) -> Result<(), Error> {
         let now = (read.head().epoch.clone(), read.at().revision);
         let before = self.kept().at.clone();
         let changed = match &before {
-            // What reads an earlier revision than others have seen makes its own.
+            // A read of an earlier revision builds its own rows.
             Some((epoch, revision)) if *epoch == now.0 && *revision >= now.1 => return Ok(()),
             Some((epoch, revision)) if *epoch == now.0 => changed_between(read, revision + 1, now.1).await?,
             _ => None,
@@ -118,7 +116,7 @@ impl Rows {
         Ok(())
     }
 
-    /// The rows of companies that are right at the revision of a read.
+    /// The cached rows of companies, if the cache is at the revision of the read.
     fn known(&self, read: &Read, companies: &[CompanyId]) -> HashMap<CompanyId, Arc<str>> {
         let kept = self.kept();
         if !is_at(&kept, read) {
@@ -152,7 +150,7 @@ fn is_at(kept: &Kept, read: &Read) -> bool {
         .is_some_and(|(epoch, revision)| *epoch == read.head().epoch && *revision == read.at().revision)
 }
 
-/// The companies whose answers the revisions from one to another may have changed; `None` if it may be all.
+/// The companies whose answers may have changed from revision `first` to `last`; `None` if any may have.
 async fn changed_between(
     read: &mut Read,
     first: i64,
@@ -172,7 +170,7 @@ async fn changed_between(
     let mut companies = BTreeSet::new();
     for change in &changes {
         let of_change = touched.remove(&(change.revision, change.ordinal)).unwrap_or_default();
-        match borne_on(change, &of_change) {
+        match companies_affected(change, &of_change) {
             Some(ids) => companies.extend(ids.iter().filter_map(|id| CompanyId::try_from(id.as_str()).ok())),
             None => return Ok(None),
         }
@@ -180,15 +178,15 @@ async fn changed_between(
     Ok(Some(companies))
 }
 
-/// The companies whose answers a change may have changed, given those it touches; `None` if it may be all.
-fn borne_on(change: &Change, touched: &[String]) -> Option<Vec<String>> {
+/// The companies whose answers a change may affect, given those it touches; `None` if any may be.
+fn companies_affected(change: &Change, touched: &[String]) -> Option<Vec<String>> {
     let sides = [&change.before, &change.after].into_iter().flatten();
     match change.thing.kind {
         Kind::Company => Some(vec![change.thing.id.clone()]),
-        // What a report says tells in the approval that it disputes.
+        // A report affects answers only through the approval it disputes, which changes too.
         Kind::Report => Some(Vec::new()),
         Kind::Transition | Kind::Movement => any(touched),
-        Kind::Approval => sides.map(|side| superseding_nothing(&document(side)?)).collect(),
+        Kind::Approval => sides.map(|side| unless_superseding(&document(side)?)).collect(),
         Kind::Condition => {
             let of_sides: Option<Vec<_>> = sides.map(|side| in_scope(&document(side)?, touched)).collect();
             of_sides.map(|companies| companies.concat())
@@ -201,7 +199,7 @@ fn any(companies: &[String]) -> Option<Vec<String>> {
     (!companies.is_empty()).then(|| companies.to_vec())
 }
 
-/// The company that a condition's scope names, or that of the approval it names, which it touches.
+/// The company in a condition's scope, or that of the approval in its scope, which it touches.
 fn in_scope(condition: &Value, touched: &[String]) -> Option<Vec<String>> {
     let scope = &condition["scope"];
     match scope["company"].as_str() {
@@ -215,8 +213,8 @@ fn document(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
-/// The company of an approval that takes the place of no other, which may be of another company.
-fn superseding_nothing(approval: &Value) -> Option<String> {
+/// The company of an approval; `None` if it supersedes another, which may be of another company.
+fn unless_superseding(approval: &Value) -> Option<String> {
     let company = approval["company"].as_str().filter(|_| approval["supersedes"].is_null())?;
     Some(company.to_owned())
 }

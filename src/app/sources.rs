@@ -1,4 +1,4 @@
-//! Sources: put on record, replaced, retired, and looked at again.
+//! Sources: created, updated, retired, and checked again.
 
 use super::things::{Effect, Precondition, Resource, Written, check_chain, present, written};
 use super::{Error, put};
@@ -19,7 +19,7 @@ impl Resource for Source {
     async fn decide(write: &mut Write, before: Option<&Self>, after: Self) -> Result<Self, Error> {
         let checked = after.last_checked_at;
         if checked != before.and_then(|before| before.last_checked_at) {
-            not_to_come(checked, "/last_checked_at", write.now())?;
+            not_in_future(checked, "/last_checked_at", write.now())?;
         }
         let original = |source: &Self| source.republishes.as_ref().map(ToString::to_string);
         check_chain(write, "/republishes", after.id.as_str(), original(&after), original).await?;
@@ -35,11 +35,11 @@ impl Resource for Source {
     }
 }
 
-/// Notes that somebody looked at a source, at a moment or now, and found nothing new.
+/// Records that a source was checked, at a moment or now, without news.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for a moment to come; any other [`Error`].
+/// [`Error::Invalid`] for a moment in the future; any other [`Error`].
 pub async fn check(
     write: &mut Write,
     actor: &Actor,
@@ -49,7 +49,7 @@ pub async fn check(
     actor.may_write_for(&[])?;
     let now = write.now();
     let at = at.unwrap_or(now);
-    not_to_come(Some(at), "/checked_at", now)?;
+    not_in_future(Some(at), "/checked_at", now)?;
     let source = present::<Source>(write, id.as_str()).await?;
     let checked = source.value.clone().checked(at);
     if checked == source.value {
@@ -58,8 +58,8 @@ pub async fn check(
     put(write, actor, checked, &Precondition::Any).await
 }
 
-/// Nobody has looked at a source at a moment to come: it would never be stale until then.
-fn not_to_come(checked: Option<Moment>, pointer: &str, now: Moment) -> Result<(), Error> {
+/// Rejects a check in the future, which would keep the source from going stale until then.
+fn not_in_future(checked: Option<Moment>, pointer: &str, now: Moment) -> Result<(), Error> {
     if checked.is_none_or(|checked| checked <= now) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Putting a thing of any kind on record, replacing it, and taking it off.
+//! Creates, updates and retires things of any kind.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,30 +14,30 @@ use crate::domain::thing::{Thing, ThingRef};
 use crate::store::{Needs, Presence, Stored, Version, Write};
 use crate::wire::Document;
 
-/// How many of the things that refer to one are named when it cannot be retired.
+/// Most referring things named when a thing cannot be retired.
 pub(super) const NAMED: i64 = 20;
 
-/// Which version of a thing a caller means to change.
+/// Which version of a thing a request may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// It does not say.
+    /// The request does not say.
     None,
-    /// Whichever is there.
+    /// Any version.
     Any,
-    /// One of these.
+    /// One of these versions.
     Versions(Vec<i64>),
     /// None: the thing must not be on record.
     Absent,
-    /// Whichever is there, or none: a line of an import.
+    /// Any version or none: a line of an import.
     Import,
 }
 
 impl Precondition {
-    /// Whether a version may be changed.
+    /// Checks that a thing at this version may be changed.
     ///
     /// # Errors
     ///
-    /// [`Error::Stale`] if it is another one, [`Error::Unconditional`] if none was named.
+    /// [`Error::Stale`] if another version was named, [`Error::Unconditional`] if none was.
     pub fn allows(&self, current: i64) -> Result<(), Error> {
         match self {
             Self::Any | Self::Import => Ok(()),
@@ -47,11 +47,11 @@ impl Precondition {
         }
     }
 
-    /// Whether a thing that is not on record may be made.
+    /// Checks that a thing that is not on record may be created.
     ///
     /// # Errors
     ///
-    /// [`Error::NothingToChange`] if the caller meant to change one.
+    /// [`Error::NothingToChange`] if the caller named a version to change.
     fn allows_creation(&self, thing: ThingRef) -> Result<(), Error> {
         match self {
             Self::None | Self::Absent | Self::Import => Ok(()),
@@ -63,18 +63,18 @@ impl Precondition {
 /// What a write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It put something on record.
+    /// It created the thing.
     Created,
-    /// It changed something.
+    /// It changed the thing.
     Updated,
-    /// Everything was as it should be already.
+    /// The thing was already as requested.
     Unchanged,
 }
 
-/// What a write did, and the thing as it stands.
+/// The effect of a write and the thing after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
-    /// What it did.
+    /// The effect.
     pub effect: Effect,
     /// The thing's version.
     pub since: i64,
@@ -82,15 +82,15 @@ pub struct Written {
     pub document: Value,
 }
 
-/// A thing that callers write, and how it is kept.
+/// A thing that callers write, and the rules for storing it.
 pub trait Resource: Thing + Document {
-    /// What is kept: the thing itself, or the thing with what the register makes of it.
+    /// The stored record: the thing itself, or the thing with what the register derives from it.
     type Record: Stored;
 
     /// The part of a record that callers write.
     fn written(record: &Self::Record) -> &Self;
 
-    /// Whether the actor may bring about this change.
+    /// Checks that the actor may make this change.
     fn authorise(
         write: &mut Write,
         actor: &Actor,
@@ -102,14 +102,14 @@ pub trait Resource: Thing + Document {
         async move { allowed.map_err(Error::from) }
     }
 
-    /// What is to be kept, if the rules allow it. Everything it names is on record.
+    /// Applies the rules and returns the record to store. The thing's references have been checked.
     fn decide(
         write: &mut Write,
         before: Option<&Self::Record>,
         after: Self,
     ) -> impl Future<Output = Result<Self::Record, Error>> + Send;
 
-    /// What follows for other things. It cannot fail by the rules.
+    /// Updates other things after the change. No rule can reject it.
     fn settle(
         write: &mut Write,
         before: Option<&Self::Record>,
@@ -120,8 +120,8 @@ pub trait Resource: Thing + Document {
     }
 }
 
-/// Puts a thing on record, or in the place of what is there. Whether anything changes is decided
-/// first: what is there already needs no precondition and makes no change.
+/// Creates or replaces a thing. A thing identical to the one on record needs no precondition and changes
+/// nothing.
 ///
 /// # Errors
 ///
@@ -161,23 +161,23 @@ pub async fn put<T: Resource>(
     }
 }
 
-/// A thing as it stands after a write.
+/// The result of a write that left a thing at this version.
 pub(super) fn written<R: Stored>(effect: Effect, version: &Version<R>) -> Written {
     Written { effect, since: version.since, document: version.value.write() }
 }
 
-/// What it takes to put a thing on record whose id has just been made.
+/// What creating a thing with a newly made id reads.
 pub(super) fn needs_of_new(thing: &impl Thing) -> Needs {
     let things = thing.references().into_iter().map(|named| named.to).collect();
     Needs { things, minted: vec![thing.thing_ref()], ..Needs::default() }
 }
 
-/// The thing with this id on record.
+/// The thing with this id, which must be on record.
 pub(super) async fn present<R: Stored>(write: &mut Write, id: &str) -> Result<Version<R>, Error> {
     on_record::<R, _>(id, write.current::<R>(id).await?)
 }
 
-/// The same of a thing that is only looked at.
+/// Like [`present`], for a thing that is only read.
 pub(super) async fn seen<R: Stored>(write: &mut Write, id: &str) -> Result<Arc<R>, Error> {
     on_record::<R, _>(id, write.seen::<R>(id).await?)
 }
@@ -191,7 +191,7 @@ fn on_record<R: Stored, T>(id: &str, presence: Presence<T>) -> Result<T, Error> 
     }
 }
 
-/// Refuses a thing that names something which is not on record.
+/// Rejects a thing that refers to something not on record.
 pub(super) async fn check_references<T: Thing>(write: &mut Write, thing: &T) -> Result<(), Error> {
     let references = thing.references();
     let named: Vec<ThingRef> = references.iter().map(|reference| reference.to.clone()).collect();
@@ -206,7 +206,7 @@ pub(super) async fn check_references<T: Thing>(write: &mut Write, thing: &T) -> 
     if faults.is_empty() { Ok(()) } else { Err(Refusal::Dangling(faults).into()) }
 }
 
-/// Takes a thing off the record. Its history stays, and its id is never used again.
+/// Retires a thing. Its history stays, and its id is never reused.
 ///
 /// # Errors
 ///
@@ -230,7 +230,7 @@ pub async fn retire<T: Resource>(
     T::settle(write, Some(&before.value), None).await
 }
 
-/// Refuses a chain of references that leads back to where it began.
+/// Rejects a chain of references that leads back to its start.
 pub(super) async fn check_chain<T: Stored>(
     write: &mut Write,
     pointer: &str,

@@ -1,4 +1,4 @@
-//! Time as a writer: what a date changes by passing is recorded like any other change.
+//! Due dates: a change that a date brings about is recorded like any other.
 
 use super::Error;
 use super::approvals::settle_case;
@@ -16,7 +16,7 @@ use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::Moment;
 use crate::store::{Error as StoreError, Maker, Stored, Write};
 
-/// Records everything that has fallen due, in one revision of the service's own, and when the next thing will.
+/// Records everything that is due, in one revision of the service's own, and schedules the next tick.
 pub(super) async fn tick(write: &mut Write) -> Result<(), StoreError> {
     flip(write).await.map_err(|error| match error {
         Error::Store(error) => error,
@@ -27,7 +27,7 @@ pub(super) async fn tick(write: &mut Write) -> Result<(), StoreError> {
 async fn flip(write: &mut Write) -> Result<(), Error> {
     let now = write.now();
     let Some(due) = write.head().due_at else { return Ok(()) };
-    // Everything due before has been recorded; what is due at this very moment has not.
+    // Everything due earlier has been recorded; what is due at exactly this moment has not.
     let after = Moment::from_microseconds(due.microseconds() - 1);
     for approval in write.spans_beginning(after.date(), now.date()).await? {
         spared(settle_case(write, &named(&approval, "approval")?, Action::TookEffect).await)?;
@@ -44,7 +44,7 @@ async fn flip(write: &mut Write) -> Result<(), Error> {
         spared(pass(write, &ThingRef::new(Kind::Condition, id), Action::TookEffect).await)?;
     }
     if Vintage::on(after.date()) != Vintage::on(now.date()) {
-        // The rule is part of the classification of every chip.
+        // The rule is part of every chip's classification.
         for (id, _) in write.reading().await?.ids_with_parents(Kind::Chip).await? {
             spared(pass(write, &ThingRef::new(Kind::Chip, id), Action::TookEffect).await)?;
         }
@@ -59,7 +59,7 @@ async fn flip(write: &mut Write) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is damaged is passed over, and told of: the dates of everything else pass all the same.
+/// Logs and skips a damaged thing, so that the dates of all others take effect.
 fn spared(passed: Result<(), Error>) -> Result<(), Error> {
     match passed {
         Err(Error::Store(error @ StoreError::Damaged { .. })) => {
@@ -82,7 +82,7 @@ fn action(bound: &str) -> Action {
     }
 }
 
-/// A date of a thing was passed: nothing of the thing changes, but who follows the feed learns of it.
+/// Records that a date of a thing has passed. The thing is unchanged, but the feed shows the event.
 async fn pass(write: &mut Write, thing: &ThingRef, action: Action) -> Result<(), Error> {
     match thing.kind {
         Kind::Approval => put_again::<Case>(write, &thing.id, action).await,

@@ -1,4 +1,4 @@
-//! Transitions: accepted along the workflow, and retracted.
+//! Transitions: accepted according to the workflow, and retracted.
 
 use std::sync::Arc;
 
@@ -16,13 +16,12 @@ use crate::domain::timeline::{Acceptance, Step};
 use crate::domain::transition::Transition;
 use crate::store::{Needs, Presence, Version, Write};
 
-/// Accepts a transition, or takes note that it is on record already. Of one on record only the
-/// retraction can differ.
+/// Accepts a transition, or finds it already on record. On record, only its retraction can change.
 ///
 /// # Errors
 ///
-/// [`Refusal::IllegalMove`] if it is no move of the workflow between its neighbours, [`Refusal::Fixed`]
-/// if it is on record with other content; any other [`Error`].
+/// [`Refusal::IllegalMove`] if the workflow has no such move between its neighbours, [`Refusal::Fixed`] if it
+/// is on record with other content; any other [`Error`].
 pub async fn put(
     write: &mut Write,
     actor: &Actor,
@@ -54,7 +53,7 @@ pub async fn put(
     }
 }
 
-/// What it takes to accept a transition whose id has just been made.
+/// What accepting a transition with a newly made id reads.
 #[must_use]
 pub fn needs(transition: &Transition) -> Needs {
     Needs { cases: vec![transition.approval.clone()], ..needs_of_new(transition) }
@@ -69,7 +68,7 @@ pub async fn case(write: &mut Write, approval: &ApprovalId) -> Result<Arc<Case>,
     seen::<Case>(write, approval.as_str()).await
 }
 
-/// A case that a transition names in its body, and not in its path, is a reference like any other.
+/// A case named in the body rather than the path is a reference: a missing one is [`Refusal::Dangling`].
 fn dangling(error: Error, transition: &Transition) -> Error {
     let (Error::Unknown(_) | Error::Retired(_)) = error else { return error };
     let mut faults = Faults::default();
@@ -100,11 +99,11 @@ fn differences(before: &Transition, after: &Transition) -> Faults {
     faults
 }
 
-/// Retracts a transition of a case, or takes the retraction back.
+/// Retracts a transition of a case, or undoes the retraction.
 ///
 /// # Errors
 ///
-/// [`Refusal::IllegalMove`] if what remains is no legal sequence; any other [`Error`].
+/// [`Refusal::IllegalMove`] if the remaining sequence is not legal; any other [`Error`].
 pub async fn retract(
     write: &mut Write,
     actor: &Actor,
@@ -143,7 +142,7 @@ async fn place(
     Ok(written(effect, &Version { since: write.next_revision(), value: transition }))
 }
 
-/// The place a further change has in the revision being made.
+/// The ordinal of the next change in the revision being made.
 fn next_ordinal(write: &Write) -> i64 {
     i64::try_from(write.changes()).map_or(i64::MAX, |changes| changes + 1)
 }

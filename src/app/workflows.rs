@@ -1,4 +1,4 @@
-//! Workflows: put on record and replaced, as long as no case is left at a stage or on a path that is gone.
+//! Workflows: created and updated, unless a case would be left at a stage or on a path that is gone.
 
 use super::Error;
 use super::approvals::{check_cases, settle_case};

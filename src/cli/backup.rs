@@ -1,4 +1,4 @@
-//! `greenlight backup`: a copy of the register, checked before it has its name.
+//! `greenlight backup`: copies the register and checks the copy before it gets its final name.
 
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -33,7 +33,7 @@ impl Backup {
         output::result(copied.inspect_err(|_| discard(&part))?)
     }
 
-    /// Copies the register by way of a name that says that the copy is not whole yet.
+    /// Copies the register to a temporary name, checks the copy and renames it.
     async fn copy_to(&self, register: &Register, part: &Path) -> Result<String, Error> {
         register.store().backup(part).await?;
         let summary = checked(part).await?;
@@ -42,8 +42,8 @@ impl Backup {
     }
 }
 
-/// Takes the name of a copy that is not whole yet, as long as what is returned lives. What a backup that was killed
-/// has left there gives way, and nothing else does.
+/// Reserves the temporary name while the returned file is open. Overwrites what a killed backup left there,
+/// and nothing else.
 fn reserve(part: &Path) -> Result<File, Error> {
     let failed = |cause| Error::of(part.display(), cause);
     let made = File::options().create(true).truncate(false).write(true).mode(PRIVATE).open(part);
@@ -55,7 +55,7 @@ fn reserve(part: &Path) -> Result<File, Error> {
         }
         Err(TryLockError::Error(cause)) => return Err(failed(cause)),
     }
-    // Another backup may have given it its name since it was opened; and it may be a link to who knows what.
+    // Another backup may have renamed the file since it was opened, or the name may be a link.
     let place = fs::symlink_metadata(part).map_err(failed)?;
     let file = made.metadata().map_err(failed)?;
     let is_there = (place.dev(), place.ino()) == (file.dev(), file.ino());
@@ -69,21 +69,21 @@ fn reserve(part: &Path) -> Result<File, Error> {
     Ok(made)
 }
 
-/// Removes a copy that is not to be kept, with what SQLite may have put beside it.
+/// Removes an unfinished copy and the files SQLite may have created beside it.
 fn discard(part: &Path) {
-    // The failure before is what counts; there may be nothing to remove.
+    // The earlier failure is reported; there may be nothing to remove.
     drop(fs::remove_file(part));
     discard_beside(part);
 }
 
-/// Removes what SQLite may have put beside a copy.
+/// Removes the files SQLite may have created beside a copy.
 fn discard_beside(part: &Path) {
     for ending in ["-journal", "-wal", "-shm"] {
         drop(fs::remove_file(beside(part, ending)));
     }
 }
 
-/// Opens a copy and checks it as a register. It is one file afterwards, as it was before.
+/// Opens a copy and checks it as a register. Leaves a single file.
 async fn checked(copy: &Path) -> Result<String, Error> {
     let register = open_file(copy).await?;
     let summary = check(&register).await;
@@ -93,13 +93,13 @@ async fn checked(copy: &Path) -> Result<String, Error> {
         return Err(Error::of(log.display(), "something was written to the copy while it was checked"));
     }
     for ending in ["-wal", "-shm"] {
-        // What is empty need not be there.
+        // Empty files are not needed.
         drop(fs::remove_file(beside(copy, ending)));
     }
     summary
 }
 
-/// Gives a checked copy its name, for good.
+/// Renames a checked copy to its final name, durably.
 pub(super) fn settle(part: &Path, file: &Path) -> std::io::Result<()> {
     File::open(part)?.sync_all()?;
     fs::rename(part, file)?;
@@ -107,7 +107,7 @@ pub(super) fn settle(part: &Path, file: &Path) -> std::io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// The path of a file that belongs to another one.
+/// A file's path with an ending appended.
 pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);

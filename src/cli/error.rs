@@ -1,14 +1,14 @@
-//! Why a command does not do what it was asked.
+//! The errors of commands.
 
 use std::fmt::Display;
 
 use super::{BAD_USAGE, FAILED};
 use crate::app::{Error as AppError, StoreError};
 
-/// Why a command does not do what it was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// It was asked in the wrong way.
+    /// The command was used wrongly.
     #[error("{0}")]
     Usage(String),
     /// It failed.
@@ -23,7 +23,7 @@ pub(super) enum Error {
 }
 
 impl Error {
-    /// A failure of a file, a stream or an address.
+    /// A failure that concerns a file, a stream or an address.
     pub(super) fn of(what: impl Display, cause: impl Display) -> Self {
         Self::Failed(format!("{what}: {cause}"))
     }

@@ -14,7 +14,7 @@ use super::{Error, PRIVATE, open_to_read, output, with};
 use crate::app::{Register, Wanted, exports, fresh_id};
 use crate::config::Config;
 
-/// What SQLite's log of a file begins with.
+/// The first bytes of a SQLite WAL file.
 const LOG_MARK: [u8; 3] = [0x37, 0x7f, 0x06];
 
 #[derive(Args)]
@@ -37,8 +37,8 @@ impl Export {
         .await
     }
 
-    /// Writes beside the file and then takes its place, so that nobody finds half an export there. What is no file
-    /// of the ordinary kind keeps its place.
+    /// Writes to a temporary file and renames it, so that no reader finds half an export. Anything but a
+    /// regular file is written in place.
     async fn to_file(&self, register: &Register) -> Result<(), Error> {
         let failed = |cause| Error::of(self.file.display(), cause);
         let name = self.file.display().to_string();
@@ -46,8 +46,8 @@ impl Export {
             let mut out = File::options().write(true).open(&self.file).map_err(failed)?;
             return write_lines(register, &mut out, &name).await;
         }
-        let target = meant(&self.file).map_err(failed)?;
-        if begins_like_a_register(&target) {
+        let target = resolved(&self.file).map_err(failed)?;
+        if is_sqlite(&target) {
             return Err(Error::of(
                 target.display(),
                 "this is a register, or some other database, and not overwritten",
@@ -57,39 +57,40 @@ impl Export {
         let fresh = File::options().write(true).create_new(true).mode(PRIVATE).open(&part);
         let mut out = fresh.map_err(failed)?;
         let written = write_lines(register, &mut out, &name).await;
-        let settled = written
-            .and_then(|()| take_after(&target, &out).and_then(|()| settle(&part, &target)).map_err(failed));
+        let settled = written.and_then(|()| {
+            copy_permissions(&target, &out).and_then(|()| settle(&part, &target)).map_err(failed)
+        });
         if settled.is_err() {
-            // The failure is what counts; what is left of the file may be gone already.
+            // The failure is reported; the file may be gone already.
             drop(fs::remove_file(&part));
         }
         settled
     }
 }
 
-/// Whether a file is one of SQLite's, or the log of one: what is on record must not give way to an export of it.
-fn begins_like_a_register(file: &Path) -> bool {
+/// Whether a file is a SQLite database or WAL, which an export must not overwrite.
+fn is_sqlite(file: &Path) -> bool {
     beginning(file).is_ok_and(|mark| mark == MARK || mark.starts_with(&LOG_MARK))
 }
 
-/// The file that a name stands for, whether it is there or not.
-fn meant(name: &Path) -> io::Result<PathBuf> {
+/// The path a name resolves to, whether the file exists or not.
+fn resolved(name: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(name) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => match fs::read_link(name) {
-            Ok(target) => meant(&name.parent().unwrap_or(Path::new("")).join(target)),
+            Ok(target) => resolved(&name.parent().unwrap_or(Path::new("")).join(target)),
             Err(_) => Ok(name.to_owned()),
         },
         outcome => outcome,
     }
 }
 
-/// Lets those use a file who may use the one that it is to replace, if there is one.
-fn take_after(before: &Path, file: &File) -> io::Result<()> {
+/// Copies owner, group and permissions from the file to be replaced, if it exists.
+fn copy_permissions(before: &Path, file: &File) -> io::Result<()> {
     let before = match fs::metadata(before) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
         outcome => outcome?,
     };
-    // Not everybody may give a file away; then it stays with who made it.
+    // Changing the owner may need privileges; without them the owner stays.
     drop(fchown(file, Some(before.uid()), Some(before.gid())));
     file.set_permissions(before.permissions())
 }
@@ -98,7 +99,7 @@ async fn write_lines(register: &Register, out: &mut impl Write, name: &str) -> R
     let mut read = register.read(Wanted::Newest).await?;
     let mut export = exports::Export::begin(register, &mut read).await?;
     drop(read);
-    // It shows itself on a terminal only.
+    // The progress bar is shown on a terminal only.
     let progress = ProgressBar::new(export.remaining().try_into().unwrap_or(u64::MAX));
     let mut lines = 0;
     while let Some(text) = export.chunk().await? {

@@ -1,4 +1,4 @@
-//! `greenlight health`: asks a service whether it is alive, so that an image needs no other program for it.
+//! `greenlight health`: checks that a service is alive, so that an image needs no other program for it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -9,10 +9,10 @@ use clap::Args;
 use super::Error;
 use crate::config::HEALTH_URL;
 
-/// How long connecting, sending and receiving may take, each.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// The longest answer that is read: its first line is what counts.
-const MOST: u64 = 1024;
+/// Timeout for connecting, sending and receiving, each.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// Most bytes read of the response: only its first line counts.
+const MAX_RESPONSE: u64 = 1024;
 
 #[derive(Args)]
 pub(super) struct Health {
@@ -38,22 +38,22 @@ impl Health {
     }
 }
 
-/// The first line of the answer.
+/// Sends the request and returns the response's first line.
 fn ask(host: &str, path: &str) -> std::io::Result<String> {
-    // A name may stand for several addresses, and the service listens on one of them.
+    // A name may have several addresses; the service listens on one of them.
     let mut reached = Err(std::io::ErrorKind::NotFound.into());
     for address in host.to_socket_addrs()? {
-        reached = TcpStream::connect_timeout(&address, PATIENCE);
+        reached = TcpStream::connect_timeout(&address, TIMEOUT);
         if reached.is_ok() {
             break;
         }
     }
     let mut stream = reached?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
-    stream.take(MOST).read_to_end(&mut answer)?;
+    stream.take(MAX_RESPONSE).read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
     Ok(answer.lines().next().unwrap_or_default().to_owned())
 }

@@ -1,4 +1,4 @@
-//! `greenlight import`: lines of NDJSON on record, all or nothing, or what can be taken of them.
+//! `greenlight import`: puts lines of NDJSON on record, either all or none, or each on its own.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
@@ -18,8 +18,8 @@ use crate::domain::fault::PlacedFault;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::Reason;
 
-/// How often the progress shows that something is going on.
-const BEAT: Duration = Duration::from_millis(100);
+/// Refresh interval of the progress display.
+const REFRESH_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Args)]
 pub(super) struct Import {
@@ -69,9 +69,9 @@ impl Import {
     ) -> Result<Outcome, Error> {
         let mut text = Vec::new();
         input.read_to_end(&mut text).map_err(|cause| self.unreadable(cause))?;
-        // It shows itself on a terminal only.
+        // The spinner is shown on a terminal only.
         let progress = ProgressBar::new_spinner().with_message("importing");
-        progress.enable_steady_tick(BEAT);
+        progress.enable_steady_tick(REFRESH_INTERVAL);
         let outcome = atomic(register, maker, &text).await;
         progress.finish_and_clear();
         outcome
@@ -83,7 +83,7 @@ impl Import {
         maker: Maker,
         mut input: Box<dyn BufRead>,
     ) -> Result<Outcome, Error> {
-        // It shows itself on a terminal only.
+        // The spinner is shown on a terminal only.
         let progress = ProgressBar::new_spinner();
         let (mut outcome, mut before) = (Outcome::default(), 0);
         loop {
@@ -119,13 +119,13 @@ impl Import {
     }
 }
 
-/// The operator at the command line, as the maker of a revision.
+/// The maker of a revision, for the operator at the command line.
 pub(super) fn maker(register: &Register, reason: Option<Reason>) -> Result<Maker, Error> {
     let actor = config::name(Actor::Operator.name()).map_err(Error::Failed)?;
     Ok(Maker { actor, reason, request_id: fresh_id(register.now()) })
 }
 
-/// Puts all lines on record in one revision, or none of them.
+/// Puts all lines on record in one revision, or none.
 pub(super) async fn atomic(register: &Register, maker: Maker, text: &[u8]) -> Result<Outcome, Error> {
     let lines = match imports::read_all(text) {
         Ok(lines) => lines,
@@ -145,7 +145,7 @@ pub(super) async fn atomic(register: &Register, maker: Maker, text: &[u8]) -> Re
     .await
 }
 
-/// Reads as many lines as one revision takes; how many there were.
+/// Reads the lines of one revision and returns how many there were.
 fn some_lines(input: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<usize> {
     let mut lines = 0;
     while lines < LINES_A_REVISION && input.read_until(b'\n', text)? > 0 {
@@ -154,7 +154,7 @@ fn some_lines(input: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<usize>
     Ok(lines)
 }
 
-/// Tells what became of the lines, the bad ones first.
+/// Reports the outcome, bad lines first.
 pub(super) fn tell(outcome: &Outcome) {
     for bad in &outcome.bad {
         for told in told(bad) {
@@ -171,7 +171,7 @@ pub(super) fn tell(outcome: &Outcome) {
     ));
 }
 
-/// What is wrong with a line: each fault with its pointer.
+/// The faults of a line, each with its pointer.
 fn told(bad: &BadLine) -> Vec<String> {
     let placed = |faults: &[PlacedFault]| {
         let told = |placed: &PlacedFault| match placed.pointer.as_str() {

@@ -13,7 +13,7 @@ use crate::domain::id::{AuthorityId, KeyId};
 use crate::domain::text::Name;
 use crate::domain::time::Moment;
 
-/// How many keys are read at a time.
+/// Keys read per query.
 const PAGE: i64 = 1000;
 const COLUMNS: &str = "id\tname\towner\trole\tauthorities\tcreated_at\texpires_at\trevoked_at\tlast_used_at";
 
@@ -85,7 +85,7 @@ impl Create {
         .await
         .map_err(as_usage)?;
         if let Err(lost) = output::result(secret.reveal()) {
-            // It is shown nowhere else.
+            // The secret is lost, so the key is useless.
             Revoke::run(register, key.id).await?;
             return Err(lost);
         }
@@ -94,7 +94,7 @@ impl Create {
     }
 }
 
-/// What the rules find wrong with a key was given as options.
+/// Turns a rule's fault with a new key into a usage error, as its values came from options.
 fn as_usage(error: Error) -> Error {
     let Error::App(AppError::Invalid(faults)) = error else { return error };
     let flag = |pointer: &str| {

@@ -1,4 +1,4 @@
-//! The options of `greenlight serve` that say what no client may exceed.
+//! The options of `greenlight serve` that limit clients.
 
 use std::time::Duration;
 
@@ -42,12 +42,12 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// How many connections can be open.
+    /// Most open connections.
     pub(super) fn connections(&self) -> u32 {
         self.connections
     }
 
-    /// The limits as the service takes them.
+    /// The limits in the service's form.
     pub(super) fn limits(&self) -> http::Limits {
         let Self { connections, head, body, reply, request, stop, heartbeat, per_peer, per_key } = *self;
         http::Limits { connections, head, body, reply, request, stop, heartbeat, per_peer, per_key }

@@ -1,4 +1,4 @@
-//! The log: on standard error, as much as `RUST_LOG` asks for.
+//! The log, written to standard error and filtered by `RUST_LOG`.
 
 use std::io::IsTerminal as _;
 
@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 use super::Error;
 use crate::config::LogFormat;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-/// An unknown parameter of the database's address may be a secret, and would be told.
+/// The filter if `RUST_LOG` is not set. `sqlx` would log unknown parameters of the database address, which
+/// may be secrets.
 const DEFAULT: &str = "info,sqlx=warn,sqlx_postgres::options=error";
 
 /// Starts the log.
@@ -16,8 +16,7 @@ pub(super) fn start(format: LogFormat) -> Result<(), Error> {
     let wanted = std::env::var("RUST_LOG").ok().filter(|wanted| !wanted.is_empty());
     let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(DEFAULT))
         .map_err(|cause| Error::Usage(format!("RUST_LOG: {cause}")))?;
-    // What cannot be logged is not told anybody: standard error is where it was to go, and telling it there fails, too,
-    // which would end whoever has something to say.
+    // Errors of writing the log are ignored: reporting them on standard error would fail, too, and panic.
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -1,4 +1,4 @@
-//! The command line: one file a command. Standard output carries results and nothing else.
+//! The command line, one file per command. Standard output carries results only.
 
 mod backup;
 mod error;
@@ -27,11 +27,11 @@ use crate::clock::Clock;
 use crate::config::{Config, check_arguments, check_environment};
 use error::Error;
 
-/// The exit code of a command that did not do what it was asked.
+/// The exit code of a command that failed.
 const FAILED: u8 = 1;
-/// Who may use the files that are made: their owner.
+/// The mode of created files: for their owner only.
 const PRIVATE: u32 = 0o600;
-/// The exit code of a command that was asked in the wrong way.
+/// The exit code of a command that was used wrongly.
 const BAD_USAGE: u8 = 2;
 
 /// The system of record for which company may buy which AI chip, and why not.
@@ -82,7 +82,7 @@ enum Command {
     Health(health::Health),
 }
 
-/// Does what the arguments of the process ask for.
+/// Runs the command given by the process's arguments.
 pub async fn run() -> ExitCode {
     let outcome = match (faults(), Arguments::try_parse()) {
         (_, Err(asked)) if !asked.use_stderr() => {
@@ -104,14 +104,14 @@ pub async fn run() -> ExitCode {
     })
 }
 
-/// What is wrong with the variables of the environment and the values of options, all at once.
+/// All faults of environment variables and option values.
 fn faults() -> Vec<String> {
     let variables = check_environment(std::env::vars_os());
     let arguments = check_arguments(std::env::args_os().skip(1));
     [variables, arguments].into_iter().filter_map(Result::err).flatten().collect()
 }
 
-/// Whether what is wrong with the arguments is the value of one, which [`faults`] has, too.
+/// Whether clap's error is about an option's value, which [`faults`] reports too.
 fn is_about_a_value(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue)
 }
@@ -131,12 +131,12 @@ async fn execute(arguments: Arguments) -> Result<(), Error> {
     }
 }
 
-/// Opens a file, and makes it if it is not there: for its owner alone.
+/// Opens a file for writing; creates it, for its owner only, if it is missing.
 fn made(file: &Path) -> std::io::Result<File> {
     File::options().create(true).truncate(false).write(true).mode(PRIVATE).open(file)
 }
 
-/// Makes a file if it is not there; one that is there need only be readable. SQLite would not say which file it
+/// Creates a file if it is missing; an existing one need only be readable. SQLite would not name the file it
 /// cannot open, and takes some names for those of other files.
 fn made_or_read(file: &Path) -> std::io::Result<()> {
     let Err(cause) = made(file) else { return Ok(()) };
@@ -144,22 +144,22 @@ fn made_or_read(file: &Path) -> std::io::Result<()> {
     if readable { Ok(()) } else { Err(cause) }
 }
 
-/// Opens the register that the configuration names.
+/// Opens the configured register.
 async fn open(config: &Config) -> Result<Register, Error> {
     let address = config.address().map_err(Error::Usage)?;
     if let Address::Sqlite(file) = &address {
-        // What SQLite makes beside a file is for the same people.
+        // SQLite gives the files it creates beside this one the same permissions.
         made_or_read(file).map_err(|cause| Error::of(file.display(), cause))?;
     }
     let opened = Register::open(address.clone(), Clock::system()).await;
     opened.map_err(|error| match (error, address) {
-        // SQLite does not say what it could not open.
+        // SQLite does not name the file it could not open.
         (error @ StoreError::Database(_), Address::Sqlite(file)) => Error::of(file.display(), error),
         (error, _) => error.into(),
     })
 }
 
-/// Opens the register that the configuration names for a command that only reads. That one is made is told: a name may
+/// Opens the configured register for a command that only reads. Reports when it creates one, as the name may
 /// be mistyped.
 async fn open_to_read(config: &Config) -> Result<Register, Error> {
     let address = config.address().map_err(Error::Usage)?;
@@ -175,7 +175,7 @@ async fn open_to_read(config: &Config) -> Result<Register, Error> {
     Ok(register)
 }
 
-/// Does something with the register that the configuration names, and closes it whatever came of it.
+/// Opens the configured register, runs an action on it, and closes it whatever the result.
 async fn with_register<T>(
     config: &Config,
     work: impl AsyncFnOnce(&Register) -> Result<T, Error>,
@@ -183,7 +183,7 @@ async fn with_register<T>(
     with(open(config).await?, work).await
 }
 
-/// The same with a register that is open.
+/// Like [`with_register`], for an open register.
 async fn with<T>(
     register: Register,
     work: impl AsyncFnOnce(&Register) -> Result<T, Error>,
@@ -193,7 +193,7 @@ async fn with<T>(
     outcome
 }
 
-/// Runs a use case in the writer's queue. A failure of the store fails the write as a whole.
+/// Runs a use case in the writer's queue. An error of the store fails the whole write.
 async fn write<T, F>(register: &Register, command: F) -> Result<T, Error>
 where
     T: Send + 'static,
@@ -218,7 +218,7 @@ mod tests {
     use crate::config::SETTINGS;
     use clap::CommandFactory as _;
 
-    /// Every option of a command and those beneath it: the command, the flag, the variable, the default.
+    /// The options of a command and its subcommands: the command, the flag, the variable, the default.
     fn options(command: &clap::Command, path: &str) -> Vec<[String; 4]> {
         let own = command
             .get_arguments()

@@ -1,4 +1,4 @@
-//! `greenlight openapi`: the contract, to be read by machines.
+//! `greenlight openapi`: prints the OpenAPI document.
 
 use super::{Error, output};
 

@@ -1,4 +1,4 @@
-//! Results go to standard output, everything else to standard error, with passwords struck out.
+//! Output: results to standard output, everything else to standard error with passwords removed.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -16,23 +16,23 @@ fn written(mut out: impl std::io::Write, text: impl Display, name: &str) -> Resu
     written.map_err(|cause| Error::of(name, cause))
 }
 
-/// Tells the person at the terminal something, in one line. If nobody listens, nobody is told.
+/// Writes a message to standard error in one line; write errors are ignored.
 pub(super) fn tell(line: impl Display) {
-    drop(writeln!(std::io::stderr().lock(), "{}", harmless(&redacted(&line.to_string()))));
+    drop(writeln!(std::io::stderr().lock(), "{}", escaped(&redacted(&line.to_string()))));
 }
 
-/// The same in lines of our own.
+/// Like [`tell`], for text of several lines.
 pub(super) fn tell_lines(text: impl Display) {
     text.to_string().split('\n').for_each(tell);
 }
 
-/// Shows the person what is shown nowhere else, as it is.
+/// Writes text to standard error unchanged, and reports write errors.
 pub(super) fn shown(text: impl Display) -> Result<(), Error> {
     written(std::io::stderr().lock(), text, "standard error")
 }
 
-/// A text that a terminal shows and does not heed: part of it may be somebody else's.
-fn harmless(text: &str) -> String {
+/// Escapes what a terminal would interpret: part of the text may come from others.
+fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {

@@ -1,4 +1,4 @@
-//! The sample register: the dated events of the field, kept inside the program.
+//! The sample register: real, dated events, embedded in the program.
 
 use super::import::{atomic, maker, tell};
 use super::{Error, output};
@@ -19,7 +19,7 @@ const PARTS: [&str; 10] = [
     include_str!("../../data/movements.ndjson"),
 ];
 
-/// Puts the sample on record if nothing ever was.
+/// Puts the sample on record if the register has no revisions.
 pub(super) async fn load(register: &Register) -> Result<(), Error> {
     let newest = register.read(Wanted::Newest).await?.head().revision;
     if newest > 0 {

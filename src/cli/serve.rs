@@ -1,4 +1,4 @@
-//! `greenlight serve`: serves the register until it is told to stop.
+//! `greenlight serve`: serves the register until it is asked to stop.
 
 use std::fs::{File, TryLockError};
 use std::future::{Future, pending};
@@ -19,12 +19,12 @@ use crate::app::{Address, Register, check_single_name, keys};
 use crate::config::{self, CACHE_BYTES, Config, LISTEN, PUBLIC_READ, SAMPLE};
 use crate::http;
 
-/// How often what need not be kept any longer is forgotten.
+/// Interval between deletions of old replies.
 const TIDY: Duration = Duration::from_hours(1);
-/// How much longer than requests under way may go on a stop may take: a second for their connections to end, and one
-/// for what is queued.
+/// Time a shutdown may take beyond the deadline of requests in progress: a second to close their connections,
+/// and one for the write queue.
 const STOP_SLACK: Duration = Duration::from_secs(2);
-/// How many files may be open beside connections.
+/// Open files needed besides connections.
 const SPARE_FILES: u64 = 256;
 
 #[derive(Args)]
@@ -48,22 +48,22 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(&self, config: &Config) -> Result<(), Error> {
         let address = config.address().map_err(Error::Usage)?;
-        // Held as long as the service runs.
-        let _alone = match &address {
-            Address::Sqlite(file) => Some(alone(file)?),
+        // Held while the service runs.
+        let _lock = match &address {
+            Address::Sqlite(file) => Some(lock(file)?),
             Address::Postgres(_) => None,
         };
-        self.make_room();
+        self.raise_file_limit();
         let listener = self.bind()?;
-        let told_at = Arc::new(OnceLock::new());
-        let stop = told_to_stop(Arc::clone(&told_at))?;
+        let requested_at = Arc::new(OnceLock::new());
+        let stop = stop_requested(Arc::clone(&requested_at))?;
         let mut register = open(config).await?;
         if register.come_to_life().await? {
             register.store().close().await;
             register = open(config).await?;
         }
         let outcome = self.attend(&register, listener, stop).await;
-        let until = *told_at.get_or_init(Instant::now) + self.limits.limits().stop + STOP_SLACK;
+        let until = *requested_at.get_or_init(Instant::now) + self.limits.limits().stop + STOP_SLACK;
         let closed = tokio::time::timeout_at(until.into(), register.store().close()).await;
         if closed.is_err() {
             tracing::warn!("the database does not answer; it is left alone");
@@ -71,8 +71,8 @@ impl Serve {
         outcome
     }
 
-    /// Asks the system for as many open files as there can be connections, and some for the rest.
-    fn make_room(&self) {
+    /// Raises the limit on open files to the number of connections and some more.
+    fn raise_file_limit(&self) {
         let wanted = u64::from(self.limits.connections()) + SPARE_FILES;
         match rlimit::increase_nofile_limit(wanted) {
             Ok(granted) if granted >= wanted => {}
@@ -107,18 +107,18 @@ impl Serve {
                 "open http://{address}/docs; the first admin key, shown this once, is\n\n    {secret}\n"
             ));
             if let Err(lost) = shown {
-                // It is shown nowhere else.
+                // The secret is lost, so the key is useless.
                 Revoke::run(register, key.id).await?;
                 return Err(lost);
             }
         }
-        let chores = chores(register);
+        let background_tasks = background_tasks(register);
         let served = http::serve(listener, register, self.options(), stop).await;
-        drop(chores);
+        drop(background_tasks);
         served.map_err(|cause| Error::of("the service", cause))
     }
 
-    /// How the service is to behave.
+    /// The options in the service's form.
     fn options(&self) -> http::Options {
         http::Options {
             public_read: self.public_read,
@@ -128,13 +128,13 @@ impl Serve {
     }
 }
 
-/// Makes sure that nothing else serves the file, as long as what is returned lives.
-fn alone(file: &Path) -> Result<File, Error> {
-    // Only of a file that is there it can be told what its name stands for.
+/// Locks the file against other services while the returned file is open.
+fn lock(file: &Path) -> Result<File, Error> {
+    // `canonicalize` needs an existing file.
     let unfit = |cause| Error::of(file.display(), cause);
     drop(made(file).map_err(unfit)?);
     check_single_name(file)?;
-    // One file has one lock, whichever way leads to it.
+    // One lock per file, whatever path leads to it.
     let file = file.canonicalize().map_err(unfit)?;
     let path = beside(&file, "-serve.lock");
     let lock = made(&path).map_err(|cause| Error::of(path.display(), cause))?;
@@ -147,11 +147,13 @@ fn alone(file: &Path) -> Result<File, Error> {
     }
 }
 
-/// Resolves once the process is asked to end, and notes when that was.
-fn told_to_stop(told_at: Arc<OnceLock<Instant>>) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+/// Resolves when the process is asked to stop, and records that time.
+fn stop_requested(
+    requested_at: Arc<OnceLock<Instant>>,
+) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
     let listen = |kind| signal(kind).map_err(|cause| Error::of("cannot listen for signals", cause));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    // Whoever starts it with `nohup` wants it to outlive the terminal.
+    // A process started with `nohup` should outlive the terminal.
     let mut hangup = if ignores_hangup() { None } else { Some(listen(SignalKind::hangup())?) };
     Ok(async move {
         let hung_up = async {
@@ -165,12 +167,12 @@ fn told_to_stop(told_at: Arc<OnceLock<Instant>>) -> Result<impl Future<Output = 
             _ = interrupt.recv() => {}
             () = hung_up => {}
         }
-        told_at.get_or_init(Instant::now);
+        requested_at.get_or_init(Instant::now);
         tracing::info!("stopping");
     })
 }
 
-/// Whether the process was started with SIGHUP ignored, as far as the system tells.
+/// Whether the process was started with SIGHUP ignored, if that can be determined.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -178,13 +180,13 @@ fn ignores_hangup() -> bool {
     ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).is_some_and(|set| set & 1 == 1)
 }
 
-/// What is done beside serving, until it is dropped.
-fn chores(register: &Register) -> JoinSet<()> {
-    let mut chores = JoinSet::new();
+/// Starts the background tasks; they end when the set is dropped.
+fn background_tasks(register: &Register) -> JoinSet<()> {
+    let mut background_tasks = JoinSet::new();
     let timekeeper = register.clone();
-    chores.spawn(async move { timekeeper.keep_time().await });
+    background_tasks.spawn(async move { timekeeper.keep_time().await });
     let register = register.clone();
-    chores.spawn(async move {
+    background_tasks.spawn(async move {
         loop {
             if let Err(error) = register.tidy().await {
                 tracing::warn!(%error, "could not forget old replies");
@@ -192,7 +194,7 @@ fn chores(register: &Register) -> JoinSet<()> {
             register.store().clock().pause(TIDY).await;
         }
     });
-    chores
+    background_tasks
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `greenlight verify`: whether anything on record was altered.
+//! `greenlight verify`: checks whether anything on record was altered.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::wire::values::hexadecimal;
 
-/// What a SQLite file begins with.
+/// The first bytes of a SQLite database.
 pub(super) const MARK: [u8; 16] = *b"SQLite format 3\0";
 
 #[derive(Args)]
@@ -35,7 +35,7 @@ impl Verify {
     }
 }
 
-/// As much of the beginning of a file as tells whether it is one of SQLite's; zeros where it has ended.
+/// The first bytes of a file, enough to recognise a SQLite database; zeros past its end.
 pub(super) fn beginning(file: &Path) -> std::io::Result<[u8; MARK.len()]> {
     let mut read = Vec::new();
     File::open(file)?.take(MARK.len() as u64).read_to_end(&mut read)?;
@@ -44,20 +44,20 @@ pub(super) fn beginning(file: &Path) -> std::io::Result<[u8; MARK.len()]> {
     Ok(mark)
 }
 
-/// Opens a file that is a register already: a file that is missing, empty or something else is not made one.
+/// Opens the file of an existing register. Fails if it is missing, empty or something else.
 pub(super) async fn open_file(file: &Path) -> Result<Register, Error> {
     let mark = beginning(file).map_err(|cause| Error::of(file.display(), cause))?;
-    // What has the mark may be somebody else's, and would be altered by opening it as a register.
+    // It may be another program's database, which opening it as a register would alter.
     if mark != MARK || !holds_register(file).await? {
         return Err(Error::of(file.display(), "this is no register"));
     }
     let clock = Clock::system();
-    // Who reads a file with a log writes beside it. Without one it is whole, and nobody can write it who might be
-    // in the way.
+    // Reading a file with a WAL writes beside it. Without a WAL the file is complete, and if it is not
+    // writable, no writer can interfere.
     let is_whole = || ["-wal", "-shm"].iter().all(|ending| !beside(file, ending).exists());
     if !is_whole() || File::options().write(true).open(file).is_ok() {
         match Register::open(Address::Sqlite(file.to_owned()), clock.clone()).await {
-            // Its folder cannot be written.
+            // The directory is not writable.
             Err(StoreError::Database(_)) if is_whole() => {}
             opened => return Ok(opened?),
         }
@@ -65,7 +65,7 @@ pub(super) async fn open_file(file: &Path) -> Result<Register, Error> {
     Ok(Register::open_read_only(file, clock).await?)
 }
 
-/// Checks a register: what was checked, or a failure once the faults have been told.
+/// Checks a register and returns a summary; reports its faults and fails if there are any.
 pub(super) async fn check(register: &Register) -> Result<String, Error> {
     let Findings { revisions, versions, digest, faults } = register.store().verify().await?;
     let summary = format!("{revisions} revisions and {versions} versions checked, {} faults", faults.len());

@@ -1,15 +1,15 @@
-//! What can be set of what no client may exceed.
+//! Settings for the limits on clients.
 
 use std::time::Duration;
 
 use super::Setting;
 
-/// The longest time that can be set.
-const LONGEST: Duration = Duration::from_hours(1);
-/// The largest count that can be set.
+/// Longest time that can be set.
+const MAX_DURATION: Duration = Duration::from_hours(1);
+/// Largest count that can be set.
 const MOST: u32 = 1_000_000;
 
-/// How many connections can be open.
+/// Most open connections.
 pub const CONNECTIONS: Setting = Setting {
     command: "serve",
     flag: "max-connections",
@@ -18,7 +18,7 @@ pub const CONNECTIONS: Setting = Setting {
     meaning: "How many connections can be open",
     check: |text| count(text).map(drop),
 };
-/// How long a request may take to send its head.
+/// Time limit for receiving a request's head.
 pub const HEAD_DEADLINE: Setting = Setting {
     command: "serve",
     flag: "head-deadline",
@@ -27,7 +27,7 @@ pub const HEAD_DEADLINE: Setting = Setting {
     meaning: "How long a client may take to send the head of a request, and keep a connection on which it asks nothing",
     check: |text| span(text).map(drop),
 };
-/// How long a body may take.
+/// Time limit for receiving a request's body.
 pub const BODY_DEADLINE: Setting = Setting {
     command: "serve",
     flag: "body-deadline",
@@ -36,7 +36,7 @@ pub const BODY_DEADLINE: Setting = Setting {
     meaning: "How long the body of a request may take, and a second more for each 16 KiB of it",
     check: |text| span(text).map(drop),
 };
-/// How long a client may leave an answer.
+/// How long a client may leave an answer untaken.
 pub const REPLY_DEADLINE: Setting = Setting {
     command: "serve",
     flag: "reply-deadline",
@@ -45,7 +45,7 @@ pub const REPLY_DEADLINE: Setting = Setting {
     meaning: "How long a client may take less than 16 KiB of an answer that waits for it",
     check: |text| span(text).map(drop),
 };
-/// How long an answer may take.
+/// Time limit for answering a request.
 pub const REQUEST_DEADLINE: Setting = Setting {
     command: "serve",
     flag: "request-deadline",
@@ -54,7 +54,7 @@ pub const REQUEST_DEADLINE: Setting = Setting {
     meaning: "How long an answer may take to begin once the request has arrived",
     check: |text| span(text).map(drop),
 };
-/// How long a stop may take.
+/// Time limit for a shutdown.
 pub const STOP_DEADLINE: Setting = Setting {
     command: "serve",
     flag: "stop-deadline",
@@ -63,7 +63,7 @@ pub const STOP_DEADLINE: Setting = Setting {
     meaning: "How long requests under way may go on once the service is told to stop; it has ended 2s later at the latest, whatever the database does",
     check: |text| span(text).map(drop),
 };
-/// How often a quiet stream gives a sign of life.
+/// Interval of heartbeats on an idle stream.
 pub const HEARTBEAT: Setting = Setting {
     command: "serve",
     flag: "heartbeat",
@@ -72,7 +72,7 @@ pub const HEARTBEAT: Setting = Setting {
     meaning: "How often a stream on which nothing happens gives a sign of life",
     check: |text| span(text).map(drop),
 };
-/// How often one address may ask.
+/// Most requests per minute from one address.
 pub const PEER_RATE: Setting = Setting {
     command: "serve",
     flag: "peer-rate",
@@ -81,7 +81,7 @@ pub const PEER_RATE: Setting = Setting {
     meaning: "How many requests a minute may come from one address, beside those for `/healthz` and `/readyz`; any if not given",
     check: |text| count(text).map(drop),
 };
-/// How often one key may ask.
+/// Most requests per minute with one key.
 pub const KEY_RATE: Setting = Setting {
     command: "serve",
     flag: "key-rate",
@@ -91,22 +91,22 @@ pub const KEY_RATE: Setting = Setting {
     check: |text| count(text).map(drop),
 };
 
-/// A whole number of at least one.
+/// A whole number from 1 to [`MOST`].
 pub(crate) fn count(text: &str) -> Result<u32, String> {
     let number = text.parse::<u32>().ok().filter(|number| (1..=MOST).contains(number));
     number.ok_or_else(|| format!("must be a whole number from 1 to {MOST}"))
 }
 
-/// A time of at most an hour: a number and its unit.
+/// A duration of at most an hour: a number and its unit.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    // The longer unit that ends with another one comes first.
+    // A unit precedes any unit that it ends with.
     let units = [("ms", 1), ("m", 60_000), ("s", 1000)];
     let parsed = units.iter().find_map(|(unit, milliseconds)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         Some(Duration::from_millis(number.saturating_mul(*milliseconds)))
     });
     match parsed {
-        Some(span) if !span.is_zero() && span <= LONGEST => Ok(span),
+        Some(span) if !span.is_zero() && span <= MAX_DURATION => Ok(span),
         Some(_) => Err("must lie between 1ms and 60m".to_owned()),
         None => Err("must be a number and one of m, s, ms, as in 15s".to_owned()),
     }

@@ -1,4 +1,4 @@
-//! Who asks, and what they may do.
+//! Actors and their permissions.
 
 use std::sync::Arc;
 
@@ -24,55 +24,55 @@ vocabulary! {
 pub struct Key {
     /// Its id.
     pub id: KeyId,
-    /// What it is called.
+    /// The name.
     pub name: Name,
-    /// Whose it is.
+    /// The owner.
     pub owner: Name,
-    /// What it may do.
+    /// The role.
     pub role: Role,
     /// The authorities whose records it may write; empty for all.
     pub authorities: Vec<AuthorityId>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Moment,
-    /// When it stops working.
+    /// When it expires.
     pub expires_at: Moment,
     /// When it was revoked.
     pub revoked_at: Option<Moment>,
-    /// When it was last used, to the minute or so.
+    /// When it was last used, to within about a minute.
     pub last_used_at: Option<Moment>,
 }
 
 impl Key {
-    /// Whether the key works at a moment.
+    /// Whether the key is valid at a moment.
     #[must_use]
     pub fn works_at(&self, now: Moment) -> bool {
         self.revoked_at.is_none() && now < self.expires_at
     }
 }
 
-/// Who asks.
+/// The maker of a request or change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// Somebody without a key, where reading is public.
+    /// A caller without a key, where reading is public.
     Anybody,
     /// The holder of a key.
     Key(Arc<Key>),
-    /// The operator at the command line, on the machine that holds the register.
+    /// The operator at the command line, on the host of the register.
     Operator,
     /// The service itself, when a date passes.
     Service,
 }
 
-/// Why an actor may not do something.
+/// Why an action is denied to an actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// The role does not allow it.
     Role(Role),
     /// The key is limited to other authorities.
     Authority {
-        /// Those it is limited to.
+        /// The authorities it is limited to.
         allowed: Vec<AuthorityId>,
-        /// Those that what it would write belongs to; none for what belongs to no authority.
+        /// The authorities of the record to be written; empty if it belongs to none.
         of: Vec<AuthorityId>,
     },
     /// A key is needed.
@@ -91,7 +91,7 @@ impl Actor {
         }
     }
 
-    /// Whether the actor may write to the register at all.
+    /// Checks that the actor may write to the register at all.
     ///
     /// # Errors
     ///
@@ -105,8 +105,8 @@ impl Actor {
         }
     }
 
-    /// Whether the actor may write records of these authorities. An empty list stands for a record
-    /// that belongs to no authority, which a limited key may not write.
+    /// Checks that the actor may write records of these authorities. An empty list means a record of no
+    /// authority, which a limited key may not write.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl Actor {
         Err(Denied::Authority { allowed: key.authorities.clone(), of })
     }
 
-    /// Whether the actor may manage keys.
+    /// Checks that the actor may manage keys.
     ///
     /// # Errors
     ///

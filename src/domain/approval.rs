@@ -9,7 +9,7 @@ use super::time::{Date, Moment};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// What a quantity on an approval stands for.
+    /// The role of a quantity on an approval.
     QuantityRole {
         /// What the company is said to want.
         Interest = "interest",
@@ -22,7 +22,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How a number stands to the truth.
+    /// The relation of a number to the truth.
     Comparator {
         /// Just that many. What is authorised so is a limit: at most that many.
         Exact = "exact",
@@ -39,20 +39,20 @@ vocabulary! {
     }
 }
 
-/// A number of units that an approval speaks of.
+/// A number of units on an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quantity {
-    /// What it stands for.
+    /// Its role.
     pub role: QuantityRole,
-    /// How the number stands to the truth.
+    /// Its comparator.
     pub comparator: Comparator,
     /// The number.
     pub units: Units,
-    /// On whose word.
+    /// The evidence.
     pub citations: Vec<Citation>,
 }
 
-/// One company's case, for one chip, at one authority, as its keeper writes it.
+/// One company's case, for one chip, at one authority, as written by callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
     /// Its id.
@@ -63,30 +63,30 @@ pub struct Approval {
     pub chip: ChipId,
     /// The authority that decides.
     pub authority: AuthorityId,
-    /// Who exports, where a licence belongs to one exporter.
+    /// The exporter, if the licence is for one exporter.
     pub exporter: Option<CompanyId>,
     /// The authority's own number for the case.
     pub reference: Option<Reference>,
-    /// The numbers it speaks of.
+    /// The quantities.
     pub quantities: Vec<Quantity>,
-    /// From when it holds.
+    /// The start of its validity.
     pub valid_from: Option<Moment>,
-    /// Until when it holds; the moment itself is no longer covered.
+    /// The end of its validity, exclusive.
     pub valid_until: Option<Moment>,
-    /// The earlier case this one takes the place of.
+    /// The earlier case that this one supersedes.
     pub supersedes: Option<ApprovalId>,
     /// Anything else worth knowing.
     pub note: Option<Note>,
 }
 
 impl Approval {
-    /// Whether it is of the same company, for the same chip, as another one.
+    /// Whether it has the same company and chip as another one.
     #[must_use]
     pub fn is_of_the_pair_of(&self, other: &Self) -> bool {
         (&self.company, &self.chip) == (&other.company, &other.chip)
     }
 
-    /// What contradicts itself in the record.
+    /// The contradictions within the record.
     #[must_use]
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
@@ -100,29 +100,29 @@ impl Approval {
     }
 }
 
-/// Whether a span of time has its end at or before its beginning.
+/// Whether a time span ends at or before its start.
 #[must_use]
 pub fn ends_before_it_begins(from: Option<Moment>, until: Option<Moment>) -> bool {
     matches!((from, until), (Some(from), Some(until)) if until <= from)
 }
 
-/// Where a case stands: never written by hand, always what its transitions and reports make of it.
+/// The state of a case: derived from its transitions and reports, never written by callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The stage in effect.
     pub stage: StageId,
-    /// The date it took effect; `None` for the stage a case begins in.
+    /// The date it took effect; `None` for the initial stage.
     pub since: Option<Date>,
     /// Whether an open report names another stage.
     pub disputed: bool,
 }
 
-/// An approval together with where it stands.
+/// An approval and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// The approval as its keeper writes it.
+    /// The approval as written by callers.
     pub approval: Approval,
-    /// Where it stands.
+    /// Its state.
     pub standing: Standing,
 }
 

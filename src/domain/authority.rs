@@ -1,4 +1,4 @@
-//! Authorities: whose permission a sale needs, on either side.
+//! Authorities: the bodies whose permission a sale needs, on either side.
 
 use super::id::{AuthorityId, WorkflowId};
 use super::jurisdiction::Jurisdiction;
@@ -15,21 +15,21 @@ vocabulary! {
     }
 }
 
-/// A body that decides, or an unnamed one that is said to.
+/// A body that decides, or an unnamed one reported to do so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     /// Its id.
     pub id: AuthorityId,
-    /// What it is called in English.
+    /// Its English name.
     pub name: Name,
-    /// What it is called in other languages.
+    /// Its names in other languages.
     pub names: Names,
-    /// Whose authority it is.
+    /// The jurisdiction it belongs to.
     pub jurisdiction: Jurisdiction,
-    /// The side it guards.
+    /// The side of the sale it decides on.
     pub gate: Gate,
-    /// The stages its cases go through.
+    /// The workflow of its cases.
     pub workflow: WorkflowId,
-    /// Whether it stands for regulators nobody names.
+    /// Whether it is a placeholder for regulators that no source names.
     pub unspecified: bool,
 }

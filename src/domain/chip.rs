@@ -1,4 +1,4 @@
-//! Chips and the figures that decide how they are controlled.
+//! Chips, and the figures that decide how they are controlled.
 
 use super::id::{ChipId, CompanyId};
 use super::jurisdiction::Jurisdiction;
@@ -6,18 +6,18 @@ use super::number::Figure;
 use super::text::{Name, Reference};
 use super::time::Date;
 
-/// A chip, at the level at which licences speak of one: `H200 SXM` and `H200 NVL` are two.
+/// A chip, as distinguished by licences: `H200 SXM` and `H200 NVL` are two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chip {
     /// Its id.
     pub id: ChipId,
-    /// What its designer calls it.
+    /// Its designer's name for it.
     pub name: Name,
-    /// Who designed it.
+    /// Its designer.
     pub designer: CompanyId,
-    /// Where it was designed; a chip is domestic to that jurisdiction.
+    /// The jurisdiction where it was designed; it is domestic there.
     pub origin: Jurisdiction,
-    /// Other names it is found under.
+    /// Other names to find it by.
     pub aliases: Vec<Name>,
     /// Its figures, as far as they are known.
     pub specification: Specification,
@@ -25,7 +25,7 @@ pub struct Chip {
     pub eccn_published: Option<Reference>,
 }
 
-/// A chip's figures; what is not known stays unknown.
+/// A chip's figures, `None` where unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Specification {
     /// Total processing performance: dense TOPS × bit length, the highest over all bit lengths.
@@ -38,6 +38,6 @@ pub struct Specification {
     pub memory_bandwidth_gb_s: Option<Figure>,
     /// Whether it is designed or marketed for data centres.
     pub data_centre: Option<bool>,
-    /// Since when it can be bought commercially in the United States.
+    /// The date from which it has been commercially available in the United States.
     pub commercially_available_us_on: Option<Date>,
 }

@@ -1,4 +1,4 @@
-//! On whose word something stands.
+//! Citations: the evidence for what is on record.
 
 use super::fault::{Fault, FaultCode};
 use super::id::SourceId;
@@ -6,7 +6,7 @@ use super::text::Note;
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// Who is behind a statement, as its source puts it.
+    /// Who makes a statement, according to its source.
     Attribution {
         /// The text of a rule, proclamation, notice or guidance.
         OfficialText = "official_text",
@@ -35,12 +35,12 @@ vocabulary! {
     }
 }
 
-/// One piece of evidence: a source, and on whose word the source says so.
+/// A piece of evidence: a source, and the attribution of the statement in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Citation {
     source: Option<SourceId>,
     attribution: Attribution,
-    /// How many people the source says it rests on.
+    /// How many people the source says its statement is based on.
     pub sources: Option<u32>,
     /// Why they are not named, if the source says so.
     pub anonymity_reason: Option<Note>,
@@ -49,10 +49,10 @@ pub struct Citation {
 }
 
 impl Citation {
-    /// The most people a citation can count.
+    /// Largest number of people in a citation.
     pub const MAX_SOURCES: u32 = 10_000;
 
-    /// A citation; everything but our own record needs its source.
+    /// Makes a citation. Only the attribution to our own record needs no source.
     ///
     /// # Errors
     ///
@@ -67,13 +67,13 @@ impl Citation {
         Ok(Self { source, attribution, sources: None, anonymity_reason: None, note: None })
     }
 
-    /// Where it is found.
+    /// The source.
     #[must_use]
     pub fn source(&self) -> Option<&SourceId> {
         self.source.as_ref()
     }
 
-    /// On whose word.
+    /// The attribution.
     #[must_use]
     pub fn attribution(&self) -> Attribution {
         self.attribution

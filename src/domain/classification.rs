@@ -1,7 +1,7 @@
-//! Classification: under which paragraph of 3A090 a chip falls, and how a licence for it is reviewed.
+//! Classification: the paragraph of 3A090 that a chip falls under, and how licences for it are reviewed.
 //!
-//! Computed from a chip's figures under the rule of a day, never stored. Tests are three-valued: what is not known
-//! gives an unknown result unless the known figures decide.
+//! Computed from a chip's figures under the rule of a day, never stored. Tests are three-valued: an unknown
+//! figure gives an unknown result unless the known figures decide.
 
 use super::chip::Specification;
 use super::number::Figure;
@@ -116,7 +116,7 @@ impl Vintage {
     }
 }
 
-/// What a chip's figures make of it under the rule of a day.
+/// A chip's classification under the rule of a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classification {
     /// The paragraph it falls under.
@@ -131,7 +131,7 @@ pub struct Classification {
     pub inputs: Specification,
 }
 
-/// The classification of a chip with these figures on a day.
+/// Classifies a chip with these figures on a day.
 #[must_use]
 pub fn classify(specification: &Specification, day: Date) -> Classification {
     let rule = Vintage::on(day);
@@ -148,7 +148,7 @@ pub fn classify(specification: &Specification, day: Date) -> Classification {
     Classification { control, review, decided_by, rule, inputs: specification.clone() }
 }
 
-/// What a test comes to: `None` is not known. A conjunction is false as soon as one part is.
+/// A test's result; `None` if unknown. A conjunction is false as soon as one part is.
 type Truth = Option<bool>;
 
 fn all(parts: &[Truth]) -> Truth {
@@ -177,7 +177,7 @@ fn control(specification: &Specification) -> (Control, Test) {
         ),
         (Test::MiddleDensity, Control::B, all(&[performs(1600), is_dense(320), not(is_dense(592))])),
     ];
-    // In this order the first test that is met decides; one before it that cannot be told leaves open which does.
+    // The first test that is met decides. An unknown test before it leaves the result open.
     for (test, control, truth) in tests {
         match truth {
             Some(true) => return (control, test),
@@ -188,7 +188,7 @@ fn control(specification: &Specification) -> (Control, Test) {
     (Control::None, Test::NoTestMet)
 }
 
-/// What is left when a test cannot be told: a chip that meets no other test is free, whether or not Note 2 applies.
+/// The result if a test is unknown: a chip that meets no other test is free, whether or not Note 2 applies.
 fn undecided(tests: &[(Test, Control, Truth)], open: Test) -> (Control, Test) {
     let others_fail = tests.iter().all(|(test, _, truth)| *test == Test::NoteTwo || *truth == Some(false));
     if open == Test::NoteTwo && others_fail {
@@ -197,7 +197,7 @@ fn undecided(tests: &[(Test, Control, Truth)], open: Test) -> (Control, Test) {
     (Control::Unknown, Test::MissingFigures)
 }
 
-/// Whether performance over applicable die area reaches so many hundredths, by cross-multiplication.
+/// Whether performance over applicable die area reaches a number of hundredths, by cross-multiplication.
 fn density_reaches(specification: &Specification, hundredths: i64) -> Truth {
     let (tpp, area) = (specification.tpp?, specification.die_area_mm2?);
     (area.thousandths() > 0).then(|| {
@@ -205,7 +205,8 @@ fn density_reaches(specification: &Specification, hundredths: i64) -> Truth {
     })
 }
 
-/// The review under the rule of January 2026: one by one below both limits, for what the US market had by then.
+/// The review under the rule of January 2026: case by case if below both limits and commercially available in
+/// the US by then.
 fn review(specification: &Specification) -> Review {
     let below = |figure: Option<Figure>, limit: i64| figure.map(|figure| figure.thousandths() < limit * 1000);
     let on_sale =
@@ -227,7 +228,7 @@ mod tests {
         Date::try_from(text).unwrap()
     }
 
-    /// Performance, die area and bandwidth, negative where unknown.
+    /// A specification; negative figures are unknown.
     fn figures(tpp: f64, area: f64, bandwidth: f64, data_centre: Option<bool>) -> Specification {
         Specification {
             tpp: Figure::from_number(tpp).ok(),
@@ -277,7 +278,7 @@ mod tests {
 
     #[test]
     fn every_threshold_is_exact() {
-        // Over 100 mm², performance is density in hundredths.
+        // With 100 mm², performance equals density in hundredths.
         for (tpp, area, control, test) in [
             (4800.0, -1.0, Control::A, Test::Performance),
             (4799.999, -1.0, Control::Unknown, Test::MissingFigures),

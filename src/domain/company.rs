@@ -1,4 +1,4 @@
-//! Companies: who buys, designs, makes and distributes chips.
+//! Companies that buy, design, make and distribute chips.
 
 use super::fault::{FaultCode, Faults};
 use super::id::CompanyId;
@@ -8,7 +8,7 @@ use super::text::{Name, Names};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// What a company does with chips.
+    /// A company's role in the chip trade.
     CompanyRole {
         /// Orders chips for its own use.
         Buyer = "buyer",
@@ -30,24 +30,24 @@ vocabulary! {
 pub struct Company {
     /// Its id.
     pub id: CompanyId,
-    /// What it is usually called in English.
+    /// Its usual English name.
     pub name: Name,
-    /// What it is called in other languages.
+    /// Its names in other languages.
     pub names: Names,
-    /// Where it has its seat.
+    /// The jurisdiction of its seat.
     pub jurisdiction: Jurisdiction,
-    /// What it does with chips.
+    /// Its roles.
     pub roles: Vec<CompanyRole>,
-    /// The numbers and symbols the world knows it by.
+    /// Its public identifiers.
     pub identifiers: Vec<Identifier>,
-    /// Other names it is found under.
+    /// Other names to find it by.
     pub aliases: Vec<Name>,
-    /// The company it belongs to.
+    /// The parent company.
     pub parent: Option<CompanyId>,
 }
 
 impl Company {
-    /// What contradicts itself in the record.
+    /// The contradictions within the record.
     #[must_use]
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();

@@ -1,4 +1,4 @@
-//! Conditions: what an approval is tied to, each kind with its own parameters.
+//! Conditions attached to approvals or scopes, each kind with its own parameters.
 
 mod words;
 
@@ -17,7 +17,7 @@ use super::text::{Name, Note};
 use super::time::{Date, Moment};
 use super::workflow::Activity;
 
-/// Which questions a condition governs: those that match every part named. At least one is.
+/// The questions a condition governs: those that match every part named. At least one part is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// Questions in which this authority is asked.
@@ -30,52 +30,52 @@ pub struct Scope {
     pub chip: Option<ChipId>,
 }
 
-/// A class of uses or users. Without a definition nobody can say who falls under it.
+/// A class of uses or users. Without a definition it is unknown who falls under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Class {
     /// What the class is called.
     pub name: Name,
-    /// What falls under it.
+    /// Its definition.
     pub definition: Option<Note>,
 }
 
-/// What a condition asks, by kind. A parameter nobody has set is `None`, which is never met and never zero.
+/// The terms of a condition, by kind. An unset parameter is `None`, which is never met and never zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Terms {
     /// A share of domestic chips in all a company buys.
     DomesticShare {
-        /// The least share.
+        /// The minimum share.
         minimum: Option<Fraction>,
-        /// What the share is counted in.
+        /// The unit of the share.
         basis: Option<ShareBasis>,
         /// Which movements count: orders or deliveries.
         counting: Option<Counting>,
-        /// The period over which it counts anew.
+        /// The period after which the count starts again.
         period: Option<Period>,
     },
     /// A greatest number of units.
     UnitCap {
-        /// The number.
+        /// The maximum.
         maximum: Option<Units>,
         /// Which movements count.
         counting: Option<Counting>,
-        /// The chips that share the cap; none means the chip asked about.
+        /// The chips that share the cap; if empty, the chip asked about.
         chips: Vec<ChipId>,
-        /// The period over which it counts anew.
+        /// The period after which the count starts again.
         period: Option<Period>,
     },
     /// A greatest number of units as a share of a reference.
     RelativeCap {
-        /// The greatest share.
+        /// The maximum share.
         maximum_share: Option<Fraction>,
         /// The reference, as tools last counted it.
         reference_units: Option<Units>,
     },
     /// A limit on one of the chip's figures.
     SpecificationLimit {
-        /// Which figure.
+        /// The figure.
         metric: Metric,
-        /// What it must be below.
+        /// The exclusive upper bound.
         below: Option<Figure>,
     },
     /// Uses or users that are ruled out.
@@ -85,41 +85,41 @@ pub enum Terms {
         /// The classes ruled out.
         classes: Vec<Class>,
     },
-    /// Where the chip may stand.
+    /// Where the chip may be used.
     LocationOfUse {
-        /// Where it may; nothing listed means anywhere not barred.
+        /// The permitted jurisdictions; if empty, all that are not barred.
         allowed: Vec<Jurisdiction>,
-        /// Where it may not.
+        /// The barred jurisdictions.
         barred: Vec<Jurisdiction>,
     },
     /// Something that must have been done.
     Requirement {
-        /// What.
+        /// The requirement.
         what: RequirementOf,
     },
     /// Activities that are ruled out altogether.
     Prohibition {
-        /// Which.
+        /// The activities.
         activities: Vec<Activity>,
     },
     /// Money due.
     Payment {
         /// The rate.
         rate: Option<Fraction>,
-        /// What the rate is taken of.
+        /// The base of the rate.
         base: Option<Note>,
         /// Its legal form.
         form: PaymentForm,
     },
     /// Anything else.
     Other {
-        /// In words.
+        /// The text.
         text: Note,
     },
 }
 
 impl Terms {
-    /// The kind these terms belong to.
+    /// The kind of these terms.
     #[must_use]
     pub fn kind(&self) -> ConditionKind {
         match self {
@@ -136,7 +136,7 @@ impl Terms {
         }
     }
 
-    /// The chips the terms themselves name.
+    /// The chips that the terms name.
     #[must_use]
     pub fn chips(&self) -> &[ChipId] {
         match self {
@@ -145,7 +145,7 @@ impl Terms {
         }
     }
 
-    /// The period over which they count anew, if they do.
+    /// The period after which their count starts again, if any.
     #[must_use]
     pub fn period(&self) -> Option<Period> {
         match self {
@@ -154,7 +154,7 @@ impl Terms {
         }
     }
 
-    /// The JSON pointers of the parameters that nobody has set.
+    /// The JSON pointers of the unset parameters.
     #[must_use]
     pub fn unset(&self) -> Vec<String> {
         let mut unset = Vec::new();
@@ -196,35 +196,35 @@ impl Terms {
     }
 }
 
-/// What an approval, or everything in a scope, is tied to.
+/// A condition on an approval, or on everything in a scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// Its id.
     pub id: ConditionId,
-    /// Which questions it governs.
+    /// The questions it governs.
     pub scope: Scope,
-    /// What it asks.
+    /// Its terms.
     pub terms: Terms,
-    /// Why parameters have no value; given just when one has none.
+    /// Why parameters are unset; present if and only if one is.
     pub unknown: Option<Unknown>,
     /// How strongly it binds.
     pub force: Force,
     /// Whether it counts.
     pub status: ConditionStatus,
-    /// From when it is in force.
+    /// The start of its force.
     pub in_force_from: Option<Moment>,
-    /// Until when it is in force; the moment itself is no longer covered.
+    /// The end of its force, exclusive.
     pub in_force_until: Option<Moment>,
-    /// The day it was met, where it asks for something to be done.
+    /// The day it was met, if it asks for something to be done.
     pub met_on: Option<Date>,
-    /// On whose word.
+    /// The evidence.
     pub citations: Vec<Citation>,
     /// Anything else worth knowing.
     pub note: Option<Note>,
 }
 
 impl Condition {
-    /// What contradicts itself in the record.
+    /// The contradictions within the record.
     #[must_use]
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
@@ -359,7 +359,7 @@ mod tests {
         Fraction::try_from("0.5").ok()
     }
 
-    /// The terms of each kind with everything set.
+    /// The terms of each kind, with all parameters set.
     fn settled() -> [Terms; 10] {
         [
             Terms::DomesticShare {
@@ -389,7 +389,7 @@ mod tests {
         Class { name: Name::try_from("sensitive").unwrap(), definition }
     }
 
-    /// The terms of each kind that has parameters to leave unset, with all of those unset.
+    /// The terms of each kind with optional parameters, with all of those unset.
     fn open() -> [(Terms, &'static [&'static str]); 6] {
         [
             (

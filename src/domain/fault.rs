@@ -1,11 +1,11 @@
-//! What is wrong with a value, said so that its sender can mend it.
+//! Faults of input values, described so that the sender can correct them.
 
 use std::fmt;
 
 use super::vocabulary::{Vocabulary, vocabulary};
 
 vocabulary! {
-    /// The closed list of things that can be wrong with one value of the input.
+    /// The closed list of faults of a single input value.
     FaultCode {
         /// A field that must be there is not.
         Missing = "missing",
@@ -36,12 +36,12 @@ vocabulary! {
     }
 }
 
-/// What is wrong with one value, wherever it stands.
+/// A fault of one value, wherever it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The kind of mistake.
+    /// The kind of fault.
     pub code: FaultCode,
-    /// What is wrong and what would be right, for a person.
+    /// What is wrong and what would be valid, for a person.
     pub detail: String,
 }
 
@@ -57,13 +57,13 @@ impl Fault {
         PlacedFault { pointer: pointer.into(), fault: self }
     }
 
-    /// A word outside a closed list, with the nearest word of the list if one is near.
+    /// A fault for a word outside a closed list, with the nearest word as a hint.
     #[must_use]
     pub fn not_in_list<V: Vocabulary>(word: &str) -> Self {
         Self::not_among(word, &V::words())
     }
 
-    /// A word that is none of some words, with the nearest of them if one is near.
+    /// A fault for a word that is not among `words`, with the nearest one as a hint.
     #[must_use]
     pub fn not_among(word: &str, words: &[&str]) -> Self {
         let hint = hint(word, words).unwrap_or_default();
@@ -77,16 +77,16 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A fault and the JSON pointer (RFC 6901) of the value it is about.
+/// A fault and the JSON pointer (RFC 6901) of its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedFault {
-    /// Where the value stands, for example `/citations/0/source`; empty for the whole input.
+    /// The location of the value, for example `/citations/0/source`; empty for the whole input.
     pub pointer: String,
-    /// What is wrong with it.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// Everything that is wrong with one input, so that it can be mended in one go.
+/// All faults of one input, so that all can be corrected at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(pub Vec<PlacedFault>);
 
@@ -96,13 +96,13 @@ impl Faults {
         self.0.push(Fault::new(code, detail).at(pointer));
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no faults.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// `value` if nothing is wrong.
+    /// Returns `value` if there are no faults.
     ///
     /// # Errors
     ///
@@ -124,16 +124,17 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// What to add to the refusal of a word: the known word that was meant, if one is near.
+/// A hint for a rejected word: the nearest known word, if one is near.
 #[must_use]
 pub fn hint(word: &str, known: &[&str]) -> Option<String> {
     nearest(word, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"))
 }
 
-/// The known word most like `word`, if one is close enough to be what was meant.
+/// The known word most similar to `word`, if one is similar enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const CLOSE_ENOUGH: f64 = 0.6;
-    // Likeness takes time by the product of both lengths, and a word this long is no slip of anybody's pen.
+    // Comparing takes time proportional to the product of the lengths, and a word this long is no typing
+    // error.
     const LONGEST: usize = 100;
     if word.len() > LONGEST {
         return None;

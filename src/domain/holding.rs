@@ -1,4 +1,4 @@
-//! Holdings: what the movements of a company and a chip add up to.
+//! Holdings: the sums of a company's movements of a chip.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::condition::Period;
 use super::id::{ApprovalId, ChipId, CompanyId};
 use super::movement::MovementKind;
 
-/// Sums over movements, by kind, in units. Whole numbers only.
+/// Sums of movements by kind, in units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Units ordered.
@@ -22,12 +22,12 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The greatest sum that the register keeps for a company and a chip; JSON numbers hold it exactly.
+    /// The largest sum stored for a company and a chip; JSON numbers represent it exactly.
     pub const MAX: i64 = 1_000_000_000_000_000;
-    /// The greatest sum of sums: the difference of three such can be held, too.
+    /// The largest sum of sums, so that differences of three do not overflow.
     const GREATEST: i64 = i64::MAX / 2;
 
-    /// The totals with one more movement in them; `None` beyond what a sum can hold.
+    /// The totals with one more movement; `None` on overflow.
     #[must_use]
     pub fn with(self, kind: MovementKind, units: i64) -> Option<Self> {
         let mut one = Self::default();
@@ -41,7 +41,7 @@ impl Totals {
         self.plus(one)
     }
 
-    /// The sums of both; `None` beyond what a sum can hold.
+    /// The sums of both; `None` on overflow.
     #[must_use]
     pub fn plus(self, other: Self) -> Option<Self> {
         let sum = |one: i64, other: i64| one.checked_add(other).filter(|sum| *sum <= Self::GREATEST);
@@ -54,7 +54,7 @@ impl Totals {
         })
     }
 
-    /// Whether the register keeps such sums for a company and a chip.
+    /// Whether no sum exceeds what the register stores for a company and a chip.
     #[must_use]
     pub fn can_be_kept(self) -> bool {
         [self.ordered, self.cancelled, self.shipped, self.delivered, self.returned]
@@ -68,42 +68,42 @@ impl Totals {
         self.ordered - self.cancelled
     }
 
-    /// Units shipped, net of returns: what was used of a limit.
+    /// Units shipped, net of returns: the part of a limit that is used.
     #[must_use]
     pub fn used(self) -> i64 {
         self.shipped - self.returned
     }
 
-    /// Units ordered and neither cancelled nor shipped; none if more was shipped than ordered.
+    /// Units ordered and neither cancelled nor shipped; zero if more was shipped than ordered.
     #[must_use]
     pub fn reserved(self) -> i64 {
         (self.ordered - self.cancelled - self.shipped).max(0)
     }
 }
 
-/// What the movements of one company and one chip add up to, in every way in which a limit counts.
+/// The sums of a company's movements of a chip, in every way in which limits count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
     /// The buyer.
     pub company: CompanyId,
     /// The chip.
     pub chip: ChipId,
-    /// Everything.
+    /// All movements.
     pub all: Totals,
-    /// What names an approval, by approval.
+    /// Movements that name an approval, by approval.
     pub by_approval: BTreeMap<ApprovalId, Totals>,
-    /// What names none, and counts against every open approval of the pair.
+    /// Movements that name none, which count against every open approval of the pair.
     pub unattributed: Totals,
-    /// What occurred in the calendar month of the day asked for.
+    /// Movements in the calendar month of the day asked about.
     pub month: Totals,
-    /// What occurred in its quarter.
+    /// Movements in its quarter.
     pub quarter: Totals,
-    /// What occurred in its year.
+    /// Movements in its year.
     pub year: Totals,
 }
 
 impl Holding {
-    /// Of a company and a chip without movements.
+    /// The empty holding of a company and a chip.
     #[must_use]
     pub fn none(company: CompanyId, chip: ChipId) -> Self {
         let none = Totals::default();
@@ -119,7 +119,7 @@ impl Holding {
         }
     }
 
-    /// What counts over a period, or over all time.
+    /// The sums over a period, or over all time.
     #[must_use]
     pub fn over(&self, period: Option<Period>) -> Totals {
         match period {
@@ -130,8 +130,8 @@ impl Holding {
         }
     }
 
-    /// How many units can be cancelled, or can come back, under an approval or without one: what was ordered, or shipped,
-    /// and is not undone yet. `None` for what undoes nothing.
+    /// How many units can be cancelled or returned, under an approval or without one: those ordered or
+    /// shipped and not undone yet. `None` for kinds that undo nothing.
     #[must_use]
     pub fn undoable(&self, kind: MovementKind, approval: Option<&ApprovalId>) -> Option<i64> {
         let left = |totals: Totals| match kind {
@@ -145,11 +145,12 @@ impl Holding {
         Some(all.min(own + left(self.unattributed)?.max(0)).max(0))
     }
 
-    /// What counts against an approval: what names it, and what names none; `None` beyond what a sum can hold.
+    /// The sums that count against an approval: movements that name it and that name none; `None` on
+    /// overflow.
     ///
-    /// Orders and shipments that name none count against every approval. Cancellations and returns that name none
-    /// make good those first, and then what names an approval, as far as that can be no other one's: otherwise they
-    /// would be credited to several at once.
+    /// Orders and shipments that name none count against every approval. Cancellations and returns that name
+    /// none first undo those, then movements that name an approval, as far as they can belong to no other
+    /// approval: otherwise they would be credited to several.
     #[must_use]
     pub fn against(&self, approval: &ApprovalId) -> Option<Totals> {
         let Totals { ordered, cancelled, shipped, returned, .. } = self.unattributed;
@@ -161,8 +162,8 @@ impl Holding {
         self.by_approval.get(approval).copied().unwrap_or_default().plus(unattributed)
     }
 
-    /// How much of what is undone without an approval undoes what names this one: what is left of it when all that
-    /// names no approval, or another one, is undone.
+    /// How many units undone without an approval are credited to this one: those in excess of everything done
+    /// under no approval or under another one.
     fn credit(&self, approval: &ApprovalId, net: fn(Totals) -> i64) -> i64 {
         let left = |totals: Totals| i128::from(net(totals).max(0));
         let others = self.by_approval.iter().filter(|(id, _)| *id != approval);
@@ -260,23 +261,23 @@ mod tests {
             let totals = holding.against(approval).unwrap();
             (totals.ordered_net(), totals.used())
         };
-        // There is nothing else that it could undo.
+        // It could undo nothing else.
         holding.by_approval.insert(one.clone(), moved(100, 90));
         holding.unattributed = undone(30, 20);
         assert_eq!(net(&holding, &one), (70, 70));
         assert_eq!(net(&holding, &other), (0, 0));
-        // First it undoes what names none either.
+        // It first undoes movements that name none either.
         holding.unattributed = moved(10, 15).plus(undone(30, 20)).unwrap();
         assert_eq!(net(&holding, &one), (80, 85));
         assert_eq!(net(&holding, &other), (0, 0));
         holding.unattributed = moved(40, 25).plus(undone(30, 20)).unwrap();
         assert_eq!(net(&holding, &one), (110, 95));
-        // It may be another one's as far as that one has anything.
+        // It may belong to the other approval, as far as that has movements.
         holding.by_approval.insert(other.clone(), moved(25, 40));
         holding.unattributed = undone(30, 20);
         assert_eq!(net(&holding, &one), (95, 90));
         assert_eq!(net(&holding, &other), (25, 40));
-        // What names an approval is credited to that one alone, whatever it makes good.
+        // A movement that names an approval is credited to that one alone, whatever it undoes.
         holding.by_approval.remove(&other);
         holding.by_approval.insert(one.clone(), undone(5, 3));
         holding.unattributed = moved(40, 25).plus(undone(30, 20)).unwrap();

@@ -1,15 +1,15 @@
-//! Names of things: slugs that a caller chooses, or that we make.
+//! Ids of things: slugs that a caller chooses or the register makes.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::fault::{Fault, FaultCode};
 
-/// The longest id, in characters.
+/// Most characters in an id.
 pub const MAX_ID: usize = 64;
-/// The form of an id, as a regular expression.
+/// The pattern of an id, as a regular expression.
 pub const ID_PATTERN: &str = "^[a-z0-9][a-z0-9-]{0,63}$";
-/// The form of a stage's id: the field writes stages in `snake_case`.
+/// The pattern of a stage's id, which may be in `snake_case`, as the field writes stages.
 pub const STAGE_ID_PATTERN: &str = "^[a-z0-9][a-z0-9_-]{0,63}$";
 
 fn checked(text: &str, allowed: fn(char) -> bool, form: &str) -> Result<Arc<str>, Fault> {
@@ -37,8 +37,8 @@ fn stage_slug(text: &str) -> Result<Arc<str>, Fault> {
     )
 }
 
-/// Declares id types: private text that has been checked, so that holding one is proof. It is shared, since
-/// every answer names many.
+/// Declares id types: private text, validated at construction. It is shared, since every answer contains many
+/// ids.
 macro_rules! ids {
     ($($(#[$meta:meta])* $name:ident by $check:ident;)+) => {
         $(

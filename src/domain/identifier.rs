@@ -1,11 +1,11 @@
-//! The numbers and symbols by which the world knows a company.
+//! Public identifiers of companies.
 
 use super::fault::{Fault, FaultCode};
 use super::text::{Note, Reference};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// Whose numbering an identifier belongs to.
+    /// The numbering scheme of an identifier.
     Scheme {
         /// Legal Entity Identifier, ISO 17442.
         Lei = "lei",
@@ -31,11 +31,12 @@ pub struct Identifier {
 }
 
 impl Identifier {
-    /// An identifier whose value has the form of its scheme. The check digits of an LEI are verified.
+    /// Makes an identifier. The value must have the form of its scheme; the check digits of an LEI are
+    /// verified.
     ///
     /// # Errors
     ///
-    /// A [`Fault`] about the value if the scheme does not know such values.
+    /// A [`Fault`] about the value if it does not have the form of the scheme.
     pub fn new(scheme: Scheme, value: Reference, status: Option<Note>) -> Result<Self, Fault> {
         let text = value.as_str();
         match scheme {
@@ -52,19 +53,19 @@ impl Identifier {
         Ok(Self { scheme, value, status })
     }
 
-    /// Whose numbering it is.
+    /// The scheme.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }
 
-    /// The identifier as written.
+    /// The value.
     #[must_use]
     pub fn value(&self) -> &Reference {
         &self.value
     }
 
-    /// What is known of its standing, for example `lapsed`.
+    /// The status as far as known, for example `lapsed`.
     #[must_use]
     pub fn status(&self) -> Option<&Note> {
         self.status.as_ref()

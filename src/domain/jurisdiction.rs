@@ -4,12 +4,12 @@ use std::fmt;
 
 use super::fault::{Fault, FaultCode};
 
-/// The form of a jurisdiction's code.
+/// The pattern of a jurisdiction's code.
 pub const JURISDICTION_PATTERN: &str = "^[A-Z]{2}$";
 
 /// A country or territory: an assigned ISO 3166-1 alpha-2 code, for example `CN`, `HK` or `US`.
 ///
-/// Only the code is kept. What a territory is called, and to whom it belongs, differs by authority.
+/// Only the code is stored: a territory's name and affiliation differ by authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Jurisdiction([u8; 2]);
 

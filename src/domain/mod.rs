@@ -1,7 +1,7 @@
-//! The rules of the field: values, things and what may become of them.
+//! The domain: values, things and the rules for them.
 //!
-//! Pure code: no input or output, no clock, no serialisation. Everything else in the crate
-//! speaks in these types, and holding one is proof that its values have been checked.
+//! Pure code: no I/O, no clock, no serialisation. The rest of the crate uses these types, whose values are
+//! validated at construction.
 
 pub mod actor;
 pub mod approval;

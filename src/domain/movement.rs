@@ -1,4 +1,4 @@
-//! Movements: the append-only ledger of what is ordered, cancelled, shipped, delivered and returned.
+//! Movements: the append-only ledger of orders, cancellations, shipments, deliveries and returns.
 
 use super::citation::Citation;
 use super::fault::{FaultCode, Faults};
@@ -25,7 +25,7 @@ vocabulary! {
     }
 }
 
-/// One entry of the ledger. It is never edited: what was entered wrongly is set right by another entry.
+/// An entry of the ledger. It is never edited: a wrong entry is corrected by another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Movement {
     /// Its id.
@@ -36,30 +36,30 @@ pub struct Movement {
     pub chip: ChipId,
     /// The approval it draws on; it counts against every open approval of the pair if it names none.
     pub approval: Option<ApprovalId>,
-    /// What happened.
+    /// The kind of movement.
     pub kind: MovementKind,
-    /// To how many units.
+    /// The number of units.
     pub units: Units,
-    /// Whether the number is only roughly known.
+    /// Whether the number is approximate.
     pub approximate: bool,
-    /// When it happened.
+    /// The date of the movement.
     pub occurred_on: Date,
-    /// The number that somebody else's books give it: one movement per company and kind.
+    /// The number in another party's books, unique per company and kind.
     pub external_ref: Option<Reference>,
-    /// What the chips are for.
+    /// The end use of the chips.
     pub end_use: Option<Name>,
-    /// Who uses them.
+    /// The end user of the chips.
     pub end_user: Option<Name>,
-    /// Where they go.
+    /// The destination of the chips.
     pub destination: Option<Jurisdiction>,
-    /// Why a limit was broken knowingly.
+    /// The reason for knowingly breaking a limit.
     pub overage_reason: Option<Note>,
-    /// On whose word.
+    /// The evidence.
     pub citations: Vec<Citation>,
 }
 
 impl Movement {
-    /// What contradicts itself in the record.
+    /// The contradictions within the record.
     #[must_use]
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
@@ -74,12 +74,12 @@ impl Movement {
         faults
     }
 
-    /// What cannot have happened yet by a day: goods that arrived or came back, and orders that were cancelled, make
-    /// room under limits at once, whatever day they are dated.
+    /// Faults of movements that cannot have happened by a day: deliveries, returns and cancellations, which
+    /// free room under limits at once, must not be dated ahead.
     #[must_use]
     pub fn faults_on(&self, today: Date) -> Faults {
         let mut faults = Faults::default();
-        // East of Greenwich it may be tomorrow already.
+        // East of Greenwich it may be the next day already.
         let latest = today.tomorrow().unwrap_or(today);
         let is_done =
             matches!(self.kind, MovementKind::Cancellation | MovementKind::Delivery | MovementKind::Return);
@@ -91,7 +91,7 @@ impl Movement {
         faults
     }
 
-    /// In what another entry says something else, whatever its id; nothing if it says the same.
+    /// The fields in which another entry differs, apart from the id; empty if it is the same.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Faults {
         let mut faults = Faults::default();

@@ -1,4 +1,4 @@
-//! Counts, fractions and measured figures, held as integers so that no rounding can creep in.
+//! Counts, fractions and measured figures, held as integers to avoid rounding.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::fault::{Fault, FaultCode};
 pub struct Units(i64);
 
 impl Units {
-    /// The most units one record can speak of.
+    /// Most units in one record.
     pub const MAX: i64 = 1_000_000_000_000;
     /// One chip.
     pub const ONE: Self = Self(1);
@@ -34,11 +34,11 @@ impl TryFrom<i64> for Units {
     }
 }
 
-/// A part of a whole, from 0 to 1, with up to nine decimals: exact, never a float.
+/// A fraction from 0 to 1 with up to nine decimals, exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fraction(Decimal);
 
-/// The form of a fraction.
+/// The pattern of a fraction.
 pub const FRACTION_PATTERN: &str = r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$";
 
 impl Fraction {
@@ -86,7 +86,7 @@ impl fmt::Display for Fraction {
 pub struct Figure(i64);
 
 impl Figure {
-    /// The greatest figure, in whole units.
+    /// The largest figure, in whole units.
     pub const MAX: i64 = 1_000_000_000;
 
     /// The figure in thousandths.
@@ -95,11 +95,11 @@ impl Figure {
         self.0
     }
 
-    /// The figure a JSON number stands for.
+    /// Converts a JSON number.
     ///
     /// # Errors
     ///
-    /// [`FaultCode::OutOfRange`] for a negative figure, one beyond [`Figure::MAX`] or one with a fourth decimal.
+    /// [`FaultCode::OutOfRange`] if negative, above [`Figure::MAX`] or with more than three decimals.
     pub fn from_number(number: f64) -> Result<Self, Fault> {
         let refused = || {
             Fault::new(
@@ -115,7 +115,7 @@ impl Figure {
         #[expect(clippy::cast_possible_truncation, reason = "within 0 to 10^12 by the check above")]
         let thousandths = (number * 1000.0).round() as i64;
         let figure = Self(thousandths);
-        // A division is rounded correctly, so this holds exactly for the numbers with three decimals or fewer.
+        // Division rounds correctly, so this is exact for numbers with up to three decimals.
         if figure.number().total_cmp(&number).is_eq() || number == 0.0 { Ok(figure) } else { Err(refused()) }
     }
 

@@ -1,4 +1,4 @@
-//! The record of changes: revisions, what changed in them, and who did it.
+//! The record of changes: revisions, their changes and their makers.
 
 use super::text::{Name, Reason};
 use super::thing::ThingRef;
@@ -6,7 +6,7 @@ use super::time::Moment;
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// What became of a thing in a revision.
+    /// The action on a thing in a revision.
     Action {
         /// It came onto the record.
         Created = "created",
@@ -31,29 +31,29 @@ pub struct Revision {
     pub number: i64,
     /// When it was recorded; never earlier than the one before.
     pub recorded_at: Moment,
-    /// Who made it: the id of a key, or the service itself.
+    /// The maker: the id of a key, or the service itself.
     pub actor: Name,
-    /// Why, in the words of who made it.
+    /// The maker's reason.
     pub reason: Option<Reason>,
-    /// The request that made it.
+    /// The id of the request that made it.
     pub request_id: Name,
-    /// SHA-256 over the digest before it and everything in it.
+    /// SHA-256 of the previous digest and the content of this revision.
     pub digest: [u8; 32],
 }
 
-/// What became of one thing in one revision, with its documents as they were stored.
+/// The change of one thing in one revision, with its documents as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The revision.
     pub revision: i64,
-    /// Its place in the revision, from 1.
+    /// Its ordinal in the revision, from 1.
     pub ordinal: i64,
     /// The thing.
     pub thing: ThingRef,
-    /// What became of it.
+    /// The action.
     pub action: Action,
     /// The thing before; `None` if it was not on record.
     pub before: Option<String>,
-    /// The thing after; `None` if it left the record.
+    /// The thing after; `None` if it was retired.
     pub after: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! Everything that judgements need, in memory, found by the ids they ask for.
+//! The records that judgements need, in memory and indexed.
 //!
-//! Records are loaded once, at one revision and for one valid moment: where a case stands and what a calendar
-//! period adds up to are those of that moment. Every pair of a company and a chip can then be judged on them.
+//! Records are loaded once, at one revision and for one valid moment, which case stages and period sums refer
+//! to. Every pair of a company and a chip can then be judged on them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -17,18 +17,18 @@ use super::jurisdiction::Jurisdiction;
 use super::time::Moment;
 use super::workflow::{Stage, Workflow};
 
-/// An approval and where it stands at the valid moment.
+/// An approval and its state at the valid moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseOn {
     /// The approval.
     pub approval: Approval,
-    /// Where it stands.
+    /// Its state.
     pub standing: Standing,
-    /// What the transition that entered the stage rests on; empty for the stage a case begins in.
+    /// The citations of the transition into the stage; empty for a case's initial stage.
     pub evidence: Vec<Citation>,
 }
 
-/// The part of a scope that names the fewest questions, by which a condition is found.
+/// The most selective part of a scope, used as the index key of its condition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Narrowest {
     Approval(ApprovalId),
@@ -51,7 +51,7 @@ impl Narrowest {
     }
 }
 
-/// Everything that judgements need.
+/// The records that judgements need.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     companies: BTreeMap<CompanyId, Company>,
@@ -68,14 +68,14 @@ pub struct Records {
     holdings: HashMap<CompanyId, BTreeMap<ChipId, Holding>>,
 }
 
-/// The records as far as they bear on one company and one chip.
+/// The records that concern one company and one chip.
 #[derive(Clone, Copy, Debug)]
 pub struct Dossier<'a> {
     /// All records.
     pub records: &'a Records,
-    /// The company that asks.
+    /// The company asked about.
     pub company: &'a Company,
-    /// The chip it asks about.
+    /// The chip asked about.
     pub chip: &'a Chip,
 }
 
@@ -102,13 +102,12 @@ impl Records {
         self.workflows.insert(workflow.id.clone(), workflow);
     }
 
-    /// Notes that a source is within its freshness limit at the valid moment. One of which nothing is known
-    /// counts as past it.
+    /// Marks a source as fresh at the valid moment. All others count as stale.
     pub fn insert_fresh(&mut self, source: SourceId) {
         self.fresh.insert(source);
     }
 
-    /// The sources that the cases and conditions here rest on.
+    /// The sources that these cases and conditions cite.
     #[must_use]
     pub fn cited(&self) -> BTreeSet<&SourceId> {
         let cases = self.cases.values().flat_map(HashMap::values).flat_map(BTreeMap::values);
@@ -120,12 +119,12 @@ impl Records {
         of_cases.chain(of_conditions).filter_map(Citation::source).collect()
     }
 
-    /// Notes that another approval on record takes the place of this one, which does not count from then on.
+    /// Marks an approval as superseded by another one on record; it no longer counts.
     pub fn insert_superseded(&mut self, approval: ApprovalId) {
         self.superseded.insert(approval);
     }
 
-    /// Adds a case, current or over.
+    /// Adds a case, open or not.
     pub fn insert_case(&mut self, case: CaseOn) {
         let approval = &case.approval;
         self.cases
@@ -136,7 +135,7 @@ impl Records {
             .insert(approval.id.clone(), case);
     }
 
-    /// The case with this id, to assume something of it.
+    /// The case with this id, for an assumption.
     pub(super) fn case_mut(
         &mut self,
         company: &CompanyId,
@@ -156,12 +155,12 @@ impl Records {
         self.conditions.push(condition);
     }
 
-    /// Adds what the movements of a company and a chip add up to.
+    /// Adds the sums of a company's movements of a chip.
     pub fn insert_holding(&mut self, holding: Holding) {
         self.holdings.entry(holding.company.clone()).or_default().insert(holding.chip.clone(), holding);
     }
 
-    /// The records as far as they bear on a company and a chip, both of them on record.
+    /// The records that concern a company and a chip, if both are on record.
     #[must_use]
     pub fn dossier(&self, company: &CompanyId, chip: &ChipId) -> Option<Dossier<'_>> {
         Some(Dossier { records: self, company: self.companies.get(company)?, chip: self.chips.get(chip)? })
@@ -196,7 +195,7 @@ impl Records {
         self.conditions.get(*self.places.get(id)?)
     }
 
-    /// The condition with this id, to assume something of it. Its id and scope stay as they are.
+    /// The condition with this id, for an assumption, which must keep its id and scope.
     pub(super) fn condition_mut(&mut self, id: &ConditionId) -> Option<&mut Condition> {
         self.conditions.get_mut(*self.places.get(id)?)
     }
@@ -217,30 +216,30 @@ impl Records {
         !self.fresh.contains(source)
     }
 
-    /// The authorities that guard a gate of a jurisdiction, by id.
+    /// The authorities at a gate of a jurisdiction, by id.
     pub fn guards(&self, gate: Gate, jurisdiction: Jurisdiction) -> impl Iterator<Item = &AuthorityId> {
         self.guards.get(&(gate, jurisdiction)).into_iter().flatten()
     }
 
-    /// Whether another approval on record takes the place of this one.
+    /// Whether another approval on record supersedes this one.
     #[must_use]
     pub fn is_superseded(&self, approval: &ApprovalId) -> bool {
         self.superseded.contains(approval)
     }
 
-    /// The workflow a case goes through.
+    /// The workflow of a case.
     #[must_use]
     pub fn workflow_of(&self, case: &CaseOn) -> Option<&Workflow> {
         self.workflows.get(&self.authority(&case.approval.authority)?.workflow)
     }
 
-    /// The stage a case is at.
+    /// The current stage of a case.
     #[must_use]
     pub fn stage_of(&self, case: &CaseOn) -> Option<&Stage> {
         self.workflow_of(case)?.stage(&case.standing.stage)
     }
 
-    /// The chips a company has movements of, by id, and what those add up to.
+    /// The chips a company has movements of, by id, with their sums.
     pub fn holdings(&self, company: &CompanyId) -> impl Iterator<Item = (&ChipId, &Holding)> {
         self.holdings.get(company).into_iter().flatten()
     }
@@ -268,13 +267,13 @@ impl<'a> Dossier<'a> {
         self.records.cases.get(&self.company.id)?.get(&self.chip.id)?.get(id)
     }
 
-    /// What the pair's movements add up to; `None` if there are none.
+    /// The sums of the pair's movements; `None` if there are none.
     #[must_use]
     pub fn holding(&self) -> Option<&'a Holding> {
         self.holding_of(&self.chip.id)
     }
 
-    /// The conditions whose scope names no approval and leaves room for the pair and for one of these authorities.
+    /// The conditions whose scope names no approval and matches the pair and one of these authorities.
     pub fn conditions<'q>(
         &self,
         authorities: impl Iterator<Item = &'q AuthorityId>,
@@ -291,13 +290,13 @@ impl<'a> Dossier<'a> {
         .flat_map(move |narrowest| records.found_by(&narrowest))
     }
 
-    /// What the company's movements of a chip add up to; `None` if there are none.
+    /// The sums of the company's movements of a chip; `None` if there are none.
     #[must_use]
     pub fn holding_of(&self, chip: &ChipId) -> Option<&'a Holding> {
         self.records.holdings.get(&self.company.id)?.get(chip)
     }
 
-    /// Whether a scope leaves room for the pair; whom else it names is not looked at.
+    /// Whether a scope's company and chip match the pair; other parts are ignored.
     #[must_use]
     pub fn is_within(&self, scope: &Scope) -> bool {
         scope.company.as_ref().is_none_or(|company| *company == self.company.id)

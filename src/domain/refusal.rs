@@ -1,4 +1,4 @@
-//! What the rules do not allow, given what is on record.
+//! Writes that the rules refuse, given what is on record.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use super::id::{StageId, WorkflowId};
 use super::judgement::{Headroom, Reason};
 use super::thing::ThingRef;
 
-/// A step that is no move of the workflow.
+/// A transition that the workflow does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IllegalMove {
     /// The workflow.
     pub workflow: WorkflowId,
-    /// The stage the step would leave.
+    /// The stage it would leave.
     pub stage: StageId,
     /// The stage it would enter.
     pub to: StageId,
-    /// The stage accepted after it, if there is one.
+    /// The stage accepted after it, if any.
     pub before: Option<StageId>,
     /// The stages that may be entered instead.
     pub legal: Vec<StageId>,
@@ -32,21 +32,21 @@ impl fmt::Display for IllegalMove {
     }
 }
 
-/// A write that the rules refuse; nothing of it is applied.
+/// A write that the rules refuse; none of it is applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// A transition that is no move of the workflow.
+    /// The workflow does not allow the transition.
     IllegalMove(IllegalMove),
-    /// The id belonged to a thing that was retired; ids are never used again.
+    /// The id belonged to a retired thing; ids are never reused.
     Retired(ThingRef),
     /// Something on record refers to the thing, so it cannot be retired.
     InUse {
-        /// What cannot be retired.
+        /// The thing to be retired.
         thing: ThingRef,
-        /// Some of what refers to it.
+        /// Some of the things that refer to it.
         by: Vec<ThingRef>,
     },
-    /// The input names things that are not on record.
+    /// The input refers to things that are not on record.
     Dangling(Faults),
     /// A workflow would lose stages that approvals have been at.
     StageInUse {
@@ -62,22 +62,22 @@ pub enum Refusal {
         /// The approval.
         by: ThingRef,
     },
-    /// A movement's content cannot change, nor can that of a transition, apart from its retraction.
+    /// The content of a movement cannot change, nor that of a transition except its retraction.
     Fixed(Faults),
-    /// An order or shipment that would break limits and does not say why.
+    /// An order or shipment would break limits and gives no reason.
     OverLimit {
-        /// How many units would be within all of them.
+        /// How many units all limits allow.
         headroom: Headroom,
         /// The limits it would break.
         limits: Vec<Reason>,
     },
-    /// More units would be cancelled, or come back, than are ordered or shipped and not undone yet.
+    /// More units would be cancelled, or returned, than are ordered or shipped and not undone yet.
     ExceedsLedger(Faults),
-    /// Another movement of the company and kind has the same external reference and says something else.
+    /// Another movement of the company and kind has the same external reference and other content.
     ExternalRefTaken {
         /// The movement on record.
         by: ThingRef,
-        /// In what the two differ.
+        /// The fields in which the two differ.
         differences: Faults,
     },
 }
@@ -118,7 +118,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// A limit that would be broken: what sets it, and what it would come to.
+/// Writes a broken limit: what sets it, and the resulting count.
 fn told(f: &mut fmt::Formatter<'_>, limit: &Reason) -> fmt::Result {
     f.write_str("; ")?;
     if let Some(subject) = &limit.subject {

@@ -1,4 +1,4 @@
-//! Reports: what somebody says, kept beside what the register accepts.
+//! Reports: statements by sources, stored beside what the register accepts.
 
 use super::approval::{Case, Comparator};
 use super::citation::Citation;
@@ -10,7 +10,7 @@ use super::time::{Date, Dated};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// How a report puts what it says.
+    /// The modality of a report.
     Modality {
         /// It is so.
         States = "states",
@@ -28,7 +28,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// Whether a report still needs somebody's judgement.
+    /// Whether a report still has to be judged.
     ReportStatus {
         /// Somebody has still to judge it.
         Open = "open",
@@ -38,7 +38,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How a reported number spreads over those it is about.
+    /// Whether a reported number is per subject or in total.
     Distribution {
         /// Each of them.
         Each = "each",
@@ -47,7 +47,7 @@ vocabulary! {
     }
 }
 
-/// What a report is about: at least one of the three. It never spreads to others.
+/// The subject of a report: at least one of the three. It never extends to others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The company, if one is named.
@@ -58,42 +58,42 @@ pub struct About {
     pub authority: Option<AuthorityId>,
 }
 
-/// A number of units that a report speaks of.
+/// A number of units in a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportedQuantity {
-    /// How the number stands to the truth.
+    /// Its comparator.
     pub comparator: Comparator,
     /// The number.
     pub units: Units,
-    /// Whether each has so many, or all together.
+    /// Whether the number is per subject or in total.
     pub of: Distribution,
 }
 
-/// What somebody says.
+/// A reported statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Its id.
     pub id: ReportId,
-    /// What it is about.
+    /// Its subject.
     pub about: About,
-    /// The date it speaks of.
+    /// The date it refers to.
     pub on: Dated,
-    /// How it puts it.
+    /// Its modality.
     pub modality: Modality,
     /// The stage it names.
     pub stage: Option<StageId>,
-    /// The number it names.
+    /// The quantity it names.
     pub quantity: Option<ReportedQuantity>,
-    /// What it says, in a sentence.
+    /// The statement, in a sentence.
     pub text: Note,
-    /// Whether it still needs somebody's judgement.
+    /// Whether it still has to be judged.
     pub status: ReportStatus,
-    /// On whose word.
+    /// The evidence.
     pub citations: Vec<Citation>,
 }
 
 impl Report {
-    /// What contradicts itself in the record.
+    /// The contradictions within the record.
     #[must_use]
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
@@ -110,8 +110,8 @@ impl Report {
         faults
     }
 
-    /// Whether the report contradicts where a case stands on a day: open, about the case's company, chip
-    /// and authority, all three, naming another stage, dated on or after the stage took effect.
+    /// Whether the report contradicts the state of a case on a day: it is open, names the case's company,
+    /// chip and authority and another stage, and is dated on or after the day the stage took effect.
     #[must_use]
     pub fn disputes(&self, case: &Case, today: Date) -> bool {
         let approval = &case.approval;
@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    /// What a report names; an empty text names nothing.
+    /// A report's subject; an empty text names nothing.
     fn about(company: &str, chip: &str, authority: &str) -> About {
         About {
             company: CompanyId::try_from(company).ok(),

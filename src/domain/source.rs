@@ -1,30 +1,30 @@
-//! Sources: the documents that what is on record rests on, and how fresh they are.
+//! Sources: the documents behind what is on record, and their freshness.
 
 use super::fault::{FaultCode, Faults};
 use super::id::SourceId;
 use super::text::{Language, Name, Title, Url};
 use super::time::{Date, Moment};
 
-/// A document somebody published. A republication and its original are two sources.
+/// A published document. A republication and its original are two sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Its id.
     pub id: SourceId,
-    /// Who published it.
+    /// Its publisher.
     pub publisher: Name,
     /// Its title.
     pub title: Title,
-    /// Where it can be read.
+    /// Its address.
     pub url: Option<Url>,
-    /// When it was published.
+    /// The date of publication.
     pub published_on: Option<Date>,
-    /// The language it is written in.
+    /// Its language.
     pub language: Option<Language>,
     /// The source it republishes or relays.
     pub republishes: Option<SourceId>,
-    /// How often it must be looked at to count as fresh, in days.
+    /// How often it must be checked to count as fresh, in days.
     pub check_every_days: Option<u32>,
-    /// When it was last looked at.
+    /// When it was last checked.
     pub last_checked_at: Option<Moment>,
 }
 
@@ -32,7 +32,7 @@ impl Source {
     /// The longest time between two checks, in days.
     pub const MAX_CHECK_EVERY_DAYS: u32 = 3650;
 
-    /// What contradicts itself in the record.
+    /// The contradictions within the record.
     #[must_use]
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
@@ -42,8 +42,8 @@ impl Source {
         faults
     }
 
-    /// The moment from which the source is past its freshness limit; `None` if it has no limit. One that was
-    /// never checked has been past its limit all along.
+    /// The moment from which the source is stale; `None` if it has no freshness limit. A source with a limit
+    /// that was never checked is always stale.
     #[must_use]
     pub fn stale_at(&self) -> Option<Moment> {
         let days = i64::from(self.check_every_days?);
@@ -51,7 +51,7 @@ impl Source {
         Some(self.last_checked_at.map_or_else(Moment::epoch, checked))
     }
 
-    /// The source after somebody looked at it; an older look never takes back a newer one.
+    /// Records a check; an older one does not replace a newer one.
     #[must_use]
     pub fn checked(mut self, at: Moment) -> Self {
         self.last_checked_at = self.last_checked_at.max(Some(at));

@@ -1,34 +1,34 @@
-//! Ways of writing the same: what names are compared by.
+//! Normalisation of text, for comparing names.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::canonical_combining_class;
 
-/// Text without regard to capitals, whatever the script, and to how a letter is made up.
+/// Text with case and composition folded, in any script.
 #[must_use]
 pub fn folded(text: &str) -> String {
-    // Capitals first, since some small letters are two of them; at the end of a word a small sigma is another one.
+    // Uppercase first, since some lowercase letters expand to two; a final sigma differs from others.
     let letters: String = text.nfkc().collect();
     letters.to_uppercase().to_lowercase().replace('ς', "σ").nfkc().collect()
 }
 
-/// Folded text without the signs at letters, such as accents, and without characters that cannot be seen.
+/// Folded text without diacritics and invisible characters.
 #[must_use]
 pub fn bare(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     let shown: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-    folded(&shown).nfd().filter(|c| !is_sign(*c) && !is_invisible(*c)).nfc().collect()
+    folded(&shown).nfd().filter(|c| !is_diacritic(*c) && !is_invisible(*c)).nfc().collect()
 }
 
-/// Whether a character is a sign at a letter that leaves it the same letter. In many scripts others do not: what
-/// makes a vowel, takes one away or voices a sound is a part of the word.
-fn is_sign(c: char) -> bool {
+/// Whether a character is a diacritic that does not change the letter. In many scripts others do: vowel
+/// signs, viramas and voicing marks are part of the word.
+fn is_diacritic(c: char) -> bool {
     !matches!(canonical_combining_class(c), 0 | 7..=9)
         || matches!(c, '\u{488}'..='\u{489}' | '\u{20dd}'..='\u{20e4}')
 }
 
-/// Whether a character is one that formats, or that is not shown where it is not known (Unicode's `Cf` and
+/// Whether a character is a format character or invisible where unsupported (Unicode's `Cf` and
 /// `Default_Ignorable_Code_Point`).
 fn is_invisible(c: char) -> bool {
     matches!(
@@ -42,7 +42,7 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-/// Whether a word has Latin letters beside Cyrillic or Greek ones, many of which look the same.
+/// Whether a word mixes Latin letters with Cyrillic or Greek ones, many of which look the same.
 #[must_use]
 pub fn mixes_alphabets(word: &str) -> bool {
     let is_latin = |c: char| c.is_alphabetic() && matches!(c, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}');

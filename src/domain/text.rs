@@ -1,16 +1,16 @@
-//! Text that people read: bounded, trimmed, without control characters.
+//! Text for people: bounded, trimmed and without control characters.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::fault::{Fault, FaultCode};
 
-/// The form of every text: no control characters, no white space at either end.
+/// The pattern of every text: no control characters, no white space at either end.
 pub const TEXT_PATTERN: &str =
     r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f])?$";
-/// The form of a language tag (BCP 47, its common part).
+/// The pattern of a language tag (the common part of BCP 47).
 pub const LANGUAGE_PATTERN: &str = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$";
-/// The form of an address on the web.
+/// The pattern of a web address.
 pub const URL_PATTERN: &str = r"^https?://[!-~]+$";
 
 fn plain(text: &str, most: usize) -> Result<String, Fault> {
@@ -29,7 +29,7 @@ fn plain(text: &str, most: usize) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Declares text types with their greatest length in characters.
+/// Declares text types with their maximum length in characters.
 macro_rules! texts {
     ($($(#[$meta:meta])* $name:ident up to $most:literal;)+) => {
         $(
@@ -38,10 +38,10 @@ macro_rules! texts {
             pub struct $name(String);
 
             impl $name {
-                /// The greatest length, in characters.
+                /// The maximum length, in characters.
                 pub const MAX: usize = $most;
 
-                /// The text itself.
+                /// The text.
                 #[must_use]
                 pub fn as_str(&self) -> &str {
                     &self.0
@@ -66,32 +66,32 @@ macro_rules! texts {
 }
 
 texts! {
-    /// What something is called.
+    /// The name of something.
     Name up to 200;
     /// The title of a document.
     Title up to 500;
     /// A sentence or two beside a record.
     Note up to 4000;
-    /// A short reference given by somebody else: a case number, a licence number, an ECCN.
+    /// A short reference given by another party: a case number, a licence number, an ECCN.
     Reference up to 100;
-    /// Why a change was made, in the words of who made it.
+    /// The reason for a change, in its maker's words.
     Reason up to 1000;
 }
 
 impl Name {
-    /// A name for what has none.
+    /// A name for something unnamed.
     #[must_use]
     pub fn placeholder() -> Self {
         Self("unnamed".to_owned())
     }
 }
 
-/// An address on the web: `http` or `https`, visible ASCII only.
+/// A web address: `http` or `https`, visible ASCII only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Url(String);
 
 impl Url {
-    /// The greatest length, in characters.
+    /// The maximum length, in characters.
     pub const MAX: usize = 2000;
 
     /// The address as text.
@@ -119,12 +119,12 @@ impl TryFrom<&str> for Url {
     }
 }
 
-/// The tag of a language, for example `zh` or `zh-Hant` (BCP 47).
+/// A language tag, for example `zh` or `zh-Hant` (BCP 47).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Language(String);
 
 impl Language {
-    /// The greatest length, in characters.
+    /// The maximum length, in characters.
     pub const MAX: usize = 30;
 
     /// The tag as text.

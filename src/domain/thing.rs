@@ -1,4 +1,4 @@
-//! Things of every kind, where a rule speaks of them alike.
+//! Things of any kind, for rules that treat all kinds alike.
 
 use std::fmt;
 
@@ -52,7 +52,7 @@ pub struct ThingRef {
 }
 
 impl ThingRef {
-    /// The thing of this kind with this id.
+    /// References the thing of this kind with this id.
     pub fn new(kind: Kind, id: impl Into<String>) -> Self {
         Self { kind, id: id.into() }
     }
@@ -64,12 +64,12 @@ impl fmt::Display for ThingRef {
     }
 }
 
-/// One reference from a thing to another: where it stands, and to what.
+/// A reference from a thing to another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// The JSON pointer of the field.
     pub pointer: String,
-    /// What it names.
+    /// The thing it refers to.
     pub to: ThingRef,
 }
 
@@ -79,7 +79,7 @@ impl Reference {
     }
 }
 
-/// What can be kept on record: it has an id, and says what it refers to.
+/// A thing on record: it has an id and references.
 pub trait Thing: Clone + PartialEq + Send + Sync + 'static {
     /// Its kind.
     const KIND: Kind;
@@ -87,10 +87,10 @@ pub trait Thing: Clone + PartialEq + Send + Sync + 'static {
     /// Its id.
     fn id(&self) -> &str;
 
-    /// Everything it names that must be on record.
+    /// Its references, all of which must be on record.
     fn references(&self) -> Vec<Reference>;
 
-    /// The thing by kind and id.
+    /// The thing as a reference.
     fn thing_ref(&self) -> ThingRef {
         ThingRef::new(Self::KIND, self.id())
     }
@@ -313,7 +313,7 @@ impl Thing for Movement {
     }
 }
 
-/// A new id of our own: a prefix for the kind and a part that sorts by time.
+/// Makes a new id: a prefix for the kind and a part that sorts by time.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! When: moments of the service's clock, dates in the world, and how exactly a date is known.
+//! Time: moments of the service's clock, dates in the world, and their precision.
 
 use std::fmt;
 
@@ -7,26 +7,25 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use super::fault::{Fault, FaultCode};
 use super::vocabulary::vocabulary;
 
-/// How long a day is, in seconds.
+/// Seconds in a day.
 pub const SECONDS_A_DAY: i64 = 86_400;
-/// The last moment that can be told apart, in microseconds since 1970: the library's last whole second.
+/// The last moment, in microseconds since 1970: the last whole second that the library supports.
 const GREATEST: i64 = 253_402_207_200_000_000;
 /// The first moment of the year 1, in microseconds since 1970.
 const LEAST: i64 = -62_135_596_800_000_000;
 
-/// A point in time from the year 1 on, to the microsecond: what is written is what is read back, on every engine.
+/// A point in time from the year 1 on, in microseconds, so that every engine stores it exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(Timestamp);
 
 impl Moment {
-    /// The moment, with everything below a microsecond cut off.
+    /// Truncates a timestamp to microseconds.
     #[must_use]
     pub fn new(timestamp: Timestamp) -> Self {
         Self::from_microseconds(timestamp.as_microsecond())
     }
 
-    /// The moment so many microseconds after the beginning of 1970: the first or the last there is for what lies
-    /// beyond them.
+    /// The moment this many microseconds after the beginning of 1970, clamped to the supported range.
     #[must_use]
     pub fn from_microseconds(microseconds: i64) -> Self {
         Timestamp::from_microsecond(microseconds.clamp(LEAST, GREATEST)).map_or_else(|_| Self::epoch(), Self)
@@ -50,24 +49,24 @@ impl Moment {
         Date(TimeZone::UTC.to_datetime(self.0).date())
     }
 
-    /// This moment and so many seconds more; stays where it is at the end of time.
+    /// Adds seconds; returns the moment unchanged beyond the end of time.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {
         let later = self.0.checked_add(SignedDuration::from_secs(seconds));
         later.map_or(self, Self::new)
     }
 
-    /// This moment and so many days more, each of [`SECONDS_A_DAY`].
+    /// Adds days of [`SECONDS_A_DAY`] each.
     #[must_use]
     pub fn plus_days(self, days: i64) -> Self {
         self.plus_seconds(days.saturating_mul(SECONDS_A_DAY))
     }
 
-    /// A moment, or what a bare date means in its place.
+    /// Parses a moment, or a bare date, which `of_date` converts.
     ///
     /// # Errors
     ///
-    /// The [`Fault`] of a moment, which says that a date would do as well.
+    /// The [`Fault`] of a moment; its detail mentions that a date is accepted, too.
     pub fn or_date(text: &str, of_date: fn(Date) -> Self) -> Result<Self, Fault> {
         let date = Date::try_from(text).map(of_date);
         let is_meant_as_one = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
@@ -83,14 +82,14 @@ impl Moment {
         })
     }
 
-    /// The bound a bare date means where something begins: midnight UTC.
+    /// The moment a bare date means as a start: midnight UTC.
     #[must_use]
     pub fn start_of(date: Date) -> Self {
-        // No date lies before the year 1, so one that is out of a moment's reach lies beyond its end.
+        // No date lies before the year 1, so one that cannot be converted lies beyond the end of time.
         TimeZone::UTC.to_timestamp(date.0.at(0, 0, 0, 0)).map_or_else(|_| Self::end_of_time(), Self::new)
     }
 
-    /// The bound a bare date means where something ends: the end of that day, UTC.
+    /// The moment a bare date means as an end: the end of that day, UTC.
     #[must_use]
     pub fn end_of(date: Date) -> Self {
         date.tomorrow().map_or_else(Self::end_of_time, Self::start_of)
@@ -138,7 +137,7 @@ impl TryFrom<&str> for Moment {
     }
 }
 
-/// Whether the offset of a moment is one of RFC 3339; the library takes up to 25 hours.
+/// Whether the offset of a moment is one of RFC 3339; the library accepts up to 25 hours.
 fn has_sound_offset(text: &str) -> bool {
     let time = text.get(11..).unwrap_or_default();
     let Some((_, offset)) = time.rsplit_once(['+', '-']) else { return true };
@@ -154,32 +153,33 @@ impl fmt::Display for Moment {
     }
 }
 
-/// A day in the world's calendar.
+/// A calendar date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(civil::Date);
 
 impl Date {
-    /// A date written down in the program. It must be one of the calendar.
+    /// A date literal in code, which must be valid.
     pub(crate) const fn literal(year: i16, month: i8, day: i8) -> Self {
         Self(civil::date(year, month, day))
     }
 
-    /// The day after, unless it is the last one there is.
+    /// The next day; `None` after the last one.
     #[must_use]
     pub fn tomorrow(self) -> Option<Self> {
         self.0.tomorrow().ok().map(Self)
     }
 
-    /// The first day of the run of so many months, which divide a year, that the day is in.
+    /// The first day of the period that contains the day, for periods of a number of months that divides a
+    /// year.
     #[must_use]
     pub fn run_of(self, months: i8) -> Self {
         let month = (self.0.month() - 1) / months * months + 1;
-        // Every month of the calendar has a first day.
+        // Every month has a first day.
         civil::Date::new(self.0.year(), month, 1).map_or(self, Self)
     }
 
-    /// The first day of the next run of so many months, which divide a year; `None` if it lies beyond the
-    /// calendar's end.
+    /// The first day of the following period, for periods of a number of months that divides a year; `None`
+    /// beyond the calendar's end.
     #[must_use]
     pub fn next_run_of(self, months: i8) -> Option<Self> {
         let month = (self.0.month() - 1) / months * months + months + 1;
@@ -212,7 +212,7 @@ impl fmt::Display for Date {
 }
 
 vocabulary! {
-    /// How exactly a date is known.
+    /// The precision of a date.
     Precision {
         /// That very day.
         Day = "day",
@@ -229,12 +229,12 @@ vocabulary! {
     }
 }
 
-/// A date in the world and how exactly it is known.
+/// A date in the world and its precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dated {
-    /// The day that stands for the date.
+    /// The day that represents the date.
     pub date: Date,
-    /// How exactly it is known.
+    /// Its precision.
     pub precision: Precision,
 }
 

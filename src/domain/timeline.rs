@@ -1,4 +1,4 @@
-//! The accepted transitions of a case in order, and the stages they make.
+//! Timelines: the accepted transitions of a case in order, and the stages that result.
 
 use super::id::{StageId, TransitionId};
 use super::refusal::IllegalMove;
@@ -6,32 +6,32 @@ use super::time::Date;
 use super::transition::Transition;
 use super::workflow::Workflow;
 
-/// When a transition was accepted: ties on one effective date go by it.
+/// When a transition was accepted; breaks ties on an effective date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Acceptance {
     /// The revision that first held it.
     pub revision: i64,
-    /// Its place among the changes of that revision.
+    /// Its ordinal among the changes of that revision.
     pub ordinal: i64,
 }
 
-/// What of an accepted transition the stages of its case depend on.
+/// The part of an accepted transition that determines the stages of its case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The transition.
     pub id: TransitionId,
     /// The stage entered.
     pub to: StageId,
-    /// The date by which it is ordered.
+    /// The effective date, by which steps are ordered.
     pub date: Date,
-    /// Whether the register takes it back.
+    /// Whether it is retracted.
     pub retracted: bool,
     /// When it was accepted.
     pub acceptance: Acceptance,
 }
 
 impl Step {
-    /// The step that a transition is, accepted at a place in the record.
+    /// The step of a transition, accepted at this position in the record.
     #[must_use]
     pub fn of(transition: &Transition, acceptance: Acceptance) -> Self {
         let Transition { id, to, effective_on, retracted, .. } = transition;
@@ -48,9 +48,9 @@ impl Step {
 pub struct Span {
     /// The stage.
     pub stage: StageId,
-    /// Its first day; `None` for the stage a case begins in.
+    /// Its first day; `None` for the initial stage.
     pub from: Option<Date>,
-    /// The first day of the next stage; `None` if there is no next one.
+    /// The first day of the next stage; `None` if there is none.
     pub until: Option<Date>,
 }
 
@@ -69,14 +69,14 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// The timeline of a case's steps, in whatever order they come.
+    /// Builds a timeline from steps in any order.
     #[must_use]
     pub fn new(mut steps: Vec<Step>) -> Self {
         steps.sort_by_key(Step::order);
         Self { steps }
     }
 
-    /// The steps in order, the retracted ones among them.
+    /// All steps in order, including retracted ones.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -86,12 +86,12 @@ impl Timeline {
         self.steps.iter().filter(|step| !step.retracted)
     }
 
-    /// The timeline with one step put in, or put back in another state.
+    /// The timeline with one step added or replaced.
     ///
     /// # Errors
     ///
-    /// [`IllegalMove`] if the step from the one before it, or from it to the one after it, is no move
-    /// of the workflow; for a retraction, if the two it stood between do not follow each other.
+    /// [`IllegalMove`] if the workflow does not allow the move to the step from the one before it, or from it
+    /// to the one after it; for a retraction, if the steps around it may not follow each other.
     pub fn with(&self, workflow: &Workflow, changed: Step) -> Result<Self, IllegalMove> {
         let id = changed.id.clone();
         let mut steps: Vec<Step> = self.steps.iter().filter(|other| other.id != id).cloned().collect();
@@ -114,7 +114,7 @@ impl Timeline {
         step(workflow, before, &changed.to, after)
     }
 
-    /// Checks every step against a workflow, for a case that comes under another one.
+    /// Checks every step against a workflow, for a case that changes workflow.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Timeline {
         Ok(())
     }
 
-    /// The stages the steps make, from the beginning of time to its end, without gaps.
+    /// The stages over all time, without gaps.
     #[must_use]
     pub fn spans(&self, workflow: &Workflow) -> Vec<Span> {
         let mut spans = vec![Span { stage: workflow.initial.clone(), from: None, until: None }];
@@ -138,7 +138,7 @@ impl Timeline {
             }
             spans.push(Span { stage: step.to.clone(), from: Some(step.date), until: None });
         }
-        // Of several steps on one day the last accepted one stays; the others are never in effect.
+        // Of several steps on one day only the last accepted one takes effect.
         spans.retain(|span| span.from.is_none() || span.from != span.until);
         spans
     }
@@ -309,7 +309,7 @@ mod tests {
         })
     }
 
-    /// Changes: a step to a stage on a day, or the retraction (or return) of an earlier change's step.
+    /// Changes: a step to a stage on a day, or toggling the retraction of an earlier change's step.
     fn changes() -> impl Strategy<Value = Vec<(usize, u8, Option<usize>)>> {
         let earlier = proptest::option::weighted(0.4, 0..20_usize);
         proptest::collection::vec((0..4_usize, 1..=9_u8, earlier), 0..20)
@@ -327,7 +327,7 @@ mod tests {
         }
     }
 
-    /// What stands after a change, worked out anew from all that was accepted.
+    /// The steps after a change, recomputed from all that were accepted.
     fn naive(timeline: &Timeline, changed: &Step) -> Vec<Step> {
         let mut all = timeline.steps().to_vec();
         all.retain(|other| other.id != changed.id);

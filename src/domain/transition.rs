@@ -1,4 +1,4 @@
-//! Transitions: what the register accepts as having happened to a case.
+//! Transitions: accepted steps of a case from stage to stage.
 
 use super::citation::Citation;
 use super::id::{ApprovalId, StageId, TransitionId};
@@ -14,11 +14,11 @@ pub struct Transition {
     pub approval: ApprovalId,
     /// The stage entered.
     pub to: StageId,
-    /// When it took, or will take, effect.
+    /// The date it takes effect.
     pub effective_on: Dated,
-    /// Whether the register takes it back.
+    /// Whether it is retracted.
     pub retracted: bool,
-    /// On whose word.
+    /// The evidence.
     pub citations: Vec<Citation>,
     /// Anything else worth knowing.
     pub note: Option<Note>,

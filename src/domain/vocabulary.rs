@@ -1,4 +1,4 @@
-//! Closed lists of words, as the field uses them.
+//! Closed vocabularies: enums with one written form per variant.
 
 /// A closed list of words: an enum whose variants have one written form each.
 pub trait Vocabulary: Copy + Eq + 'static {
@@ -26,7 +26,7 @@ pub trait Vocabulary: Copy + Eq + 'static {
     }
 }
 
-/// Declares an enum together with its [`Vocabulary`]: what documents a word in the code is what explains it to users.
+/// Declares an enum with its [`Vocabulary`]. Doc comments of variants are also their descriptions for users.
 macro_rules! vocabulary {
     (
         $(#[$meta:meta])*

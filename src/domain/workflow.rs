@@ -8,7 +8,7 @@ use super::text::{Name, Names};
 use super::vocabulary::vocabulary;
 
 vocabulary! {
-    /// What a stage means, whatever its authority calls it.
+    /// The meaning of a stage, independent of its authority's name for it.
     Phase {
         /// Nothing has been decided or asked.
         None = "none",
@@ -37,22 +37,22 @@ vocabulary! {
     }
 }
 
-/// One stage of a workflow.
+/// A stage of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stage {
     /// Its id, unique in the workflow.
     pub id: StageId,
-    /// What it is called in English.
+    /// Its English name.
     pub name: Name,
-    /// What it is called in other languages.
+    /// Its names in other languages.
     pub names: Names,
-    /// What it means.
+    /// Its phase.
     pub phase: Phase,
-    /// What it lets a company do.
+    /// The activities it permits.
     pub permits: Vec<Activity>,
 }
 
-/// A legal step from one stage to another.
+/// A legal move from one stage to another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Move {
     /// The stage left.
@@ -66,7 +66,7 @@ pub struct Move {
 pub struct Workflow {
     /// Its id.
     pub id: WorkflowId,
-    /// What it is called.
+    /// Its name.
     pub name: Name,
     /// Its stages.
     pub stages: Vec<Stage>,
@@ -77,9 +77,9 @@ pub struct Workflow {
 }
 
 impl Workflow {
-    /// The most stages a workflow can have.
+    /// Most stages in a workflow.
     pub const MAX_STAGES: usize = 100;
-    /// The most moves a workflow can have.
+    /// Most moves in a workflow.
     pub const MAX_MOVES: usize = 2000;
 
     /// The stage with this id.
@@ -88,18 +88,18 @@ impl Workflow {
         self.stages.iter().find(|stage| stage.id == *id)
     }
 
-    /// Whether a case may go from one stage to the other.
+    /// Whether a case may move from one stage to the other.
     #[must_use]
     pub fn allows(&self, from: &StageId, to: &StageId) -> bool {
         self.moves.iter().any(|legal| legal.from == *from && legal.to == *to)
     }
 
-    /// The stages a case may go to from `from`, in the order of the workflow.
+    /// The stages a case may move to from `from`, in workflow order.
     pub fn successors<'a>(&'a self, from: &'a StageId) -> impl Iterator<Item = &'a StageId> {
         self.stages.iter().map(|stage| &stage.id).filter(move |to| self.allows(from, to))
     }
 
-    /// What contradicts itself in the record.
+    /// The contradictions within the record.
     #[must_use]
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::default();
@@ -142,7 +142,7 @@ impl Workflow {
         let number = |id: &StageId| self.stages.iter().position(|stage| stage.id == *id).unwrap_or_default();
         let mut lines = vec!["stateDiagram-v2".to_owned()];
         for (index, stage) in self.stages.iter().enumerate() {
-            // Quotes would end the label, and a stage's id may hold characters a diagram does not take.
+            // Quotes would end the label, and ids may contain characters that diagrams do not allow.
             let label = stage.name.as_str().replace(['"', '`', ':', ';', '#'], " ");
             lines.push(format!("    state \"{label} ({})\" as s{index}", stage.id));
         }

@@ -1,4 +1,4 @@
-//! The JSON form of approvals: what their keeper writes, and with it where the case stands.
+//! The JSON form of approvals: what callers write, with the state of the case.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use super::fields::{Fields, Place};
 use super::values::{MAX_ITEMS, beginning, boolean, ending, integer, shown, text};
 use crate::domain::approval::{Approval, Case, Quantity, Standing};
 
-/// The members that say where a case stands; nobody writes them by hand.
+/// The members for the state of a case, which are read-only.
 pub const STANDING: [&str; 3] = ["stage", "stage_since", "disputed"];
 
 impl Document for Approval {
@@ -84,7 +84,7 @@ impl Document for Case {
     }
 }
 
-/// Overwrites, in a case already written, the members that say where it stands.
+/// Overwrites the state in the JSON of a case.
 pub fn standing(case: &mut Map<String, Value>, standing: &Standing) {
     let values = [
         Value::from(standing.stage.as_str()),

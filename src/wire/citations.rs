@@ -1,4 +1,4 @@
-//! The JSON form of citations, which stand inside other things.
+//! The JSON form of citations, which are part of other things.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use super::fields::Place;
 use super::values::{MAX_ITEMS, count, shown, text};
 use crate::domain::citation::Citation;
 
-/// The citations of something that needs at least one.
+/// Reads at least one citation.
 pub(crate) fn citations(place: Place<'_, '_>) -> Option<Vec<Citation>> {
     place.list((1, MAX_ITEMS), citation)
 }
 
-/// The citations of something that may stand without one.
+/// Reads any number of citations, including none.
 pub(crate) fn any_citations(place: Place<'_, '_>) -> Option<Vec<Citation>> {
     place.list((0, MAX_ITEMS), citation)
 }

@@ -1,4 +1,4 @@
-//! The JSON form of conditions: the parameters of each kind stand beside `kind`.
+//! The JSON form of conditions: the parameters of each kind are members beside `kind`.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::values::{
 use crate::domain::condition::{Class, Condition, ConditionKind, Scope, Terms};
 use crate::domain::number::Units;
 
-/// The names of the parameters of every kind.
+/// The parameters of all kinds.
 pub(crate) const PARAMETERS: [&str; 20] = [
     "minimum",
     "basis",
@@ -154,7 +154,7 @@ fn class_written(class: &Class) -> Value {
 
 fn terms(fields: &mut Fields<'_>) -> Option<Terms> {
     let Some(kind) = fields.required("kind", text) else {
-        // Nobody can say which parameters belong to a kind that cannot be read.
+        // The kind is unreadable, so it is unknown which parameters belong to it.
         fields.leave(&PARAMETERS);
         return None;
     };
@@ -250,7 +250,7 @@ mod tests {
     use crate::domain::vocabulary::Vocabulary;
     use crate::wire::testing::{assert_written_as_read, faults, thing};
 
-    /// The parameters of each kind, all of them known, and with as many unknown as can be.
+    /// The parameters of each kind: all set, and with as many as possible unset.
     const KINDS: [(&str, &str, Option<&str>); 10] = [
         (
             "domestic_share",

@@ -1,4 +1,4 @@
-//! The JSON form of questions and their answers.
+//! The JSON form of questions and answers.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -16,22 +16,22 @@ use crate::domain::time::Moment;
 use crate::domain::vocabulary::Vocabulary;
 use crate::domain::workflow::Activity;
 
-/// What somebody asks: a question, when it is about, what is to be known, and what is to be assumed.
+/// A request for a determination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// The question; `valid_at` is the moment of asking if none is given.
+    /// The question; `valid_at` defaults to the time of the request.
     pub question: Question,
-    /// Whether it names the moment it is about.
+    /// Whether the request gives `valid_at`.
     pub is_dated: bool,
-    /// The revision at which to read.
+    /// The revision to read.
     pub revision: Option<i64>,
-    /// The moment at which it was known.
+    /// The moment whose state of knowledge to read.
     pub known_at: Option<Moment>,
-    /// What is to be assumed.
+    /// The assumptions.
     pub assume: Vec<Assumption>,
 }
 
-/// Reads what somebody asks at a moment.
+/// Reads a request for a determination made at a moment.
 pub fn asked(fields: &mut Fields<'_>, now: Moment) -> Option<Asked> {
     let company = fields.required("company", text);
     let chip = fields.required("chip", text);
@@ -77,7 +77,7 @@ fn revision(place: Place<'_, '_>) -> Option<i64> {
     }
 }
 
-/// One assumption: an approval at a stage, or a condition that differs in one parameter.
+/// Reads an assumption: an approval's stage, or one changed parameter of a condition.
 fn assumption(place: Place<'_, '_>) -> Option<Assumption> {
     place.object(|fields| {
         let approval = fields.nullable("approval", text);
@@ -139,7 +139,7 @@ pub fn answer(answer: &Answer) -> Map<String, Value> {
     }))
 }
 
-/// What was assumed, and whether each assumption decided.
+/// The assumptions as JSON, each with whether it decided.
 #[must_use]
 pub fn assumptions(assume: &[Assumption], supposed: &Supposed) -> Value {
     let each = assume.iter().zip(&supposed.decided).map(|(assumption, decided)| {
@@ -184,7 +184,7 @@ pub fn reason(reason: &Reason) -> Value {
     })
 }
 
-/// How a gate stands, in the form it is written in.
+/// The serialised form of a gate's state.
 #[derive(Serialize)]
 pub struct GateForm<'f> {
     gate: &'static str,
@@ -212,13 +212,13 @@ impl<'f> From<&'f GateFinding> for GateForm<'f> {
     }
 }
 
-/// How a gate stands, as JSON.
+/// A gate's state as JSON.
 #[must_use]
 pub fn gate(finding: &GateFinding) -> Value {
     formed(&GateForm::from(finding))
 }
 
-/// What a condition comes to, as JSON.
+/// The evaluation of a condition as JSON.
 #[must_use]
 pub fn evaluation(evaluation: &Evaluation) -> Value {
     json!({
@@ -239,7 +239,7 @@ fn headroom(headroom: &Headroom) -> Value {
     })
 }
 
-/// The four figures, in the form they are written in.
+/// The serialised form of the four figures.
 #[derive(Serialize)]
 pub struct FiguresForm {
     authorised: Option<i64>,
@@ -262,7 +262,7 @@ pub fn figures(figures: &Figures) -> Value {
     formed(&FiguresForm::from(figures))
 }
 
-/// A form as JSON. Forms have names for keys, so nothing stands in the way.
+/// Serialises a form, which cannot fail: all its keys are strings.
 fn formed(form: &impl Serialize) -> Value {
     serde_json::to_value(form).unwrap_or_default()
 }

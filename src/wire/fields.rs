@@ -1,29 +1,29 @@
-//! The fields of a JSON object, read one by one with every fault collected.
+//! Reads the fields of a JSON object, collecting every fault.
 
 use serde_json::{Map, Value};
 
 use super::json::Pointer;
 use crate::domain::fault::{Fault, FaultCode, Faults, hint};
 
-/// A value being read: the JSON, where it stands, and where faults go.
+/// A value being read, its location, and the faults found so far.
 pub struct Place<'a, 'f> {
     /// The JSON value.
     pub value: &'a Value,
-    /// Where it stands.
+    /// Its location.
     pub pointer: Pointer<'f>,
-    /// Where faults go.
+    /// The faults found so far.
     pub faults: &'f mut Faults,
 }
 
 impl<'a> Place<'a, '_> {
-    /// Records what is wrong with the value.
+    /// Adds a fault of the value and returns `None`.
     #[must_use]
     pub fn refuse<T>(self, fault: Fault) -> Option<T> {
         self.faults.0.push(fault.at(self.pointer.to_string()));
         None
     }
 
-    /// Records that the value has the wrong type.
+    /// Adds the fault that the value has the wrong type.
     #[must_use]
     pub fn wrong_type<T>(self, wanted: &str) -> Option<T> {
         let found = match self.value {
@@ -37,7 +37,7 @@ impl<'a> Place<'a, '_> {
         self.refuse(Fault::new(FaultCode::WrongType, format!("must be {wanted}, not {found}")))
     }
 
-    /// The value as an object, read by `read`, with fields that nothing asked for refused.
+    /// Reads the value as an object with `read`; fields that `read` does not read are faults.
     pub fn object<T>(self, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Option<T> {
         let Value::Object(object) = self.value else {
             return self.wrong_type("an object");
@@ -48,7 +48,7 @@ impl<'a> Place<'a, '_> {
         thing
     }
 
-    /// The value as a list of `least` to `most` items, each read by `read`.
+    /// Reads the value as a list of `least` to `most` items, each with `read`.
     pub fn list<T>(
         self,
         (least, most): (usize, usize),
@@ -79,7 +79,7 @@ impl<'a> Place<'a, '_> {
     }
 }
 
-/// The fields of one object. `null` counts as absent; a field that nobody asked for is a fault.
+/// The fields of an object. `null` counts as absent; a field that is never read is a fault.
 pub struct Fields<'a> {
     object: &'a Map<String, Value>,
     pointer: Pointer<'a>,
@@ -88,7 +88,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a whole document.
+    /// The fields of an entire document.
     pub fn new(object: &'a Map<String, Value>, faults: &'a mut Faults) -> Self {
         Self::at(Pointer::WHOLE, object, faults)
     }
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
         Self { object, pointer, known: Vec::with_capacity(object.len()), faults }
     }
 
-    /// A field that may be absent.
+    /// Reads an optional field.
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -108,7 +108,7 @@ impl<'a> Fields<'a> {
         read(Place { value, pointer: self.pointer.member(name), faults: self.faults })
     }
 
-    /// A field that must be there; its absence is a fault.
+    /// Reads a required field; its absence is a fault.
     pub fn required<T>(
         &mut self,
         name: &'static str,
@@ -122,7 +122,7 @@ impl<'a> Fields<'a> {
         self.optional(name, read)
     }
 
-    /// A field that stands for `absent` if it is not given. `None` means that it was given and wrong.
+    /// Reads a field with the default `absent`. `None` means that it is invalid.
     pub fn or<T>(
         &mut self,
         name: &'static str,
@@ -136,8 +136,7 @@ impl<'a> Fields<'a> {
         self.optional(name, read)
     }
 
-    /// A field that may be absent: the outer `None` means that it was given and wrong, the inner one that it
-    /// was not given.
+    /// Reads an optional field: the outer `None` means that it is invalid, the inner one that it is absent.
     pub fn nullable<T>(
         &mut self,
         name: &'static str,
@@ -146,29 +145,29 @@ impl<'a> Fields<'a> {
         self.or(name, None, |place| read(place).map(Some))
     }
 
-    /// Fields that may be there but cannot be judged.
+    /// Accepts fields without reading them.
     pub fn leave(&mut self, names: &[&'static str]) {
         self.known.extend_from_slice(names);
     }
 
-    /// Records a fault at a field of this object.
+    /// Adds a fault of a field of this object.
     pub fn refuse(&mut self, name: &str, fault: Fault) {
         self.faults.0.push(fault.at(self.pointer.member(name).to_string()));
     }
 
-    /// Records a fault of this object as a whole.
+    /// Adds a fault of the whole object.
     pub fn refuse_whole(&mut self, fault: Fault) {
         self.faults.0.push(fault.at(self.pointer.to_string()));
     }
 
-    /// Records the faults that a whole thing has, placed relative to this object.
+    /// Adds faults whose pointers are relative to this object.
     pub fn refuse_all(&mut self, faults: Faults) {
         for placed in faults.0 {
             self.faults.0.push(placed.fault.at(format!("{}{}", self.pointer, placed.pointer)));
         }
     }
 
-    /// Refuses every field that nobody asked for.
+    /// Adds a fault for every field that was not read.
     pub fn finish(self) {
         for name in self.object.keys().filter(|name| !self.known.contains(&name.as_str())) {
             let hint = hint(name, &self.known)

@@ -1,4 +1,4 @@
-//! JSON text into values, without letting a repeated name slip through.
+//! Parses JSON text and rejects repeated names.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,23 +8,23 @@ use serde_json::{Map, Number, Value};
 
 use crate::domain::fault::{FaultCode, Faults};
 
-/// Why text is not the JSON it should be.
+/// Why a text cannot be read.
 #[derive(Debug)]
 pub enum Unreadable {
-    /// It is not JSON at all.
+    /// It is not JSON.
     Syntax(Syntax),
-    /// It is JSON with faults, such as names that are given twice.
+    /// It is JSON with faults, such as repeated names.
     Faults(Faults),
 }
 
-/// From where on a text is no JSON, and why.
+/// Where and why a text is not JSON.
 #[derive(Debug)]
 pub struct Syntax {
-    /// What is wrong there, for a person.
+    /// What is wrong, for a person.
     pub what: String,
     /// The line, from 1.
     pub line: usize,
-    /// The column, from 1; 0 where the line before should have gone on.
+    /// The column, from 1; 0 if the previous line is incomplete.
     pub column: usize,
 }
 
@@ -51,11 +51,11 @@ impl fmt::Display for Syntax {
     }
 }
 
-/// The value that a JSON text stands for. A name given twice in one object is a fault.
+/// Parses a JSON text. A name repeated within an object is a fault.
 ///
 /// # Errors
 ///
-/// [`Unreadable::Syntax`] if the text is no JSON, [`Unreadable::Faults`] with every repeated name.
+/// [`Unreadable::Syntax`] if the text is not JSON, [`Unreadable::Faults`] with every repeated name.
 pub fn parse(text: &[u8]) -> Result<Value, Unreadable> {
     if let Some(unkept) = unkept(text) {
         return Err(Unreadable::Syntax(unkept));
@@ -69,8 +69,7 @@ pub fn parse(text: &[u8]) -> Result<Value, Unreadable> {
     faults.into_inner().or(value).map_err(Unreadable::Faults)
 }
 
-/// The first number with a fraction or an exponent that has more digits than are kept of one, or is nearer to nothing
-/// than any that is kept.
+/// The first number with a fraction or exponent that `f64` does not preserve: too many digits, or underflow.
 fn unkept(text: &[u8]) -> Option<Syntax> {
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
@@ -119,8 +118,8 @@ fn is_kept(number: &str) -> bool {
     significant <= 15 && (significant == 0 || !nothing)
 }
 
-/// Where a value stands in a document, as the steps that lead there. It is put into words, as RFC 6901 asks,
-/// only where something is wrong with the value.
+/// The location of a value in a document, as a linked list of steps. It is formatted (RFC 6901) only if the
+/// value has a fault.
 #[derive(Clone, Copy, Debug)]
 pub struct Pointer<'p>(Option<(&'p Pointer<'p>, Step<'p>)>);
 
@@ -131,16 +130,16 @@ enum Step<'p> {
 }
 
 impl<'p> Pointer<'p> {
-    /// The document itself.
+    /// The whole document.
     pub const WHOLE: Self = Self(None);
 
-    /// A member of the object there.
+    /// The location of a member of the object.
     #[must_use]
     pub fn member(&'p self, name: &'p str) -> Self {
         Self(Some((self, Step::Member(name))))
     }
 
-    /// An item of the list there.
+    /// The location of an item of the list.
     #[must_use]
     pub fn item(&'p self, index: usize) -> Self {
         Self(Some((self, Step::Item(index))))

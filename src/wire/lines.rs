@@ -1,8 +1,8 @@
-//! The lines of an export or import: one thing each, as NDJSON.
+//! The lines of an export or import: one thing per line, as NDJSON.
 //!
-//! A line is a thing's document with its `kind` in front. Where a case stands is left out, since its
-//! transitions make it; the own kind of a condition is called `condition_kind`, and that of a movement
-//! `movement_kind`, since a line has one already.
+//! A line is a thing's document with its `kind` in front. The state of a case is left out, as it follows from
+//! the transitions. As `kind` is taken, a condition's own is called `condition_kind`, and a movement's
+//! `movement_kind`.
 
 use serde_json::{Map, Value};
 
@@ -49,11 +49,11 @@ pub enum Line {
     Movement(Movement),
 }
 
-/// The thing that a line stands for.
+/// Parses a line.
 ///
 /// # Errors
 ///
-/// [`Unreadable::Syntax`] if the line is no JSON, [`Unreadable::Faults`] with everything that is wrong with it.
+/// [`Unreadable::Syntax`] if the line is not JSON, [`Unreadable::Faults`] with all faults.
 pub fn read(line: &[u8]) -> Result<Line, Unreadable> {
     let Value::Object(mut members) = parse(line)? else {
         let mut faults = Faults::default();
@@ -86,7 +86,7 @@ fn thing(kind: Kind, members: Map<String, Value>) -> Result<Line, Faults> {
     }
 }
 
-/// Reads a thing that has a kind of its own, under the name which that has in a line.
+/// Reads a thing that has a `kind` of its own, which a line holds under another name.
 fn with_own_kind<T: Document>(mut members: Map<String, Value>, name: &str) -> Result<T, Faults> {
     if let Some(kind) = members.shift_remove(name) {
         members.insert("kind".to_owned(), kind);
@@ -99,11 +99,11 @@ fn with_own_kind<T: Document>(mut members: Map<String, Value>, name: &str) -> Re
     })
 }
 
-/// The line of the document that is stored under an id, without the end of the line.
+/// Writes the line of a stored document, without the line feed.
 ///
 /// # Errors
 ///
-/// What is wrong with a document that does not stand for the thing of the kind with that id.
+/// The faults of a document that is not the thing of this kind with this id.
 pub fn write(kind: Kind, id: &str, document: &str) -> Result<String, Faults> {
     let members = members_of(kind, id, document)?;
     let mut line = Map::new();
@@ -125,7 +125,7 @@ pub fn write(kind: Kind, id: &str, document: &str) -> Result<String, Faults> {
     Ok(Value::Object(line).to_string())
 }
 
-/// The members of a stored document, once it is known to stand for what it is stored as.
+/// The members of a stored document, after checking that it is of this kind and id.
 fn members_of(kind: Kind, id: &str, document: &str) -> Result<Map<String, Value>, Faults> {
     let mut faults = Faults::default();
     let members: Map<String, Value> = match serde_json::from_str(document) {

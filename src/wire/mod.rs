@@ -1,7 +1,7 @@
-//! The JSON form of every thing: written in one way, read strictly.
+//! The JSON form of all things: written uniformly, read strictly.
 //!
-//! Rows, change documents, exports, request bodies and replies all share this form, so it stands in
-//! one place, below the store. It knows nothing of HTTP, SQL or who may do what.
+//! Rows, change documents, exports, request bodies and responses share this form, so it is defined in one
+//! place, below the store. It does not depend on HTTP, SQL or permissions.
 
 pub mod approvals;
 pub mod authorities;
@@ -27,18 +27,18 @@ use fields::Fields;
 
 /// A thing with a JSON form.
 pub trait Document: Sized {
-    /// The thing as JSON: every field, in the order of the contract, `null` where nothing is known.
+    /// Writes the thing as JSON: all fields, in the order of the contract, `null` where unknown.
     fn write(&self) -> Value;
 
-    /// The thing in `fields`; every fault goes to `fields`, and `None` means that there was one.
+    /// Reads the thing from `fields`, to which faults are added; `None` if there is any.
     fn read(fields: &mut Fields<'_>) -> Option<Self>;
 }
 
-/// The thing an object stands for.
+/// Reads a thing from an object.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the object, each fault with its JSON pointer.
+/// All faults of the object, each with its JSON pointer.
 pub fn read<T: Document>(object: &Map<String, Value>) -> Result<T, Faults> {
     let mut faults = Faults::default();
     let thing = {
@@ -57,7 +57,7 @@ pub fn read<T: Document>(object: &Map<String, Value>) -> Result<T, Faults> {
 pub(crate) mod testing {
     use super::{Document, json::parse, read};
 
-    /// The thing a text stands for, or its faults as `pointer code`.
+    /// Reads a thing from a text, or returns its faults as `pointer code`.
     pub(crate) fn thing<T: Document>(text: &str) -> Result<T, Vec<String>> {
         let value = parse(text.as_bytes()).unwrap();
         read::<T>(value.as_object().unwrap()).map_err(|faults| {
@@ -65,12 +65,12 @@ pub(crate) mod testing {
         })
     }
 
-    /// The faults of a text that stands for no such thing.
+    /// The faults of a text that is not such a thing.
     pub(crate) fn faults<T: Document>(text: &str) -> Vec<String> {
         thing::<T>(text).err().unwrap_or_default()
     }
 
-    /// Asserts that a text with every field is written as it was read, in the same order.
+    /// Asserts that a text with all fields is written exactly as read.
     pub(crate) fn assert_written_as_read<T: Document>(text: &str) {
         let written = thing::<T>(text).map(|thing| thing.write().to_string());
         assert_eq!(written, Ok(parse(text.as_bytes()).unwrap().to_string()));

@@ -1,4 +1,4 @@
-//! Readers and writers of single values.
+//! Reads and writes single values.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -12,12 +12,12 @@ use crate::domain::text::{Language, Name, Names};
 use crate::domain::thing::{Kind, ThingRef};
 use crate::domain::time::{Date, Dated, Moment};
 
-/// The most names a thing can have, by language.
+/// Most names of a thing, by language.
 pub const MAX_NAMES: usize = 50;
-/// The most items in a list of a thing that has no closer limit.
+/// Most items in a list that has no smaller limit.
 pub const MAX_ITEMS: usize = 100;
 
-/// Text that becomes a checked value.
+/// Reads text as a validated value.
 #[must_use]
 pub fn text<T>(place: Place<'_, '_>) -> Option<T>
 where
@@ -32,13 +32,13 @@ where
     }
 }
 
-/// A boolean.
+/// Reads a boolean.
 #[must_use]
 pub fn boolean(place: Place<'_, '_>) -> Option<bool> {
     place.value.as_bool().or_else(|| place.wrong_type("a boolean"))
 }
 
-/// A whole number that becomes a checked value.
+/// Reads an integer as a validated value.
 #[must_use]
 pub fn integer<T>(place: Place<'_, '_>) -> Option<T>
 where
@@ -53,7 +53,7 @@ where
     }
 }
 
-/// A whole number within a range.
+/// Reads an integer within a range.
 #[must_use]
 pub fn count(place: Place<'_, '_>, least: u32, most: u32) -> Option<u32> {
     let Some(number) = whole(place.value) else {
@@ -68,7 +68,7 @@ pub fn count(place: Place<'_, '_>, least: u32, most: u32) -> Option<u32> {
     })
 }
 
-/// A number without a fraction; JSON does not tell `4` from `4.0`.
+/// An integer; `4.0` is one in JSON.
 pub(super) fn whole(value: &Value) -> Option<i64> {
     let beyond = || i64::try_from(value.as_u64()?).ok().or(Some(i64::MAX));
     value.as_i64().or_else(beyond).or_else(|| {
@@ -80,7 +80,7 @@ pub(super) fn whole(value: &Value) -> Option<i64> {
     })
 }
 
-/// A measured figure.
+/// Reads a measured figure.
 #[must_use]
 pub fn figure(place: Place<'_, '_>) -> Option<Figure> {
     let Some(number) = place.value.as_f64() else {
@@ -92,7 +92,7 @@ pub fn figure(place: Place<'_, '_>) -> Option<Figure> {
     }
 }
 
-/// A list of checked text values without repetitions.
+/// Reads a list of distinct validated text values.
 #[must_use]
 pub fn set<T>(place: Place<'_, '_>) -> Option<Vec<T>>
 where
@@ -101,7 +101,7 @@ where
     set_of(place, 0)
 }
 
-/// A list of at least `least` checked text values without repetitions.
+/// Reads a list of at least `least` distinct validated text values.
 pub fn set_of<T>(place: Place<'_, '_>, least: usize) -> Option<Vec<T>>
 where
     T: for<'t> TryFrom<&'t str, Error = Fault> + PartialEq,
@@ -120,7 +120,7 @@ where
     repeated.is_empty().then_some(list)
 }
 
-/// Names by language.
+/// Reads names by language.
 #[must_use]
 pub fn names(place: Place<'_, '_>) -> Option<Names> {
     let Value::Object(object) = place.value else {
@@ -145,7 +145,7 @@ pub fn names(place: Place<'_, '_>) -> Option<Names> {
     (names.len() == object.len()).then_some(names)
 }
 
-/// A date and how exactly it is known.
+/// Reads a date with its precision.
 #[must_use]
 pub fn dated(place: Place<'_, '_>) -> Option<Dated> {
     place.object(|fields| {
@@ -155,12 +155,12 @@ pub fn dated(place: Place<'_, '_>) -> Option<Dated> {
     })
 }
 
-/// The moment at which something begins; a bare date means midnight UTC.
+/// Reads the start of a time span; a bare date means midnight UTC.
 pub fn beginning(place: Place<'_, '_>) -> Option<Moment> {
     bound(place, Moment::start_of)
 }
 
-/// The moment at which something ends; a bare date means the end of that day, UTC.
+/// Reads the end of a time span; a bare date means the end of that day, UTC.
 pub fn ending(place: Place<'_, '_>) -> Option<Moment> {
     bound(place, Moment::end_of)
 }
@@ -175,13 +175,13 @@ fn bound(place: Place<'_, '_>, of_date: fn(Date) -> Moment) -> Option<Moment> {
     }
 }
 
-/// Text, or `null` where there is none.
+/// Writes a value as text, or `null` for `None`.
 #[must_use]
 pub fn shown<T: Display>(value: Option<&T>) -> Value {
     value.map_or(Value::Null, |value| Value::String(value.to_string()))
 }
 
-/// Where a thing can be read; `None` for a transition, whose path needs its case.
+/// The path of a thing; `None` for a transition, whose path contains its case.
 #[must_use]
 pub fn href(thing: &ThingRef) -> Option<String> {
     let collection = match thing.kind {
@@ -199,7 +199,7 @@ pub fn href(thing: &ThingRef) -> Option<String> {
     Some(format!("/v1/{collection}/{}", thing.id))
 }
 
-/// A thing by kind, id and where it can be read, or `null` where there is none.
+/// Writes a thing's kind, id and path, or `null` for `None`.
 #[must_use]
 pub fn linked(thing: Option<&ThingRef>) -> Value {
     thing.map_or(
@@ -208,7 +208,7 @@ pub fn linked(thing: Option<&ThingRef>) -> Value {
     )
 }
 
-/// What an object holds; nothing where there is none.
+/// The members of an object; empty for any other value.
 pub(super) fn members(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
@@ -216,19 +216,19 @@ pub(super) fn members(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Bytes in hexadecimal digits.
+/// Writes bytes in hexadecimal digits.
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// A list of texts.
+/// Writes a list as text values.
 pub fn listed<T: Display>(values: &[T]) -> Value {
     values.iter().map(|value| Value::String(value.to_string())).collect()
 }
 
-/// Names by language, in the order of the tags.
+/// Writes names by language, in the order of the tags.
 #[must_use]
 pub fn named(names: &Names) -> Value {
     let object: Map<String, Value> =
@@ -236,7 +236,7 @@ pub fn named(names: &Names) -> Value {
     Value::Object(object)
 }
 
-/// A figure as a JSON number: whole where it is whole.
+/// Writes a figure as a JSON number, as an integer if it is one.
 #[must_use]
 pub fn number(figure: Option<Figure>) -> Value {
     figure.map_or(Value::Null, |figure| {
@@ -244,7 +244,7 @@ pub fn number(figure: Option<Figure>) -> Value {
     })
 }
 
-/// A date and how exactly it is known.
+/// Writes a date with its precision.
 #[must_use]
 pub fn dated_value(dated: Dated) -> Value {
     json!({"date": dated.date.to_string(), "precision": dated.precision.to_string()})

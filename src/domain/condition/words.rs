@@ -1,4 +1,4 @@
-//! The words that conditions are written in.
+//! The vocabularies of conditions.
 
 use crate::domain::time::Date;
 use crate::domain::vocabulary::vocabulary;
@@ -30,7 +30,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How strongly a condition binds.
+    /// The force of a condition.
     Force {
         /// It is wished: it only advises.
         Encouraged = "encouraged",
@@ -68,7 +68,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What a domestic share is counted in.
+    /// The unit of a domestic share.
     ShareBasis {
         /// Chips.
         Units = "units",
@@ -91,7 +91,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// The calendar period (UTC) over which a limit counts anew.
+    /// The calendar period (UTC) after which a count starts again.
     Period {
         /// Each month.
         Month = "month",
@@ -115,7 +115,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What an exclusion looks at.
+    /// The part of a question that an exclusion applies to.
     ExclusionOf {
         /// What the chip is used for.
         EndUse = "end_use",
@@ -125,7 +125,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What a requirement asks for.
+    /// The subject of a requirement.
     RequirementOf {
         /// Verification by an independent laboratory before shipment.
         ThirdPartyTest = "third_party_test",
@@ -173,7 +173,7 @@ vocabulary! {
 }
 
 impl Period {
-    /// How many months it has.
+    /// The length in months.
     #[must_use]
     pub fn months(self) -> i8 {
         match self {
@@ -183,13 +183,13 @@ impl Period {
         }
     }
 
-    /// The first day of the one that a day is in.
+    /// The first day of the period that contains a day.
     #[must_use]
     pub fn first(self, day: Date) -> Date {
         day.run_of(self.months())
     }
 
-    /// The first day of the next one; `None` if it lies beyond the calendar's end.
+    /// The first day of the following period; `None` if it lies beyond the calendar's end.
     #[must_use]
     pub fn next(self, day: Date) -> Option<Date> {
         day.next_run_of(self.months())

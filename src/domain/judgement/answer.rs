@@ -1,4 +1,4 @@
-//! The answer: a verdict, and everything it rests on.
+//! The answer: a verdict and everything it is based on.
 
 use crate::domain::authority::Gate;
 use crate::domain::citation::Citation;
@@ -11,7 +11,7 @@ use crate::domain::vocabulary::vocabulary;
 use crate::domain::workflow::Phase;
 
 vocabulary! {
-    /// What the answer comes down to, from the worst to the best.
+    /// The verdict of an answer, from the worst to the best.
     Verdict {
         /// Something stands in the way.
         No = "no",
@@ -23,7 +23,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What a reason does to the verdict.
+    /// The effect of a reason on the verdict.
     Effect {
         /// It makes it `no`.
         Blocks = "blocks",
@@ -67,7 +67,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What a condition comes to in a question.
+    /// The outcome of a condition for a question.
     Outcome {
         /// It is met.
         Met = "met",
@@ -83,26 +83,26 @@ vocabulary! {
 /// One reason for the verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// Which.
+    /// Its code.
     pub code: ReasonCode,
-    /// What it does to the verdict.
+    /// Its effect on the verdict.
     pub effect: Effect,
-    /// The gate it arises at.
+    /// The gate where it arises.
     pub gate: Option<Gate>,
-    /// The authority it arises at.
+    /// The authority where it arises.
     pub authority: Option<AuthorityId>,
-    /// What on record it rests on.
+    /// The thing on record it is based on.
     pub subject: Option<ThingRef>,
-    /// What is the matter, for a person.
+    /// The explanation, for a person.
     pub detail: String,
-    /// On whose word.
+    /// The citations behind it.
     pub evidence: Vec<Citation>,
-    /// What would change it, for a person.
+    /// What would resolve it, for a person.
     pub remedy: String,
 }
 
 impl Reason {
-    /// What reasons are ordered by: effect, gates before conditions, then what they are about.
+    /// The sort key: effect, gates before conditions, then subject.
     pub(super) fn rank(&self) -> impl Ord + '_ {
         let subject = self.subject.as_ref();
         let place = match (subject.map(|thing| thing.kind), self.gate) {
@@ -114,12 +114,12 @@ impl Reason {
     }
 }
 
-/// How a gate stands: one finding for each approval that counts there, or one without an approval.
+/// The state of a gate: one finding per approval that counts there, or one without an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateFinding {
     /// The side of the sale.
     pub gate: Gate,
-    /// Whose gate it is.
+    /// The jurisdiction whose gate it is.
     pub jurisdiction: Jurisdiction,
     /// The authority asked.
     pub authority: Option<AuthorityId>,
@@ -127,7 +127,7 @@ pub struct GateFinding {
     pub approval: Option<ApprovalId>,
     /// The stage it is at.
     pub stage: Option<StageId>,
-    /// What that stage means.
+    /// The phase of that stage.
     pub phase: Option<Phase>,
     /// The date the stage took effect.
     pub since: Option<Date>,
@@ -135,38 +135,38 @@ pub struct GateFinding {
     pub disputed: bool,
 }
 
-/// What one condition comes to.
+/// The evaluation of one condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evaluation {
     /// The condition.
     pub condition: ConditionId,
     /// Its kind.
     pub kind: ConditionKind,
-    /// How strongly it binds.
+    /// Its force.
     pub force: Force,
     /// Whether it counts.
     pub status: ConditionStatus,
-    /// What it comes to.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Why, for a person.
+    /// The explanation, for a person.
     pub detail: String,
 }
 
-/// How many units no limit stands in the way of.
+/// How many units the limits allow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headroom {
-    /// The greatest number for which no known, required limit in force is broken; `None` if there is no such limit.
+    /// The most units that break no known, required limit in force; `None` if there is no such limit.
     pub units: Option<i64>,
     /// The condition or approval that sets it.
     pub limited_by: Option<ThingRef>,
-    /// Limits in force that have no number to hold anything against.
+    /// Limits in force without a known number.
     pub unset: Vec<ThingRef>,
 }
 
-/// The four figures of a company and a chip, always together.
+/// The four figures of a company and a chip.
 ///
-/// What is reserved and used is the pair's own, over all time. What is available is what the tightest limit on
-/// orders leaves; it is negative where that limit is broken already. A share is told as the units it comes to.
+/// Reserved and used units are counted over all time. Available units are what the tightest limit on orders
+/// leaves, negative if that limit is broken already. A share is converted to units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// What the tightest known, required limit in force allows; `None` if there is no such limit.
@@ -184,30 +184,30 @@ pub struct Figures {
 /// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What it comes down to.
+    /// The verdict.
     pub verdict: Verdict,
-    /// How each gate stands, export first.
+    /// The state of each gate, export first.
     pub gates: Vec<GateFinding>,
-    /// Why: what blocks, then what leaves open, then what advises.
+    /// The reasons: blocking, then leaving open, then advising.
     pub reasons: Vec<Reason>,
     /// Every condition in scope, by id.
     pub conditions: Vec<Evaluation>,
-    /// How many units no limit stands in the way of.
+    /// How many units the limits allow.
     pub headroom: Headroom,
     /// The four figures.
     pub figures: Figures,
-    /// The sources past their freshness limit among those the answer rests on.
+    /// The stale sources among those the answer is based on.
     pub stale: Vec<SourceId>,
 }
 
-/// The answer to a question as far as the board shows it.
+/// The abridged answer that the board shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glance {
-    /// What it comes down to.
+    /// The verdict.
     pub verdict: Verdict,
-    /// How each gate stands, export first.
+    /// The state of each gate, export first.
     pub gates: Vec<GateFinding>,
-    /// Why: each reason once, the weightiest first.
+    /// The reason codes, without duplicates, the most important first.
     pub reasons: Vec<ReasonCode>,
     /// The four figures.
     pub figures: Figures,
@@ -220,7 +220,7 @@ impl From<Answer> for Glance {
     }
 }
 
-/// The codes of reasons, each once.
+/// The codes of reasons, without duplicates.
 pub(super) fn codes(reasons: &[Reason]) -> Vec<ReasonCode> {
     let mut codes = Vec::new();
     for reason in reasons {

@@ -1,4 +1,4 @@
-//! Assumptions: facts that a what-if puts in the place of those on record.
+//! Assumptions: facts that replace those on record in a what-if.
 
 use crate::domain::approval::Standing;
 use crate::domain::condition::{Condition, ConditionKind, ConditionStatus, Terms};
@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::judge;
 use super::question::Question;
 
-/// One fact assumed.
+/// An assumed fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assumption {
     /// A case is at another stage.
@@ -22,21 +22,21 @@ pub enum Assumption {
         /// The stage of its workflow.
         stage: StageId,
     },
-    /// A condition reads differently.
+    /// A condition has another value.
     Condition {
         /// The condition.
         condition: ConditionId,
-        /// What is different.
+        /// The change.
         change: Change,
     },
 }
 
-/// What is assumed of a condition.
+/// A change assumed of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The least share of a `domestic_share`.
+    /// The minimum of a `domestic_share`.
     Minimum(Fraction),
-    /// The greatest number of a `unit_cap`.
+    /// The maximum of a `unit_cap`.
     Maximum(Units),
     /// The day a `requirement` or `other` was met.
     MetOn(Date),
@@ -45,7 +45,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// The field of an assumption that says so.
+    /// The field of an assumption that holds this change.
     #[must_use]
     pub fn field(self) -> &'static str {
         match self {
@@ -71,18 +71,18 @@ impl Change {
             (Self::Maximum(units), Terms::UnitCap { maximum, .. }) => *maximum = Some(units),
             (Self::MetOn(day), _) => {
                 condition.met_on = Some(day);
-                // It is nobody's word, which could be stale.
+                // An assumption has no source that could be stale.
                 condition.citations = Vec::new();
             }
             (Self::Status(status), _) => condition.status = status,
-            // A parameter that the kind does not have was refused before.
+            // A parameter that the kind does not have was rejected before.
             (Self::Minimum(_) | Self::Maximum(_), _) => {}
         }
     }
 }
 
 impl Assumption {
-    /// Whether both say something of the same fact.
+    /// Whether both are about the same fact.
     fn concerns_the_same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Stage { approval: one, .. }, Self::Stage { approval: other, .. }) => one == other,
@@ -159,17 +159,16 @@ impl Assumption {
 pub struct Supposed {
     /// The answer with everything assumed.
     pub answer: Answer,
-    /// For each assumption, whether the verdict would be another without it, or is what it alone turns the verdict
-    /// on the record into.
+    /// For each assumption, whether it decides: without it, or with it alone, the verdict changes.
     pub decided: Vec<bool>,
 }
 
-/// The answer to a question with facts assumed, and which of them decided.
+/// Answers a question with assumptions, and finds out which of them decide.
 ///
 /// # Errors
 ///
-/// [`Faults`] at `/assume/…` for assumptions about what is not on record for the pair, about a parameter that the
-/// condition's kind does not have, about a stage that the workflow lacks, and for two about the same fact.
+/// [`Faults`] at `/assume/…` for assumptions about something not on record for the pair, a parameter the
+/// condition's kind does not have, or a stage the workflow lacks, and for two about the same fact.
 pub fn suppose(
     dossier: &Dossier<'_>,
     question: &Question,
@@ -193,7 +192,7 @@ pub fn suppose(
     let decided = assumptions.iter().enumerate().map(|(place, assumption)| {
         let others = assumptions.iter().enumerate().filter(|(index, _)| *index != place);
         let others = judge_with(dossier, question, others.map(|(_, assumption)| assumption));
-        // Where each of two is enough, leaving out one of them changes nothing, and both decide.
+        // If either of two suffices, omitting one changes nothing, yet both decide.
         let is_enough =
             || judge_with(dossier, question, std::iter::once(assumption)).verdict == answer.verdict;
         others.verdict != answer.verdict || (on_record != answer.verdict && is_enough())

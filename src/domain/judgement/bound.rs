@@ -1,10 +1,10 @@
-//! Known limits as straight lines over the units asked, compared in whole numbers.
+//! Known limits as linear inequalities over the units asked about, in exact integers.
 
 use crate::domain::number::Fraction;
 
 use super::tally::Tally;
 
-/// A known limit. It holds for `n` units just when `slope` × (units beyond `free`) ≤ `slack`.
+/// A known limit. It holds for `n` units if and only if `slope` × max(`n` − `free`, 0) ≤ `slack`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bound {
     slack: i128,
@@ -13,42 +13,42 @@ pub(super) struct Bound {
     pub(super) of: Of,
 }
 
-/// What a limit is about, to tell it by.
+/// What a limit is on, for its explanation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Of {
-    /// A number of units.
+    /// A maximum number of units.
     Cap {
-        /// What is counted.
+        /// The count.
         tally: Tally,
-        /// The greatest number.
+        /// The maximum.
         maximum: i128,
     },
-    /// A share of domestic chips.
+    /// A minimum share of domestic chips.
     Share {
-        /// What is counted.
+        /// The count.
         mix: Mix,
-        /// The least share.
+        /// The minimum.
         minimum: Fraction,
     },
 }
 
-/// Domestic chips among all, in whatever weight each unit has.
+/// Domestic chips among all chips, weighted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mix {
     /// The weight of the domestic chips.
     pub(super) domestic: i128,
-    /// The weight of all.
+    /// The weight of all chips.
     pub(super) total: i128,
-    /// What a unit of the chip asked adds.
+    /// The weight that a unit of the chip asked about adds.
     pub(super) weight: i128,
     /// Whether the chip asked is domestic.
     pub(super) is_domestic: bool,
-    /// How many units add nothing, since they are counted already.
+    /// How many units add nothing, as they are counted already.
     pub(super) free: i128,
 }
 
 impl Mix {
-    /// The weights of domestic chips and of all, once so many units are added; `None` beyond what can be held.
+    /// The weights of domestic and of all chips after adding units; `None` on overflow.
     fn after(self, units: i128) -> Option<(i128, i128)> {
         let added = self.weight.checked_mul((units - self.free).max(0))?;
         let domestic = if self.is_domestic { self.domestic.checked_add(added)? } else { self.domestic };
@@ -57,12 +57,12 @@ impl Mix {
 }
 
 impl Bound {
-    /// At most `maximum` units.
+    /// A limit of at most `maximum` units.
     pub(super) fn cap(tally: Tally, maximum: i128) -> Self {
         Self { slack: maximum - tally.base, slope: 1, free: tally.free, of: Of::Cap { tally, maximum } }
     }
 
-    /// At least a share of domestic chips; `None` if the products are beyond what can be compared.
+    /// A limit of at least a share of domestic chips; `None` on overflow.
     pub(super) fn share(mix: Mix, minimum: Fraction) -> Option<Self> {
         let (part, whole) = minimum.ratio();
         let slack = mix.domestic.checked_mul(whole)?.checked_sub(part.checked_mul(mix.total)?)?;
@@ -71,18 +71,18 @@ impl Bound {
         Some(Self { slack, slope, free: mix.free, of: Of::Share { mix, minimum } })
     }
 
-    /// Whether the limit holds with so many units.
+    /// Whether the limit holds with this many units.
     pub(super) fn admits(self, units: i128) -> bool {
-        // A product too large to hold is on the side of its sign.
+        // An overflowing product is decided by its sign.
         self.slope.checked_mul((units - self.free).max(0)).map_or(self.slope < 0, |used| used <= self.slack)
     }
 
-    /// Whether so many units break it: it does not hold with them, and they bring it no nearer to holding.
+    /// Whether this many units break it: it does not hold with them, and they do not improve it.
     pub(super) fn is_broken_by(self, units: i128) -> bool {
         !self.admits(units) && self.slope > 0 && units > self.free
     }
 
-    /// The greatest number of units it holds for; zero if it is broken whatever is asked, `None` if there is none.
+    /// The most units it holds for; zero if it holds for no number, `None` if it holds for any.
     pub(super) fn most(self) -> Option<i128> {
         match self.slope {
             0.. if self.slack < 0 => Some(0),
@@ -91,7 +91,7 @@ impl Bound {
         }
     }
 
-    /// The least number of units it holds for: above zero where buying more domestic chips mends a share.
+    /// The fewest units it holds for; above zero if buying more domestic chips restores a share.
     pub(super) fn least(self) -> i128 {
         if self.slope < 0 && self.slack < 0 {
             let (needed, each) = (-self.slack, -self.slope);
@@ -100,12 +100,12 @@ impl Bound {
         0
     }
 
-    /// The units it leaves for orders, negative where it is broken already; `None` if it leaves any number.
+    /// The units it leaves for orders, negative if it is broken already; `None` if it allows any number.
     pub(super) fn left(self) -> Option<i128> {
         if self.slope > 0 { Some(self.slack.div_euclid(self.slope) + self.free) } else { self.most() }
     }
 
-    /// The greatest count it allows; `None` for a share, which allows no number by itself.
+    /// The maximum count; `None` for a share, which sets no number by itself.
     pub(super) fn maximum(self) -> Option<i128> {
         match self.of {
             Of::Cap { maximum, .. } => Some(maximum),
@@ -113,7 +113,7 @@ impl Bound {
         }
     }
 
-    /// What the count comes to with so many units, against what is allowed, for a person.
+    /// The count after adding units, compared with the limit, for a person.
     pub(super) fn told(self, units: i128) -> String {
         match self.of {
             Of::Cap { tally, maximum } => {
@@ -130,7 +130,7 @@ impl Bound {
         }
     }
 
-    /// What would make a broken limit hold, for a person.
+    /// How a broken limit could be met, for a person.
     pub(super) fn remedy(self) -> String {
         let raised = match self.of {
             Of::Cap { .. } => "have the limit raised",

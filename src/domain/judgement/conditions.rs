@@ -1,4 +1,4 @@
-//! Conditions: what each in scope comes to, and what that does to the verdict.
+//! Evaluates the conditions in scope, and their effects on the verdict.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::answer::{Effect, Evaluation, Outcome, Reason, ReasonCode};
 use super::context::Context;
 use super::terms::{Finding, found};
 
-/// The conditions in scope of a question in which these approvals count, by id, in force or not.
+/// The conditions in scope, given the approvals that count, by id, in force or not.
 pub(super) fn governing<'a>(context: &Context<'a>, counting: &[&CaseOn]) -> Vec<&'a Condition> {
     let records = context.dossier.records;
     let mut governing: Vec<&Condition> = counting
@@ -24,7 +24,7 @@ pub(super) fn governing<'a>(context: &Context<'a>, counting: &[&CaseOn]) -> Vec<
     governing
 }
 
-/// What a condition in scope comes to, and the reason it gives, if it gives one.
+/// Evaluates a condition in scope and returns the reason it gives, if any.
 pub(super) fn judged(context: &Context<'_>, condition: &Condition) -> (Evaluation, Option<Reason>) {
     let in_force = condition.is_in_force(context.question.valid_at);
     let finding = if in_force {
@@ -45,7 +45,7 @@ pub(super) fn judged(context: &Context<'_>, condition: &Condition) -> (Evaluatio
     (evaluation, reason)
 }
 
-/// Why a condition in scope does not count at the time asked about.
+/// Why a condition in scope does not apply at the time asked about.
 fn not_in_force(context: &Context<'_>, condition: &Condition) -> String {
     let words = |text: fmt::Arguments<'_>| context.wording.words(text);
     let asked = context.question.valid_at;
@@ -62,10 +62,10 @@ fn not_in_force(context: &Context<'_>, condition: &Condition) -> String {
     }
 }
 
-/// The reason a finding gives and its effect: what does not bind yet may come to bind, so it leaves open.
+/// The reason a finding gives and its effect. A condition that may come to bind leaves the answer open.
 fn consequence(force: Force, finding: &Finding) -> Option<(ReasonCode, Effect)> {
     let code = match finding.outcome {
-        // A payment is always met and always told.
+        // A payment is always met and always reported.
         Outcome::Met => return finding.code.map(|code| (code, Effect::Advises)),
         Outcome::NotApplicable => return None,
         Outcome::Unmet => finding.code.unwrap_or(ReasonCode::ConditionUnmet),
@@ -98,7 +98,7 @@ fn told(
     }
 }
 
-/// The authority that a condition's scope names, itself or by the approval.
+/// The authority in a condition's scope, or that of the approval in its scope.
 pub(super) fn authority_of<'a>(context: &Context<'a>, condition: &'a Condition) -> Option<&'a AuthorityId> {
     let scope = &condition.scope;
     let by_approval = || context.dossier.case(scope.approval.as_ref()?).map(|case| &case.approval.authority);

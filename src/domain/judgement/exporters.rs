@@ -1,4 +1,4 @@
-//! Several exporters: a company needs the licences of only one of them, the same at every authority.
+//! Choice of exporter: a company needs the licences of only one exporter, the same at every authority.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,12 @@ use super::gates;
 /// Which of the open cases at one authority count.
 pub(super) struct Choice<'a> {
     pub(super) cases: Vec<&'a CaseOn>,
-    /// Whether there are licences of the exporter asked about, and of others.
+    /// Whether there are licences of the exporter in question, and of others.
     pub(super) has_own: bool,
     pub(super) of_others: bool,
 }
 
-/// The exporters from whom the company may buy, each in turn: the one the question names, or all that open cases at
-/// the gates name, by id; at least one, which is nobody in particular where no case names any.
+/// Exporters to try: the one asked for, else all that open cases name, by id; `[None]` if none is named.
 pub(super) fn alternatives<'a>(context: &Context<'a>) -> Vec<Option<&'a CompanyId>> {
     if let Some(named) = &context.question.exporter {
         return vec![Some(named)];
@@ -28,7 +27,7 @@ pub(super) fn alternatives<'a>(context: &Context<'a>) -> Vec<Option<&'a CompanyI
     if named.is_empty() { vec![None] } else { named.into_iter().map(Some).collect() }
 }
 
-/// Cases without an exporter always count; of the others those of the exporter asked about do.
+/// Selects the cases without an exporter, and those of the exporter in question.
 pub(super) fn choose<'a>(open: Vec<&'a CaseOn>, exporter: Option<&'a CompanyId>) -> Choice<'a> {
     let (general, named): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|case| case.approval.exporter.is_none());

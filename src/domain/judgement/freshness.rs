@@ -1,4 +1,4 @@
-//! Freshness: which of the sources an answer rests on are past their limit.
+//! Freshness: the stale sources among those an answer is based on.
 
 use std::collections::BTreeSet;
 

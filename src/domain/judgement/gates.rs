@@ -1,4 +1,4 @@
-//! The gates: which cases count at each, and whether where they stand permits the activity.
+//! The gates: which cases count at each, and whether their stages permit the activity.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,19 +15,19 @@ use super::context::{Context, GateCheck};
 use super::exporters::choose;
 use super::standing;
 
-/// How all gates stand.
+/// The state of all gates.
 #[derive(Default)]
 pub(super) struct GateResults<'a> {
     pub(super) findings: Vec<GateFinding>,
     pub(super) reasons: Vec<Reason>,
-    /// The open approvals that count in the question.
+    /// The open approvals that count for the question.
     pub(super) counting: Vec<&'a CaseOn>,
-    /// What the findings rest on.
+    /// The evidence for the findings.
     pub(super) evidence: Vec<&'a [Citation]>,
 }
 
 impl<'a> GateResults<'a> {
-    /// How the gates of a question stand for who buys from an exporter, if cases differ by that.
+    /// The state of a question's gates for purchases from one exporter.
     pub(super) fn of(context: &Context<'a>, exporter: Option<&'a CompanyId>) -> Self {
         let mut results = Self::default();
         for check in &context.checks {
@@ -67,7 +67,7 @@ impl<'a> GateResults<'a> {
         }
         for (authority, (open, closed)) in by_authority {
             if open.is_empty() {
-                // What this authority ended nobody else makes good: all must permit.
+                // All authorities must permit, so no other one makes up for a case this one ended.
                 let last = latest(context, closed.into_iter().filter(|case| of(case, exporter)));
                 if let Some(case) = last {
                     self.add_ended(context, check, case);
@@ -75,8 +75,8 @@ impl<'a> GateResults<'a> {
                 continue;
             }
             let choice = choose(open, exporter);
-            // What ended a case without an exporter, another one that is open makes good; what ended the licence of
-            // the exporter asked about, none does.
+            // An open case makes up for an ended one without an exporter, but not for an ended licence of the
+            // exporter asked about.
             let is_general = !choice.cases.is_empty();
             let own =
                 |case: &&CaseOn| of(case, exporter) && !(is_general && case.approval.exporter.is_none());
@@ -149,7 +149,7 @@ fn is_open(context: &Context<'_>, case: &CaseOn) -> bool {
     !has_ended(context, case) && !has_expired(context, case)
 }
 
-/// Whether a case counts, if it is at a gate: it is open, nothing takes its place, and it is not set aside.
+/// Whether a case counts if it is at a gate: it is open, not superseded and not set aside.
 pub(super) fn counts(context: &Context<'_>, case: &CaseOn) -> bool {
     is_current(context, case) && !is_set_aside(context, case)
 }
@@ -162,8 +162,8 @@ fn has_begun(context: &Context<'_>, case: &CaseOn) -> bool {
     case.approval.valid_from.is_none_or(|from| from <= context.question.valid_at)
 }
 
-/// Whether a case is a renewal put on record ahead of time: its validity has not begun, and another case with the
-/// same authority and exporter is valid. One that is named by what is entered in the ledger is told all the same.
+/// Whether a case is a renewal recorded in advance: its validity has not begun, and another case of the same
+/// authority and exporter is valid. A case that the movement being entered names is not set aside.
 fn is_set_aside(context: &Context<'_>, case: &CaseOn) -> bool {
     let is_alike = |other: &CaseOn| {
         other.approval.authority == case.approval.authority
@@ -176,12 +176,12 @@ fn is_set_aside(context: &Context<'_>, case: &CaseOn) -> bool {
         && context.dossier.cases().any(|other| is_alike(other) && is_valid(other))
 }
 
-/// The case that was over last: by the day it ended or expired, then by id.
+/// The case that ended or expired last, then the last by id.
 fn latest<'a>(context: &Context<'_>, closed: impl Iterator<Item = &'a CaseOn>) -> Option<&'a CaseOn> {
     let over_on = |case: &CaseOn| -> Option<Date> {
         let expired = case.approval.valid_until.filter(|_| has_expired(context, case));
         let ended = case.standing.since.filter(|_| has_ended(context, case));
-        // What had ended already does not end again when its validity runs out.
+        // A case that has ended does not expire again later.
         ended.or(expired.map(Moment::date))
     };
     closed.max_by_key(|case| (over_on(case), &case.approval.id))

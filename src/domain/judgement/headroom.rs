@@ -1,4 +1,4 @@
-//! How much room the limits leave, and the four figures.
+//! The headroom that limits leave, and the four figures.
 
 use crate::domain::condition::ConditionKind;
 use crate::domain::thing::{Kind, ThingRef};
@@ -7,7 +7,7 @@ use super::answer::{Evaluation, Figures, Headroom, Outcome};
 use super::context::Context;
 use super::limits::{Limit, room_of};
 
-/// The headroom that these limits leave; without a number are those that no number is known of.
+/// The headroom that limits leave; `unset` lists those without a known number.
 pub(super) fn headroom(limits: &[Limit], evaluations: &[Evaluation]) -> Headroom {
     let room = room_of(limits);
     let unset = evaluations
@@ -25,7 +25,7 @@ fn is_limit(kind: ConditionKind) -> bool {
     matches!(kind, ConditionKind::DomesticShare | ConditionKind::UnitCap | ConditionKind::RelativeCap)
 }
 
-/// The four figures, by the limits on orders.
+/// The four figures, from the limits on orders.
 pub(super) fn figures(context: &Context<'_>, limits: &[Limit]) -> Figures {
     let tightest = limits
         .iter()
@@ -35,7 +35,7 @@ pub(super) fn figures(context: &Context<'_>, limits: &[Limit]) -> Figures {
     let (reserved, used) = (totals.reserved(), totals.used());
     Figures {
         authorised: tightest.map(|(left, limit)| {
-            // A share allows no number; where it is broken by more than all there is, it allows nothing.
+            // A share sets no number; where it is broken by more than all units, it allows none.
             let allowed = || (left + i128::from(reserved) + i128::from(used)).max(0);
             held(limit.bound.maximum().unwrap_or_else(allowed))
         }),
@@ -46,7 +46,7 @@ pub(super) fn figures(context: &Context<'_>, limits: &[Limit]) -> Figures {
     }
 }
 
-/// A number of units as answers hold it; what is beyond stays at the edge.
+/// A number of units as an `i64`, saturating.
 fn held(units: i128) -> i64 {
     let (least, most) = (i128::from(i64::MIN), i128::from(i64::MAX));
     i64::try_from(units.clamp(least, most)).unwrap_or_default()

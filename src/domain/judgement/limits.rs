@@ -1,4 +1,4 @@
-//! Limits: caps, shares and authorised quantities, as far as they are known.
+//! Limits: caps, shares and authorised quantities.
 
 use crate::domain::approval::{Comparator, Quantity, QuantityRole};
 use crate::domain::condition::{Condition, Counting, Force, Period, Terms};
@@ -17,39 +17,39 @@ use super::standing;
 use super::tally::Tally;
 use super::terms::Finding;
 
-/// What can be said of a limit.
+/// A limit, as far as it is known.
 pub(super) enum Measured {
     /// It is known.
     Known(Bound),
-    /// It has no number, or what it counts is not known; the text says which.
+    /// It has no number, or its count is unknown; the text says which.
     Open(String),
-    /// It does not bear on the question; the text says why.
+    /// It does not apply to the question; the text says why.
     Apart(String),
 }
 
-/// A known limit and what sets it.
+/// A known limit and the thing that sets it.
 pub(super) struct Limit {
     pub(super) subject: ThingRef,
     pub(super) bound: Bound,
 }
 
-/// The room that limits leave together.
+/// The room that several limits leave together.
 #[derive(Clone, Copy)]
 pub(super) struct Room<'a> {
     least: i128,
     most: i128,
-    /// The limit that sets it.
+    /// The tightest limit.
     pub(super) limit: &'a Limit,
 }
 
 impl Room<'_> {
-    /// The greatest number of units that no limit stands in the way of; zero if no number fits them all.
+    /// The most units that all limits allow; zero if no number satisfies them all.
     pub(super) fn most(self) -> i128 {
         if self.least > self.most { 0 } else { self.most }
     }
 }
 
-/// The room that limits leave together; `None` if they leave any number of units.
+/// The room that limits leave together; `None` if they allow any number of units.
 pub(super) fn room_of(limits: &[Limit]) -> Option<Room<'_>> {
     let least = limits.iter().map(|limit| limit.bound.least()).max()?;
     let bounded = limits.iter().filter_map(|limit| Some((limit.bound.most()?, limit)));
@@ -57,12 +57,12 @@ pub(super) fn room_of(limits: &[Limit]) -> Option<Room<'_>> {
     Some(Room { least, most, limit })
 }
 
-/// The units that limits leave room for together: as many as can be told, if they leave any number.
+/// The units that limits allow together; `i128::MAX` if they allow any number.
 pub(super) fn room(limits: &[Limit]) -> i128 {
     room_of(limits).map_or(i128::MAX, Room::most)
 }
 
-/// The required limits in force that are known, among conditions in scope and the approvals that count.
+/// The known, required limits in force, from conditions in scope and approvals that count.
 pub(super) fn known(
     context: &Context<'_>,
     conditions: &[&Condition],
@@ -88,7 +88,7 @@ pub(super) fn known(
     of_conditions.chain(of_approvals).collect()
 }
 
-/// What a condition that limits comes to.
+/// Evaluates a condition that sets a limit.
 pub(super) fn found(context: &Context<'_>, condition: &Condition) -> Finding {
     match measure(context, condition, context.question.activity) {
         None => {
@@ -110,7 +110,7 @@ pub(super) fn found(context: &Context<'_>, condition: &Condition) -> Finding {
     }
 }
 
-/// The authorised quantities of an approval that the question would break.
+/// Reasons for the authorised quantities of an approval that the question would break.
 pub(super) fn authorised(context: &Context<'_>, case: &CaseOn) -> Vec<Reason> {
     let units = i128::from(context.question.units.get());
     allowances(context, case, context.question.activity)
@@ -128,7 +128,7 @@ pub(super) fn authorised(context: &Context<'_>, case: &CaseOn) -> Vec<Reason> {
         .collect()
 }
 
-/// What a bound comes to with so many units, and what would make it hold if it is broken.
+/// A bound's count after adding units, and how a broken bound could be met.
 fn told(context: &Context<'_>, bound: Bound, units: i128) -> (String, String) {
     match context.wording {
         Detail::CodesOnly => (String::new(), String::new()),
@@ -137,7 +137,8 @@ fn told(context: &Context<'_>, bound: Bound, units: i128) -> (String, String) {
     }
 }
 
-/// The quantities an approval authorises, as limits on what is shipped under it. Preparing ships nothing.
+/// The quantities an approval authorises, as limits on shipments under it; none for `Prepare`, which ships
+/// nothing.
 fn allowances<'a>(context: &Context<'_>, case: &'a CaseOn, activity: Activity) -> Vec<(&'a Quantity, Bound)> {
     if activity == Activity::Prepare {
         return Vec::new();
@@ -155,13 +156,13 @@ fn allowances<'a>(context: &Context<'_>, case: &'a CaseOn, activity: Activity) -
     let tally = match counted {
         None => Tally::default(),
         Some(Some(totals)) => Tally::of(totals, totals, Counting::Shipped, activity),
-        // More than can be counted is more than anything allows.
+        // On overflow, more than any limit allows.
         Some(None) => Tally { base: i128::from(i64::MAX), free: 0 },
     };
     limits.map(|(quantity, most)| (quantity, Bound::cap(tally, most))).collect()
 }
 
-/// What can be said of the limit a condition sets on an activity; `None` for kinds that count nothing.
+/// The limit a condition sets on an activity; `None` for kinds that set none.
 pub(super) fn measure(context: &Context<'_>, condition: &Condition, activity: Activity) -> Option<Measured> {
     let limits = matches!(
         condition.terms,
@@ -197,7 +198,7 @@ fn unset(context: &Context<'_>, what: &str) -> Measured {
     Measured::Open(context.wording.words(format_args!("Nobody has set {what}.")))
 }
 
-/// A cap on the company's own units of the chips that share it: the chip asked, if none are named.
+/// A cap on the company's own units of the listed chips, or of the chip asked about if none are listed.
 fn unit_cap(
     context: &Context<'_>,
     (maximum, counting, period): (Option<Units>, Option<Counting>, Option<Period>),
@@ -214,7 +215,7 @@ fn unit_cap(
     };
     let tally = |holding: &Holding| Tally::of(holding.over(period), holding.all, counting, activity);
     let own = context.holding.map(tally).unwrap_or_default();
-    // A list of chips has no repetitions.
+    // The list has no duplicates.
     let others = chips.iter().filter(|chip| *chip != asked);
     let shared: i128 =
         others.filter_map(|chip| context.dossier.holding_of(chip)).map(|holding| tally(holding).base).sum();
@@ -222,7 +223,7 @@ fn unit_cap(
     Measured::Known(Bound::cap(tally, i128::from(maximum.get())))
 }
 
-/// A cap that is a share of a reference comes to a whole number of units, rounded down.
+/// A cap relative to a reference, rounded down to whole units.
 fn relative_cap(
     context: &Context<'_>,
     maximum_share: Option<Fraction>,

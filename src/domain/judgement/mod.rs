@@ -1,8 +1,8 @@
 //! The judgement: may this company do this with so many of this chip at this moment, and if not, why not?
 //!
-//! A pure function of a dossier and a question. Board, determination, movement check and what-if all call it;
-//! the board, which shows no texts, takes a [`glance`] by the same rules.
-//! A missing fact never turns into permission.
+//! A pure function of a dossier and a question, used by board, determination, movement check and what-if; the
+//! board, which shows no texts, calls [`glance`], which applies the same rules. A missing fact never turns
+//! into permission.
 
 pub mod answer;
 pub mod assumption;
@@ -45,26 +45,26 @@ use context::{Context, Detail};
 use gates::GateResults;
 use limits::Limit;
 
-/// The answer to a question about the dossier's company and chip.
+/// Answers a question about the dossier's company and chip.
 #[must_use]
 pub fn judge(dossier: &Dossier<'_>, question: &Question) -> Answer {
     let context = Context::new(*dossier, question, Detail::Full);
     answer(&context, Rulings::on(&context, &[]), &[])
 }
 
-/// What a movement is held against.
+/// The answer for a movement and the limits it breaks.
 #[derive(Clone, Debug)]
 pub struct EntryAnswer {
-    /// What speaks for and against it, as in any answer.
+    /// The answer, as for any question.
     pub answer: Answer,
-    /// The limits that it would break: that hold without it, or that it goes further beyond. One that was broken
-    /// before and that it does not make worse, such as a share by an order of domestic chips, is none of them.
+    /// The limits it would break: those that hold without it, and those already broken that it exceeds
+    /// further. A broken limit that it does not make worse, such as a share for an order of domestic chips,
+    /// is not included.
     pub breaks: Vec<Reason>,
 }
 
-/// What a movement is held against. Of the approvals only those limit it that it counts against: the one it names,
-/// wherever and however that stands, or else every open one of the pair. A limit with a period binds it in the
-/// period it occurred in alone.
+/// Judges a movement. Of the approvals, only the one it names limits it, whatever its state, or if it names
+/// none, every open one of the pair. A limit with a period applies only in the period of the movement's date.
 #[must_use]
 pub fn judge_entry(dossier: &Dossier<'_>, question: &Question, entry: Entry<'_>) -> EntryAnswer {
     let context = Context { entry: Some(entry), ..Context::new(*dossier, question, Detail::Full) };
@@ -110,7 +110,7 @@ fn answer<'a>(context: &Context<'a>, rulings: Rulings<'a>, drawn: &[&'a CaseOn])
     }
 }
 
-/// What [`judge`] answers, without what only a person reads.
+/// Like [`judge`], without texts and evidence.
 #[must_use]
 pub fn glance(dossier: &Dossier<'_>, question: &Question) -> Glance {
     let context = Context::new(*dossier, question, Detail::CodesOnly);
@@ -125,16 +125,17 @@ pub fn glance(dossier: &Dossier<'_>, question: &Question) -> Glance {
     }
 }
 
-/// What is for and against with each exporter that the company may choose.
+/// The rulings for each exporter that the company may choose.
 struct Rulings<'a> {
-    /// With the one that least speaks against: none that only a limit stops is behind one that is barred whatever
-    /// is asked. Then the fewest reasons that block, the fewest that leave open, the most room, the first id.
+    /// The most favourable one: not barred before barred, then the fewest blocking reasons, the fewest that
+    /// leave open, the most room, and the first id.
     best: Ruling<'a>,
     others: Vec<Ruling<'a>>,
 }
 
 impl<'a> Rulings<'a> {
-    /// The limits of the approvals `drawn` on count beside those of the approvals that count at the gates.
+    /// Limits of the approvals in `drawn` count in addition to those of the approvals that count at the
+    /// gates.
     fn on(context: &Context<'a>, drawn: &[&'a CaseOn]) -> Self {
         let mut exporters = exporters::alternatives(context).into_iter();
         let mut best = Ruling::on(context, exporters.next().flatten(), drawn);
@@ -149,11 +150,11 @@ impl<'a> Rulings<'a> {
         Self { best, others }
     }
 
-    /// The ruling whose limits leave the most room for an activity, and its limits: among those that nothing but a
-    /// limit speaks against, or else the one whose reasons are told.
+    /// The ruling whose limits leave the most room for an activity, and its limits. Considers the rulings
+    /// that are not barred, or else only the best one, whose reasons are reported.
     fn roomiest(&self, context: &Context<'_>, activity: Activity) -> (&Ruling<'a>, Vec<Limit>) {
         let mut roomiest = (&self.best, self.best.limits(context, activity));
-        // The best is behind none that is not barred.
+        // If the best is barred, all others are, too.
         for ruling in self.others.iter().filter(|it| !it.is_barred()) {
             let limits = ruling.limits(context, activity);
             if limits::room(&limits) > limits::room(&roomiest.1) {
@@ -163,7 +164,7 @@ impl<'a> Rulings<'a> {
         roomiest
     }
 
-    /// The four figures. They are those of orders, whatever is asked.
+    /// The four figures: those of orders, whatever the activity asked about.
     fn figures(&self, context: &Context<'a>, drawn: &[&'a CaseOn]) -> Figures {
         if self.others.is_empty() || context.question.activity == Activity::Order {
             return headroom::figures(context, &self.roomiest(context, Activity::Order).1);
@@ -175,14 +176,14 @@ impl<'a> Rulings<'a> {
     }
 }
 
-/// What is for and against, and the conditions and approvals that it was taken from.
+/// The reasons for one exporter, and the conditions and approvals they come from.
 struct Ruling<'a> {
     findings: Vec<GateFinding>,
     reasons: Vec<Reason>,
     evaluations: Vec<Evaluation>,
     evidence: Vec<&'a [Citation]>,
     governing: Vec<&'a Condition>,
-    /// The approvals that count at the gates, and those beside them whose limits do.
+    /// The approvals that count at the gates, and others whose limits count.
     counting: Vec<&'a CaseOn>,
 }
 
@@ -191,7 +192,7 @@ impl<'a> Ruling<'a> {
         let GateResults { findings, mut reasons, mut counting, mut evidence } =
             GateResults::of(context, exporter);
         if let Some(named) = context.entry.and_then(|entry| entry.approval) {
-            // What names an approval counts against no other one.
+            // A movement that names an approval counts against that one only.
             counting.retain(|case| case.approval.id == *named);
         }
         let is_beside = |case: &&&CaseOn| counting.iter().all(|it| it.approval.id != case.approval.id);
@@ -220,14 +221,14 @@ impl<'a> Ruling<'a> {
         limits::known(context, &self.governing, &self.counting, activity)
     }
 
-    /// How much speaks against it.
+    /// The sort key of rulings, the most favourable first.
     fn rank(&self, context: &Context<'_>) -> (bool, usize, usize, Reverse<i128>) {
         let count = |effect| self.reasons.iter().filter(|reason| reason.effect == effect).count();
         let room = limits::room(&self.limits(context, context.question.activity));
         (self.is_barred(), count(Effect::Blocks), count(Effect::LeavesOpen), Reverse(room))
     }
 
-    /// Whether anything blocks that is no limit.
+    /// Whether any reason other than a limit blocks.
     fn is_barred(&self) -> bool {
         let bars = |reason: &Reason| reason.effect == Effect::Blocks && reason.code != ReasonCode::OverLimit;
         self.reasons.iter().any(bars)

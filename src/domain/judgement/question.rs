@@ -7,25 +7,25 @@ use crate::domain::text::Name;
 use crate::domain::time::Moment;
 use crate::domain::workflow::Activity;
 
-/// What is asked. What is not declared stays undeclared: it is never taken for harmless.
+/// A question. Anything undeclared is unknown, never assumed harmless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The company that wants the chips.
     pub company: CompanyId,
     /// The chip it wants.
     pub chip: ChipId,
-    /// What it wants to do.
+    /// The activity.
     pub activity: Activity,
-    /// With how many units.
+    /// The number of units.
     pub units: Units,
-    /// Where the chips are declared to go. Without a declaration, gates are those of the company's seat.
+    /// The declared destination. Without one, the gates are those of the company's seat.
     pub destination: Option<Jurisdiction>,
-    /// What they are declared to be used for.
+    /// The declared end use.
     pub end_use: Option<Name>,
-    /// Who is declared to use them.
+    /// The declared end user.
     pub end_user: Option<Name>,
     /// The exporter the company wants to buy from, where licences differ by exporter.
     pub exporter: Option<CompanyId>,
-    /// The moment the answer is about.
+    /// The moment the question is about.
     pub valid_at: Moment,
 }

@@ -1,4 +1,4 @@
-//! The share of domestic chips in all that a company buys.
+//! The share of domestic chips in all a company buys.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::context::Context;
 use super::limits::Measured;
 use super::tally::Tally;
 
-/// The parameters of a share that are all set.
+/// The parameters of a share, all set.
 #[derive(Clone, Copy)]
 pub(super) struct Sharing {
     pub(super) minimum: Fraction,
@@ -25,8 +25,8 @@ pub(super) struct Sharing {
     pub(super) period: Option<Period>,
 }
 
-/// What can be said of a least share, over all chips that the company has movements of, and the one asked. One of
-/// what is delivered is not met by domestic chips that are ordered or under way.
+/// The limit of a minimum share, over all chips the company has movements of and the chip asked about. A
+/// share of deliveries is not met by domestic chips that are only ordered or under way.
 pub(super) fn share(
     context: &Context<'_>,
     condition: &Condition,
@@ -35,15 +35,15 @@ pub(super) fn share(
 ) -> Measured {
     let held = context.dossier.records.holdings(&context.dossier.company.id);
     let home = home(context, condition);
-    // Where domestic chips are asked for, which can only mend a share, those promised already mend it as well.
+    // An order of domestic chips can only raise the share, so domestic chips already committed count too.
     let only_delivered = sharing.counting == Counting::Delivered && context.dossier.chip.origin != home;
     let is_domestic = |chip: &ChipId| context.dossier.records.chip(chip).is_some_and(|it| it.origin == home);
     let tally = |(chip, holding): (&ChipId, &Holding)| {
         let within = holding.over(sharing.period);
         let tally = Tally::of(within, holding.all, sharing.counting, activity);
         match sharing.counting {
-            // What is still to come speaks against a company, and not for it; so does what was shipped and never
-            // ordered.
+            // Chips still to come, and those shipped without an order, count against the company but not for
+            // it.
             Counting::Delivered if only_delivered && is_domestic(chip) => {
                 Tally { base: within.delivered.into(), free: 0 }
             }
@@ -65,7 +65,7 @@ pub(super) fn share(
     )
 }
 
-/// Whose chips are domestic: those of the authority's jurisdiction, or of the company's if no authority is named.
+/// The jurisdiction whose chips are domestic: the authority's, or the company's if no authority is named.
 fn home(context: &Context<'_>, condition: &Condition) -> Jurisdiction {
     let authority = authority_of(context, condition).and_then(|id| context.dossier.records.authority(id));
     authority.map_or(context.dossier.company.jurisdiction, |authority| authority.jurisdiction)
@@ -99,7 +99,7 @@ fn mix(
     Ok(mix)
 }
 
-/// What a unit of a chip counts for: one, or its total processing performance.
+/// The weight of a unit of a chip: one, or its total processing performance.
 fn weight(chip: &Chip, basis: ShareBasis) -> Result<i128, String> {
     match basis {
         ShareBasis::Units => Ok(1),

@@ -1,4 +1,4 @@
-//! Where an open case stands, and whether that permits the activity.
+//! The state of an open case, and whether it permits the activity.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::domain::workflow::{Activity, Workflow};
 use super::answer::{Effect, Reason, ReasonCode};
 use super::context::{Context, Detail};
 
-/// A reason that rests on a case.
+/// A reason whose subject is a case.
 pub(super) fn about(
     context: &Context<'_>,
     case: &CaseOn,
@@ -31,7 +31,7 @@ pub(super) fn about(
     }
 }
 
-/// What an open case says for or against the activity by where it stands.
+/// The reasons that an open case's state gives for or against the activity.
 pub(super) fn reasons(context: &Context<'_>, case: &CaseOn) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut tell = |what, words| reasons.push(about(context, case, what, words));
@@ -47,7 +47,7 @@ pub(super) fn reasons(context: &Context<'_>, case: &CaseOn) -> Vec<Reason> {
             ),
         );
     }
-    // A stage the workflow does not have cannot be said to permit anything.
+    // A stage missing from the workflow permits nothing.
     if !context.dossier.records.stage_of(case).is_some_and(|stage| stage.permits.contains(&activity)) {
         tell(
             (ReasonCode::StageDoesNotPermit, Effect::Blocks),
@@ -97,7 +97,7 @@ fn way_out(context: &Context<'_>, case: &CaseOn) -> String {
     format!("The case must reach a stage that permits to {activity}: {}.", stages.join(", "))
 }
 
-/// The stages that permit an activity and can be reached from a stage, in the order of the workflow.
+/// The stages that permit an activity and can be reached from a stage, in workflow order.
 fn permitting<'a>(workflow: &'a Workflow, from: &'a StageId, activity: Activity) -> Vec<&'a StageId> {
     let mut reached = BTreeSet::from([from]);
     let mut ahead = vec![from];

@@ -1,4 +1,4 @@
-//! What a limit counts, once the activity and what is promised already are carried out.
+//! The count of a limit, once the activity and earlier commitments are carried out.
 
 use crate::domain::condition::Counting;
 use crate::domain::holding::Totals;
@@ -12,13 +12,13 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// What a limit that counts `counting` makes of what occurred `within` its period, and of `all`.
+    /// The count `counting` for an activity, from the sums `within` a limit's period and over `all` time.
     ///
-    /// What is ordered and not shipped will be shipped, and delivered: an order comes on top of what of it was
-    /// ordered within the period. A shipment draws on it, whenever it was ordered: only units beyond it are ordered
-    /// anew, and what was shipped beyond all orders counts as ordered. What came back can be shipped again on the
-    /// same order. What is under way will be delivered; what came back had been delivered before, if anything was.
-    /// More cancelled or returned than there was is nothing, not less.
+    /// Units ordered and not shipped will be shipped and delivered, so an order adds to those ordered within
+    /// the period. A shipment first uses up open orders, whenever placed: only units beyond them are new
+    /// orders, and units shipped beyond all orders count as ordered. Returned units can be shipped again on
+    /// the same order. Units under way will be delivered; returned units are taken to have been delivered
+    /// first, if any were. Negative sums count as zero.
     pub(super) fn of(within: Totals, all: Totals, counting: Counting, activity: Activity) -> Self {
         let at_least_none = |units: i64| i128::from(units.max(0));
         let (ordered, shipped) = (at_least_none(within.ordered_net()), at_least_none(within.used()));
@@ -40,7 +40,7 @@ impl Tally {
         Self { base, free }
     }
 
-    /// The units that come on top of the base when so many are asked for.
+    /// How many of the units asked about add to the base.
     pub(super) fn beyond(self, units: i128) -> i128 {
         (units - self.free).max(0)
     }

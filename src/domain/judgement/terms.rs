@@ -1,4 +1,4 @@
-//! What a condition comes to, for the kinds that count nothing.
+//! Evaluates conditions of the kinds that set no limit.
 
 use std::fmt;
 
@@ -15,10 +15,10 @@ use super::answer::{Outcome, ReasonCode};
 use super::context::Context;
 use super::limits;
 
-/// What a condition comes to, why, and what would change it.
+/// The outcome of a condition, its explanation and its remedy.
 pub(super) struct Finding {
     pub(super) outcome: Outcome,
-    /// The reason it gives, where that is not simply that the condition is unmet or unknown.
+    /// The reason code, if it is not simply that the condition is unmet or unknown.
     pub(super) code: Option<ReasonCode>,
     pub(super) detail: String,
     pub(super) remedy: String,
@@ -42,7 +42,7 @@ impl Finding {
     }
 }
 
-/// What the terms of a condition in force come to.
+/// Evaluates the terms of a condition in force.
 pub(super) fn found(context: &Context<'_>, condition: &Condition) -> Finding {
     match &condition.terms {
         Terms::SpecificationLimit { metric, below } => specification(context, *metric, *below),
@@ -97,7 +97,7 @@ fn is_below(specification: &Specification, metric: Metric, below: Figure) -> Opt
         Metric::MemoryBandwidth => Some(specification.memory_bandwidth_gb_s? < below),
         Metric::PerformanceDensity => {
             let (tpp, area) = (specification.tpp?.thousandths(), specification.die_area_mm2?.thousandths());
-            // Over no area there is no density to compare.
+            // Without an area there is no density.
             (area > 0).then_some(())?;
             Some(i128::from(tpp) * 1000 < i128::from(below.thousandths()) * i128::from(area))
         }
@@ -125,7 +125,7 @@ fn exclusion(context: &Context<'_>, of: ExclusionOf, declared: Option<&Name>, cl
             words(format_args!("Name another {of_what}, if there is one.")),
         );
     }
-    // Letters of another alphabet may spell what is ruled out.
+    // Letters of another alphabet may imitate an excluded name.
     if !classes.is_empty() && words_of(declared).iter().any(|word| mixes_alphabets(word)) {
         return Finding::new(
             Outcome::Unknown,
@@ -148,18 +148,18 @@ fn exclusion(context: &Context<'_>, of: ExclusionOf, declared: Option<&Name>, cl
     }
 }
 
-/// Whether a declaration falls under a class: all words of either stand in the other, whatever their case, accents
-/// and number and whatever stands between them. Taking in too much only ever refuses.
+/// Whether a declaration falls under a class: all words of either occur in the other, ignoring case, accents,
+/// number and punctuation. A false match can only refuse.
 fn falls_under(declared: &Name, class: &Name) -> bool {
     let (declared, class) = (words_of(declared), words_of(class));
-    // Scripts without capitals are often written without spaces: there, a word may stand within another.
+    // Scripts without case are often written without spaces, so a word may occur within another.
     let is_in = |word: &String, other: &String| word == other || (is_caseless(word) && other.contains(word));
     let contains =
         |all: &[String], some: &[String]| some.iter().all(|word| all.iter().any(|other| is_in(word, other)));
     contains(&declared, &class) || contains(&class, &declared)
 }
 
-/// The words of a name in small, bare letters, without what the ending of an English plural adds or changes.
+/// The words of a name, lowercase and without accents or English plural endings.
 fn words_of(name: &Name) -> Vec<String> {
     let bare = bare(name.as_str());
     bare.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(stem).collect()
@@ -178,7 +178,7 @@ fn is_caseless(word: &str) -> bool {
     word.chars().any(|c| c.is_alphabetic() && !c.is_lowercase() && !c.is_uppercase())
 }
 
-/// Only a declared destination says where a chip will stand; the company's seat does not.
+/// Only the declared destination says where a chip will be; the company's seat does not.
 fn location(context: &Context<'_>, allowed: &[Jurisdiction], barred: &[Jurisdiction]) -> Finding {
     let words = |text: fmt::Arguments<'_>| context.wording.words(text);
     let Some(destination) = context.question.destination else {
@@ -219,7 +219,7 @@ fn done(context: &Context<'_>, condition: &Condition, what: &str, undone: Outcom
     }
 }
 
-/// A word of the vocabulary, or a note, as a part of a sentence.
+/// A word of a vocabulary, or a note, as part of a sentence.
 struct Plain<'t>(&'t str);
 
 impl fmt::Display for Plain<'_> {

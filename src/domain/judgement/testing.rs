@@ -1,4 +1,4 @@
-//! A small world to judge in, for tests: every part of it can be changed before it is judged.
+//! A small set of records to judge, for tests; every part can be changed first.
 
 use crate::domain::approval::{Approval, Comparator, Quantity, QuantityRole, Standing};
 use crate::domain::authority::{Authority, Gate};
@@ -21,10 +21,10 @@ use super::question::Question;
 use super::{Assumption, Supposed, glance, judge, suppose};
 use crate::domain::fault::Faults;
 
-/// What is on record, and a question.
+/// Records and a question.
 ///
-/// In the beginning Alibaba may order the H200: the one authority at each gate has granted it, on the word of a
-/// source that is fresh.
+/// By default Alibaba may order the H200: the one authority at each gate has granted it, with evidence from a
+/// fresh source.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) chips: Vec<Chip>,
@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) question: Question,
 }
 
-/// What Alibaba holds of a chip: nothing.
+/// An empty holding of Alibaba in a chip.
 pub(crate) fn held(chip: &str) -> Holding {
     Holding::none(id("alibaba"), id(chip))
 }
@@ -95,7 +95,7 @@ impl World {
         suppose(&dossier, &self.question, assumptions)
     }
 
-    /// The same world with movements of a chip that name no approval, in this period as over all time.
+    /// Adds movements of a chip that name no approval, all of them in the current period.
     pub(crate) fn holding(mut self, chip: &str, all: Totals) -> Self {
         let unattributed = all;
         let (month, quarter, year) = (all, all, all);
@@ -179,7 +179,7 @@ pub(crate) fn authorised(comparator: Comparator, number: i64) -> Quantity {
     Quantity { role: QuantityRole::Authorised, comparator, units: units(number), citations: cited("rule") }
 }
 
-/// A required condition in force on all that an authority is asked, on the word of a source.
+/// A required condition in force for an authority, with evidence from a source.
 pub(crate) fn condition(name: &str, terms: Terms) -> Condition {
     Condition {
         id: id::<ConditionId>(name),
@@ -253,7 +253,7 @@ fn company(name: &str) -> Company {
     }
 }
 
-/// Filed, then in principle, then granted; a grant can be barred and comes to an end.
+/// Filed, then in principle, then granted; a grant can be barred and can end.
 fn workflow() -> Workflow {
     let everything = vec![Activity::Prepare, Activity::Order, Activity::Ship];
     let stages = [
