@@ -37,16 +37,22 @@ fn recorded(service: &Service, newest: u64) -> Vec<String> {
     (1..=newest).map(at).map(|at| at.as_str().unwrap().to_owned()).collect()
 }
 
+/// The library that sets the clock of a process; without it the test is skipped.
+fn library() -> Option<&'static str> {
+    let found = LIBRARIES.into_iter().find(|library| Path::new(library).exists());
+    if found.is_none() {
+        skipped("faketime is not installed: no clock is set");
+    }
+    found
+}
+
 /// Whether times never go back.
 fn is_in_order(times: &[String]) -> bool {
     times.windows(2).all(|pair| pair[0] <= pair[1])
 }
 
 async fn order_does_not_depend_on_the_clock(database: Database) {
-    let Some(library) = LIBRARIES.into_iter().find(|library| Path::new(library).exists()) else {
-        skipped("faketime is not installed: no clock is set");
-        return;
-    };
+    let Some(library) = library() else { return };
     let database = address(&database);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("clock");
@@ -84,10 +90,7 @@ async fn order_does_not_depend_on_the_clock(database: Database) {
 
 /// Also where nothing was put on record since: the service knows how much time has passed since it was started.
 async fn an_expired_key_stays_so(database: Database) {
-    let Some(library) = LIBRARIES.into_iter().find(|library| Path::new(library).exists()) else {
-        skipped("faketime is not installed: no clock is set");
-        return;
-    };
+    let Some(library) = library() else { return };
     let database = address(&database);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("clock");

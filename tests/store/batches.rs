@@ -228,12 +228,7 @@ async fn a_command_that_panics_takes_its_batch_with_it_and_nothing_else(database
         tokio::spawn(async move { put(&register, company("tencent")).await })
     };
     queued(&register, 1).await;
-    let second = {
-        let register = register.clone();
-        tokio::spawn(
-            async move { register.write::<(), _>(|_| Box::pin(async { panic!("as it was to") })).await },
-        )
-    };
+    let second = tokio::spawn(panicking(register.clone()));
     queued(&register, 2).await;
     held.send(()).unwrap();
     let (first, second) = (first.await.unwrap(), second.await.unwrap());
@@ -242,6 +237,11 @@ async fn a_command_that_panics_takes_its_batch_with_it_and_nothing_else(database
     assert_eq!(newest(&register).await, before);
     put(&register, company("tencent")).await.unwrap();
     assert_eq!(newest(&register).await, before + 1);
+}
+
+/// A command that panics.
+async fn panicking(register: Register) -> Result<(), StoreError> {
+    register.write::<(), _>(|_| Box::pin(async { panic!("as it was to") })).await
 }
 
 /// An outcome that cannot be let go of without a panic.
@@ -265,12 +265,7 @@ async fn a_writer_that_breaks_off_can_be_stopped(database: Database) {
         )
     };
     queued(&register, 1).await;
-    let second = {
-        let register = register.clone();
-        tokio::spawn(
-            async move { register.write::<(), _>(|_| Box::pin(async { panic!("as it was to") })).await },
-        )
-    };
+    let second = tokio::spawn(panicking(register.clone()));
     queued(&register, 2).await;
     held.send(()).unwrap();
     for told in [first.await.unwrap(), second.await.unwrap()] {
