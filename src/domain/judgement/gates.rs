@@ -80,14 +80,13 @@ impl<'a> GateResults<'a> {
             let is_general = !choice.cases.is_empty();
             let own =
                 |case: &&CaseOn| of(case, exporter) && !(is_general && case.approval.exporter.is_none());
-            let ended = latest(context, closed.into_iter().filter(own));
             for case in choice.cases {
                 self.add_counting(context, check, case);
             }
             if choice.has_own || exporter.is_none() {
                 continue;
             }
-            if let Some(case) = ended {
+            if let Some(case) = latest(context, closed.into_iter().filter(own)) {
                 self.add_ended(context, check, case);
             } else if choice.of_others {
                 let none = no_record(context, check, Some(authority), exporter);

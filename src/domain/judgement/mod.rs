@@ -39,7 +39,6 @@ use super::citation::Citation;
 use super::condition::Condition;
 use super::id::CompanyId;
 use super::records::{CaseOn, Dossier};
-use super::thing::ThingRef;
 use super::workflow::Activity;
 use context::{Context, Detail};
 use gates::GateResults;
@@ -74,20 +73,8 @@ pub fn judge_entry(dossier: &Dossier<'_>, question: &Question, entry: Entry<'_>)
     };
     let drawn: Vec<&CaseOn> = dossier.cases().filter(draws_on).collect();
     let rulings = Rulings::on(&context, &drawn);
-    let limits = rulings.best.limits(&context, question.activity);
-    let units = i128::from(question.units.get());
-    let broken: Vec<ThingRef> = limits
-        .into_iter()
-        .filter(|limit| limit.bound.is_broken_by(units))
-        .map(|limit| limit.subject)
-        .collect();
-    let answer = answer(&context, rulings, &drawn);
-    let breaks = |reason: &&Reason| {
-        let is_limit = reason.code == ReasonCode::OverLimit && reason.effect == Effect::Blocks;
-        is_limit && reason.subject.as_ref().is_some_and(|subject| broken.contains(subject))
-    };
-    let breaks = answer.reasons.iter().filter(breaks).cloned().collect();
-    EntryAnswer { answer, breaks }
+    let breaks = rulings.best.breaks(&context);
+    EntryAnswer { answer: answer(&context, rulings, &drawn), breaks }
 }
 
 fn answer<'a>(context: &Context<'a>, rulings: Rulings<'a>, drawn: &[&'a CaseOn]) -> Answer {
@@ -226,6 +213,22 @@ impl<'a> Ruling<'a> {
         let count = |effect| self.reasons.iter().filter(|reason| reason.effect == effect).count();
         let room = limits::room(&self.limits(context, context.question.activity));
         (self.is_barred(), count(Effect::Blocks), count(Effect::LeavesOpen), Reverse(room))
+    }
+
+    /// The reasons about limits that the units asked about break, or exceed further.
+    fn breaks(&self, context: &Context<'_>) -> Vec<Reason> {
+        let is_limit =
+            |reason: &&Reason| reason.effect == Effect::Blocks && reason.code == ReasonCode::OverLimit;
+        let over: Vec<&Reason> = self.reasons.iter().filter(is_limit).collect();
+        if over.is_empty() {
+            return Vec::new();
+        }
+        let units = i128::from(context.question.units.get());
+        let mut broken = self.limits(context, context.question.activity);
+        broken.retain(|limit| limit.bound.is_broken_by(units));
+        let is_broken =
+            |reason: &&&Reason| broken.iter().any(|limit| reason.subject.as_ref() == Some(&limit.subject));
+        over.iter().filter(is_broken).map(|reason| (*reason).clone()).collect()
     }
 
     /// Whether any reason other than a limit blocks.
