@@ -110,11 +110,13 @@ impl Read {
             earliest(found.map(|stamp| stamp.0));
         }
         for days in [
-            "SELECT min(valid_from) FROM stage_span WHERE until IS NULL AND valid_from > ",
-            "SELECT min(met_on) FROM condition WHERE until IS NULL AND status = 'in_force' AND met_on > ",
-            "SELECT min(on_date) FROM report WHERE until IS NULL AND status = 'open' AND stage IS NOT NULL AND on_date > ",
+            Statement::new("SELECT min(valid_from) FROM stage_span WHERE until IS NULL AND valid_from > "),
+            Statement::new("SELECT min(met_on) FROM condition").push(COUNTING).push("met_on > "),
+            Statement::new(
+                "SELECT min(on_date) FROM report WHERE until IS NULL AND status = 'open' AND stage IS NOT NULL AND on_date > ",
+            ),
         ] {
-            let statement = Statement::new(days).bind(after.date().to_string());
+            let statement = days.bind(after.date().to_string());
             let (found,): (Option<String>,) = self.connection.fetch_one(statement).await?;
             earliest(found.and_then(|date| Date::try_from(date.as_str()).ok()).map(Moment::start_of));
         }
