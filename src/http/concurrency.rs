@@ -56,11 +56,11 @@ impl Turns {
 pub(crate) struct ConcurrencyLimit {
     work: &'static str,
     holders: Arc<Mutex<Vec<Holder>>>,
-    shared: Arc<Mutex<SharedPlaces>>,
+    shared: Arc<Mutex<SharedPermits>>,
 }
 
 /// The permits of requests with an idempotency key, by client and key.
-type SharedPlaces = HashMap<(Holder, Box<[u8]>), Weak<SharedPlace>>;
+type SharedPermits = HashMap<(Holder, Box<[u8]>), Weak<SharedPermit>>;
 
 /// A client: a key, or an address without one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,12 +71,12 @@ enum Holder {
 
 /// A permit; released on drop.
 pub(crate) struct Permit {
-    places: ConcurrencyLimit,
+    limit: ConcurrencyLimit,
     holder: Holder,
 }
 
 /// A permit shared by all requests with the same idempotency key, of which one runs at a time.
-struct SharedPlace {
+struct SharedPermit {
     _permit: Permit,
     turn: Arc<AsyncMutex<()>>,
 }
@@ -85,7 +85,7 @@ struct SharedPlace {
 pub(crate) struct Turn {
     // First, so that it passes to the next request before the permit is released.
     _turn: OwnedMutexGuard<()>,
-    _place: Arc<SharedPlace>,
+    _shared: Arc<SharedPermit>,
 }
 
 impl ConcurrencyLimit {
@@ -108,23 +108,23 @@ impl ConcurrencyLimit {
         idempotency_key: Option<&[u8]>,
     ) -> Result<Turn, Problem> {
         let holder = Holder::of(actor, peer);
-        let place = match idempotency_key {
-            None => Arc::new(SharedPlace::of(self.take_for(holder)?)),
+        let shared_permit = match idempotency_key {
+            None => Arc::new(SharedPermit::of(self.take_for(holder)?)),
             Some(key) => {
                 let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-                shared.retain(|_, place| place.strong_count() > 0);
+                shared.retain(|_, shared_permit| shared_permit.strong_count() > 0);
                 let request = (holder.clone(), key.into());
-                if let Some(place) = shared.get(&request).and_then(Weak::upgrade) {
-                    place
+                if let Some(shared_permit) = shared.get(&request).and_then(Weak::upgrade) {
+                    shared_permit
                 } else {
-                    let place = Arc::new(SharedPlace::of(self.take_for(holder)?));
-                    shared.insert(request, Arc::downgrade(&place));
-                    place
+                    let shared_permit = Arc::new(SharedPermit::of(self.take_for(holder)?));
+                    shared.insert(request, Arc::downgrade(&shared_permit));
+                    shared_permit
                 }
             }
         };
-        let turn = Arc::clone(&place.turn).lock_owned().await;
-        Ok(Turn { _turn: turn, _place: place })
+        let turn = Arc::clone(&shared_permit.turn).lock_owned().await;
+        Ok(Turn { _turn: turn, _shared: shared_permit })
     }
 
     fn take_for(&self, holder: Holder) -> Result<Permit, Problem> {
@@ -136,7 +136,7 @@ impl ConcurrencyLimit {
             format!("{MOST} {} are under way already", self.work)
         } else {
             holders.push(holder.clone());
-            return Ok(Permit { places: self.clone(), holder });
+            return Ok(Permit { limit: self.clone(), holder });
         };
         Err(Problem::new(Code::Overloaded, full))
     }
@@ -155,7 +155,7 @@ impl Holder {
     }
 }
 
-impl SharedPlace {
+impl SharedPermit {
     fn of(permit: Permit) -> Self {
         Self { _permit: permit, turn: Arc::default() }
     }
@@ -163,7 +163,7 @@ impl SharedPlace {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut holders = self.places.holders();
+        let mut holders = self.limit.holders();
         if let Some(at) = holders.iter().position(|other| *other == self.holder) {
             holders.swap_remove(at);
         }
