@@ -164,7 +164,7 @@ impl Batches {
             Err(error) => {
                 // Commands queued meanwhile fail as well: they would only wait as long for the same error.
                 jobs.extend(std::iter::from_fn(|| queue.try_recv().ok()));
-                Err(error)
+                Err(error.before_the_batch())
             }
         };
         let failure = match outcome {

@@ -74,10 +74,13 @@ pub enum Error {
     /// The statement shared with other reads failed.
     #[error("a statement that was shared failed: {0}")]
     Shared(Arc<Error>),
+    /// The batch could not begin; none of its commands ran.
+    #[error("the write could not begin: {0}")]
+    NotBegun(String),
     /// The batch failed; its writes may or may not have been committed.
     #[error("the write was interrupted: {0}")]
     Interrupted(String),
-    /// The writer has ended: the process is stopping.
+    /// The writer has ended, and took no more commands: the process is stopping.
     #[error("the register is closing")]
     Closed,
 }
@@ -102,6 +105,12 @@ impl Error {
         matches!(self, Self::Damaged { .. } | Self::Unfit(_) | Self::Random(_) | Self::Future { .. })
     }
 
+    /// Whether it is certain that a write was never begun.
+    #[must_use]
+    pub fn is_before_any_change(&self) -> bool {
+        matches!(self, Self::Busy | Self::NotBegun(_) | Self::Closed)
+    }
+
     /// Whether the database cannot be reached, so that an immediate retry is pointless.
     #[must_use]
     pub fn is_outage(&self) -> bool {
@@ -115,6 +124,11 @@ impl Error {
     /// [`Error::Busy`] if another process holds the lock, else the error itself.
     pub(super) fn or_busy(self) -> Self {
         if self.is_busy() { Self::Busy } else { self }
+    }
+
+    /// The error that the commands of a batch get if it fails like this before the first of them runs.
+    pub(super) fn before_the_batch(self) -> Self {
+        if matches!(self, Self::Busy) { self } else { Self::NotBegun(self.to_string()) }
     }
 
     /// Pauses before a retry if another process holds the lock and `limit` has not elapsed; else returns the

@@ -151,7 +151,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Interrupted`] if the batch failed, [`Error::Busy`] if another process kept the write lock.
+    /// [`Error::Interrupted`] if the batch failed, so that nobody knows whether the command was applied. It was
+    /// not with [`Error::Busy`] if another process kept the write lock, [`Error::NotBegun`] if the batch could
+    /// not begin, and [`Error::Closed`] if the register is closing.
     pub async fn write<T, F>(&self, command: F) -> Result<T, Error>
     where
         T: Send + 'static,

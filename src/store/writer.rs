@@ -1,5 +1,6 @@
 //! The writer: a queue of commands, run by the one task that writes.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -91,9 +92,10 @@ where
     fn answer(self: Box<Self>, failure: Option<&Error>) {
         let answer = match (failure, self.outcome) {
             (Some(Error::Busy), _) => Err(Error::Busy),
+            (Some(Error::NotBegun(cause)), _) => Err(Error::NotBegun(cause.clone())),
             (Some(failure), _) => Err(Error::Interrupted(failure.to_string())),
             (None, Some(outcome)) => outcome,
-            (None, None) => Err(Error::Closed),
+            (None, None) => Err(lost("the command has no outcome")),
         };
         // The caller may be gone; the command has run all the same.
         drop(self.reply.send(answer));
@@ -118,8 +120,11 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let task = Task { needs, command: Some(command), outcome: None, reply };
-        self.queue.send(Box::new(task)).await.map_err(closed)?;
-        answer.await.map_err(closed)?
+        self.queue.send(Box::new(task)).await.map_err(|cause| {
+            tracing::debug!(%cause, "a command came too late");
+            Error::Closed
+        })?;
+        answer.await.map_err(lost)?
     }
 
     pub(super) async fn changed(&self, after: i64) {
@@ -176,7 +181,7 @@ impl Writer {
     }
 }
 
-fn closed<E: std::fmt::Debug>(cause: E) -> Error {
-    tracing::debug!(?cause, "a command came too late");
-    Error::Closed
+/// The error of a command that was queued, and whose outcome nobody told.
+fn lost(cause: impl Display) -> Error {
+    Error::Interrupted(format!("the writer ended: {cause}"))
 }
