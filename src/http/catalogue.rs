@@ -3,8 +3,11 @@
 
 use serde_json::{Value, json};
 
+use super::outcome::RequestOutcome;
 use super::problem::{Code, MOST_TOLD, Problem};
-use super::schema::{Field, count, id, list, named, nullable, optional, required, shown, stage_id, text};
+use super::schema::{
+    Field, count, id, list, named, nullable, optional, required, shown, stage_id, text, truth,
+};
 use super::{changes, imports, params, workflows};
 use crate::app::imports::{BadLine, Cause, Outcome, read_some};
 use crate::app::{Error, StoreError};
@@ -25,6 +28,11 @@ fn bounded(most: usize) -> Value {
     json!({"type": "string", "maxLength": most})
 }
 
+/// The description of `retryable`.
+pub(crate) const RETRYABLE: &str = "Whether the same request, sent again later and unchanged, can succeed though its sender does nothing else: so after 408, 429 and every 5xx. It is never so after a fault of the request, or where what is on record forbids it.";
+/// The description of `outcome`.
+const OUTCOME: &str = "Whether this request was applied.\n- `none`: nothing was applied, for certain. So after every 4xx, every read and every `dry_run=true`, and where a write failed before it began.\n- `unknown`: it may have been applied, of an import with `mode=partial` also in part. The same request with the same `Idempotency-Key` settles it: it is carried out if it was not, and the first answer is given again if it was. Without a key, read what is on record before you send it again.\n\nIt says nothing of an earlier request with the same key.";
+
 /// The schema of a problem.
 pub(crate) fn schema() -> Value {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
@@ -35,6 +43,12 @@ pub(crate) fn schema() -> Value {
         required("code", json!({"type": "string", "enum": codes}), "Stable for ever."),
         required("detail", bounded(100_000), "What is the matter this time."),
         required("instance", text(200), "The id of the request."),
+        required("retryable", truth(), RETRYABLE),
+        required(
+            "outcome",
+            json!({"type": "string", "enum": RequestOutcome::ALL.map(RequestOutcome::as_str)}),
+            OUTCOME,
+        ),
     ]);
     if let (Value::Object(all), Value::Object(members)) =
         (&mut schema["properties"], shown(&members())["properties"].take())
@@ -111,7 +125,8 @@ pub(crate) fn fault_code() -> Value {
 pub(crate) fn examples() -> Value {
     let example = |code: &Code| {
         let problem = example(*code).unwrap_or_else(|| Problem::new(*code, plain(*code)));
-        let body = problem.body("0198f0c2a1b07c3e9d4f5a6b7c8d9e0f");
+        // As a write is answered, since that may have either outcome.
+        let body = problem.body("0198f0c2a1b07c3e9d4f5a6b7c8d9e0f", true);
         let value: Value = serde_json::from_str(&body).unwrap_or_default();
         let example = json!({"summary": code.title(), "description": code.about(), "value": value});
         (code.as_str().to_owned(), example)

@@ -187,7 +187,7 @@ async fn create(call: Call) -> Result<Response, Problem> {
         Err(problem) if terms.is_keyed() && problem.code.status().is_client_error() => {
             return ended(&call, terms, Err(problem)).await;
         }
-        given => given?,
+        given => given.map_err(Problem::before_any_change)?,
     };
     if what_if && terms.is_keyed() {
         let answer = Answer::body(StatusCode::OK, document(None, &asked, &given));

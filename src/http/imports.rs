@@ -251,9 +251,17 @@ impl Report {
     }
 }
 
-/// Each part but the last is a write of its own; the last one carries the answer. The results are stored
-/// under the idempotency key, so that a repeated request resumes after the last completed part.
+/// Imports lines in parts. Once one of them is on record, no problem says that nothing was applied.
 async fn partial(call: Call) -> Result<Response, Problem> {
+    let mut parts = 0;
+    let imported = in_parts(call, &mut parts).await;
+    imported.map_err(|problem| if parts > 0 { problem.after_a_change() } else { problem })
+}
+
+/// Each part but the last is a write of its own; the last one carries the answer. The results are stored
+/// under the idempotency key, so that a repeated request resumes after the last completed part. `parts` counts
+/// those on record.
+async fn in_parts(call: Call, parts: &mut usize) -> Result<Response, Problem> {
     let terms = Terms::of(&call)?;
     if let Some(kept) = super::write::kept(&call, &terms).await? {
         return Ok(kept);
@@ -268,6 +276,7 @@ async fn partial(call: Call) -> Result<Response, Problem> {
         let (lines, terms) = (read(lines).await?, terms.clone());
         let report = call.app.register.write(move |write| Box::pin(one_part(write, terms, part, lines)));
         done.absorb(report.await?);
+        *parts = part;
     }
     let lines = read(last).await?;
     write_on(&call, terms, Needs::default(), move |write, given| {

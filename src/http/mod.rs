@@ -33,6 +33,7 @@ mod movements;
 mod observe;
 mod openapi;
 mod operation;
+mod outcome;
 mod page;
 mod params;
 mod problem;

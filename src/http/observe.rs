@@ -23,6 +23,7 @@ use super::cache;
 use super::call::RequestId;
 use super::coding;
 use super::conditional::set;
+use super::outcome;
 use super::problem::{Code, Problem};
 use crate::app::Register;
 use crate::domain::text::Name;
@@ -154,6 +155,7 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     let id = request_id(request.headers(), app.register.now());
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = known(request.method());
+    let writes = outcome::writes(request.method(), request.uri());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let mut response = cache::compressed(next.run(request).await).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -161,7 +163,7 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
             app.metrics.denials.get_or_create(&Denial { code: problem.code.as_str().to_owned() }).inc();
             tracing::info!(request.id = %id, problem.code = problem.code.as_str(), method, route, "denied");
         }
-        response = rendered(&problem, &id, response);
+        response = rendered(&problem, &id, writes, response);
     }
     finish(&mut response, &id);
     let status = response.status();
@@ -188,8 +190,8 @@ pub(crate) fn request_id(fields: &HeaderMap, now: Moment) -> Name {
     valid.and_then(|text| Name::try_from(text).ok()).unwrap_or_else(own)
 }
 
-fn rendered(problem: &Problem, id: &Name, mut response: Response) -> Response {
-    *response.body_mut() = Body::from(problem.body(id.as_str()));
+fn rendered(problem: &Problem, id: &Name, writes: bool, mut response: Response) -> Response {
+    *response.body_mut() = Body::from(problem.body(id.as_str(), writes));
     response.headers_mut().remove(header::CONTENT_LENGTH);
     for (name, value) in problem.header_fields() {
         response.headers_mut().insert(name, value);

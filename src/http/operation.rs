@@ -297,7 +297,7 @@ impl Api {
         let handler = move |State(app): State<App>, request: Request| {
             let (operation, handler) = (Arc::clone(&operation), handler.clone());
             async move {
-                let call = Call::read(request, &app, operation).await?;
+                let call = Call::read(request, &app, operation).await.map_err(Problem::before_any_change)?;
                 if kept {
                     return cache::kept(call, handler).await;
                 }

@@ -6,6 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::outcome::{RequestOutcome, is_retryable};
 use crate::domain::fault::{Fault, FaultCode, Faults, PlacedFault};
 
 /// Declares the codes with their status, title and advice, so that a code without them cannot exist.
@@ -33,6 +34,11 @@ macro_rules! problems {
                 match self {
                     $(Self::$variant => StatusCode::$status,)+
                 }
+            }
+
+            /// Whether the same request can succeed later though its sender does nothing else.
+            pub(crate) fn is_retryable(self) -> bool {
+                is_retryable(self.status())
             }
 
             /// Its title, the same for every occurrence.
@@ -128,11 +134,11 @@ problems! {
     HeadTooLarge = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the request is too large",
         "A request has at most 100 header fields, with at most 16 KiB together.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The service failed",
-        "It is not the request's fault. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
+        "It is not the request's fault. If `outcome` is `unknown`, repeat the write with the same `Idempotency-Key` to learn what became of it.";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The service has as much to do as it can take",
-        "Too many connections are open, too many exports or imports are under way, too many long reads wait, the answer was not ready in time, or it was given up while much was written. Try again after `Retry-After`; repeat a write with the same `Idempotency-Key`.";
+        "Too many connections are open, too many exports or imports are under way, too many long reads wait, the answer was not ready in time, or it was given up while much was written. Try again after `Retry-After`; if `outcome` is `unknown`, with the same `Idempotency-Key`.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The register cannot be reached or written",
-        "Try again after `Retry-After`. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
+        "Try again after `Retry-After`; if `outcome` is `unknown`, with the same `Idempotency-Key`.";
 }
 
 /// The most errors listed in one problem.
@@ -199,6 +205,8 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     /// The errors in the input.
     pub(crate) errors: Vec<Wrong>,
+    /// Whether the request was applied, if its method and the code do not tell.
+    pub(crate) outcome: Option<RequestOutcome>,
     /// Further members.
     pub(crate) members: Map<String, Value>,
     /// Further header fields.
@@ -208,7 +216,14 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem with its detail.
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), members: Map::new(), fields: Vec::new() }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            outcome: None,
+            members: Map::new(),
+            fields: Vec::new(),
+        }
     }
 
     /// A problem with errors, of which the first [`MOST_TOLD`] are listed.
@@ -253,6 +268,17 @@ impl Problem {
         Self::counted(Code::InvalidBody, listed, faults.0.len())
     }
 
+    /// The same of a request of which nothing was applied for certain.
+    pub(crate) fn before_any_change(self) -> Self {
+        Self { outcome: Some(RequestOutcome::None), ..self }
+    }
+
+    /// The same of a request of which a part was applied: not a 4xx, which would say that nothing was.
+    pub(crate) fn after_a_change(self) -> Self {
+        let code = if self.code.status().is_client_error() { Code::Internal } else { self.code };
+        Self { code, outcome: Some(RequestOutcome::Unknown), ..self }
+    }
+
     /// Adds a member.
     pub(crate) fn member(mut self, name: &str, value: Value) -> Self {
         self.members.insert(name.to_owned(), value);
@@ -265,15 +291,18 @@ impl Problem {
         self
     }
 
-    /// The body, with the id of the request.
-    pub(crate) fn body(&self, request_id: &str) -> String {
+    /// The body, with the id of the request and whether that may change the register.
+    pub(crate) fn body(&self, request_id: &str, writes: bool) -> String {
+        let status = self.code.status();
         let mut body = json!({
             "type": format!("/problems/{}", self.code.as_str()),
             "title": self.code.title(),
-            "status": self.code.status().as_u16(),
+            "status": status.as_u16(),
             "code": self.code.as_str(),
             "detail": self.detail,
             "instance": request_id,
+            "retryable": self.code.is_retryable(),
+            "outcome": RequestOutcome::of(self.outcome, status, writes).as_str(),
         });
         if let Value::Object(members) = &mut body {
             if !self.errors.is_empty() {
@@ -337,6 +366,7 @@ pub(crate) fn page(code: Code) -> Value {
         "title": code.title(),
         "status": code.status().as_u16(),
         "code": code.as_str(),
+        "retryable": code.is_retryable(),
         "about": code.about(),
     })
 }

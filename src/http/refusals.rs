@@ -89,7 +89,9 @@ fn store_problem(error: &StoreError) -> Problem {
         }
         _ => {
             tracing::error!(%error, "the register failed");
-            Problem::new(Code::Unavailable, "the register cannot be reached or written at the moment")
+            let problem =
+                Problem::new(Code::Unavailable, "the register cannot be reached or written at the moment");
+            if error.is_before_any_change() { problem.before_any_change() } else { problem }
         }
     }
 }

@@ -12,6 +12,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::catalogue::RETRYABLE;
 use super::coding;
 use super::conditional::{REVISION, Shown, has, set, weak};
 use super::operation::{Access, Api, Operation};
@@ -29,6 +30,7 @@ pub(crate) fn catalogue_fields() -> Vec<Field> {
         required("title", text(), "The same for every occurrence."),
         required("status", count(400, 599), "The status it is answered with."),
         required("code", text(), "Stable for ever."),
+        required("retryable", truth(), RETRYABLE),
         required("about", text(), "What it means and what to do about it."),
     ]
 }

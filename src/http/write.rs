@@ -164,7 +164,8 @@ enum Begun {
 pub(crate) async fn kept(call: &Call, terms: &Terms) -> Result<Option<Response>, Problem> {
     let terms = terms.clone();
     let begun = call.app.register.write(move |write| Box::pin(async move { terms.begin(write).await })).await;
-    Ok(match begun?? {
+    // This write only reads.
+    Ok(match begun.map_err(|error| Problem::from(error).before_any_change())?? {
         Begun::Anew(_) => None,
         Begun::Before(ready) => Some(ready.response()),
     })
@@ -269,12 +270,13 @@ impl Ready {
         Self { status: answer.status, fields, body, kept: true }
     }
 
+    /// What the command did is undone; this is sent once that is committed.
     fn problem(problem: &Problem, request_id: &str, revision: i64) -> Self {
         let mut fields = problem.header_fields();
         fields.push(field("revision", &revision.to_string()));
         let kept =
             !matches!(problem.code, Code::Forbidden | Code::ForbiddenAuthority | Code::PreconditionRequired);
-        let body = problem.body(request_id).into_bytes();
+        let body = problem.body(request_id, false).into_bytes();
         Self { status: problem.code.status(), fields, body, kept }
     }
 

@@ -51,6 +51,7 @@ impl Answer {
                 "{asked} may not answer `{code}`: {}",
                 self.brief()
             );
+            self.assert_honest(method);
             self.assert_members(&DOCUMENT["components"]["examples"][&code]["value"]);
         }
     }
@@ -82,6 +83,17 @@ impl Answer {
                 "{asked} answers {} without {name}",
                 self.status
             );
+        }
+    }
+
+    /// Asserts that a problem says of no 4xx and no read that it may have been applied, and of no fault of the
+    /// request that it is worth sending again.
+    fn assert_honest(&self, method: &Method) {
+        let problem = self.json();
+        let passes = self.status >= 500 || [408, 429].contains(&self.status);
+        assert_eq!(problem["retryable"], passes, "{}: {}", self.asked, self.brief());
+        if self.status < 500 || method.is_safe() {
+            assert_eq!(problem["outcome"], "none", "{}: {}", self.asked, self.brief());
         }
     }
 

@@ -16,6 +16,7 @@ mod feed;
 mod halves;
 mod lines;
 mod lists;
+mod outcomes;
 mod pages;
 mod problems;
 mod reading;

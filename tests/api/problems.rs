@@ -55,7 +55,10 @@ async fn every_problem_of_the_catalogue_is_answered_by_some_request(database: Da
     answered.insert(fixed(&service).await);
     let broken = stream::once(async { panic!("nobody foresaw this") });
     let broken = body_of(&service, Body::from_stream::<_>(typed(broken)));
-    answered.insert(broken.await.refused(500, "internal").code());
+    let broken = broken.await.refused(500, "internal");
+    // Where it broke nobody knows.
+    assert_eq!(broken.json()["outcome"], "unknown");
+    answered.insert(broken.code());
     service.register.store().close().await;
     // What nobody has asked for yet is not kept ready.
     let unavailable = service.get("/v1/companies?limit=17").await.refused(503, "unavailable");
@@ -187,7 +190,7 @@ async fn every_problem_is_explained_where_its_type_says(database: Database) {
     for code in catalogue() {
         let page = service.get(&format!("/problems/{code}")).nobody().await.is(200).json();
         let example = &DOCUMENT["components"]["examples"][&code]["value"];
-        for name in ["type", "title", "status", "code"] {
+        for name in ["type", "title", "status", "code", "retryable"] {
             assert_eq!(page[name], example[name], "{code} {name}");
         }
         assert!(!page["about"].as_str().unwrap().is_empty(), "{code}");

@@ -44,6 +44,12 @@ impl Answer {
         values.next()
     }
 
+    /// What a problem says of whether the request was applied.
+    pub(crate) fn outcome(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        body["outcome"].as_str().unwrap().to_owned()
+    }
+
     /// The code of a problem, which must be one in every respect.
     pub(crate) fn problem(&self) -> String {
         assert_eq!(self.field("content-type"), Some("application/problem+json"), "{self:?}");
@@ -52,6 +58,9 @@ impl Answer {
         assert_eq!(body["status"], self.status);
         assert_eq!(body["instance"].as_str(), self.field("x-request-id"));
         assert_eq!(self.field("content-length"), Some(self.body.len().to_string().as_str()));
+        let passes = self.status >= 500 || [408, 429].contains(&self.status);
+        assert_eq!(body["retryable"], passes, "{self:?}");
+        assert!(body["outcome"] == "none" || self.status >= 500, "{self:?}");
         body["code"].as_str().unwrap().to_owned()
     }
 }

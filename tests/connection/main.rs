@@ -17,6 +17,7 @@ mod fast_path;
 mod following;
 mod heads;
 mod hostile;
+mod late;
 mod line;
 mod pushed;
 mod rates;

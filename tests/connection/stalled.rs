@@ -186,6 +186,8 @@ fn a_client_too_many_is_told_so() {
         }
         let answer = exchange(service.address, get).await;
         assert_eq!((answer.status, answer.problem().as_str()), (503, "overloaded"));
+        // What nobody read was not carried out, whatever it was.
+        assert_eq!(answer.outcome(), "none");
         assert!(answer.field("retry-after").is_some());
         kept.pop();
         let taken =
