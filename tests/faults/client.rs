@@ -87,7 +87,13 @@ impl Answer {
         self.status == 503
             && self.field("retry-after").is_some()
             && self.json()["code"] == "unavailable"
+            && self.json()["retryable"] == true
             && self.field("content-type") == Some("application/problem+json")
+    }
+
+    /// What a problem says of whether the request was applied.
+    pub(crate) fn outcome(&self) -> String {
+        self.json()["outcome"].as_str().unwrap_or_else(|| panic!("no outcome: {self:?}")).to_owned()
     }
 
     /// The body as JSON.

@@ -37,6 +37,7 @@ async fn a_failing_disk_costs_writes_and_nothing_else() {
         for number in 0..5 {
             let refused = service.ask(&Request::company(&format!("refused-{number}")));
             assert!(refused.is_unavailable(), "{what}: {refused:?}");
+            assert_eq!(refused.outcome(), "unknown", "{what}");
             assert_eq!(service.get("/v1/companies/buyer").status, 200, "{what}");
             assert_eq!(service.get("/healthz").status, 200, "{what}");
             assert!(!writable(&service), "{what}");
@@ -50,6 +51,35 @@ async fn a_failing_disk_costs_writes_and_nothing_else() {
         drop(service);
         ledger::check(&database, &entries);
     }
+}
+
+/// What is written to the log and not flushed may outlive the process: `none` would have been wrong.
+#[tokio::test]
+async fn a_write_that_a_failing_flush_refused_may_be_there_after_all() {
+    if !can_trace() {
+        return;
+    }
+    let database = Database::sqlite().await;
+    let database = address(&database);
+    ledger::prepare(&database);
+    let service = Service::start(&database, &key(&database));
+    service.comes_back(&Request::company("first"));
+    let trace = ["-e", &format!("trace={SYNCS}"), "-e", &format!("inject={SYNCS}:error=EIO")];
+    let tracer = Tracer::attach(&service, &trace, Path::new("/dev/null"));
+    let request = Request::company("refused");
+    let refused = service.ask(&request);
+    assert!(refused.is_unavailable(), "{refused:?}");
+    assert_eq!(refused.outcome(), "unknown");
+    assert_eq!(service.get("/v1/companies/refused").status, 404);
+    let key = service.key.clone();
+    service.kill();
+    drop(tracer);
+    let service = Service::start(&database, &key);
+    assert_eq!(service.get("/v1/companies/refused").status, 200);
+    // The same request settles it, and is not carried out once more.
+    let settled = service.ask(&request);
+    assert_eq!(settled.status, 201);
+    assert_eq!(settled.field("idempotency-replayed"), Some("true"));
 }
 
 /// Whether the service says that the register can be written.
@@ -112,6 +142,7 @@ fn a_full_disk_costs_writes_until_there_is_room_again() {
         let refused = (0..2000).map(probe).find(|answer| !answer.is_done());
         let refused = refused.unwrap_or_else(|| panic!("the disk does not fill"));
         assert!(refused.is_unavailable(), "{refused:?}");
+        assert_eq!(refused.outcome(), "unknown");
         assert_eq!(service.get("/v1/companies/buyer").status, 200);
         std::fs::remove_file(disk.file("ballast")).unwrap();
         service.comes_back(&Request::company(&format!("healed-{round}")));

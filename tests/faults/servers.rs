@@ -128,6 +128,7 @@ fn a_server_out_of_reach_is_told_honestly_and_soon() {
         let started = Instant::now();
         let answer = service.ask(request);
         assert!(answer.is_unavailable(), "{answer:?}");
+        assert_eq!(answer.outcome(), "none", "{answer:?}");
         assert!(started.elapsed() < REFUSED_WITHIN, "{:?}", started.elapsed());
     };
     let (write, read) = (Request::company("newcomer"), Request::get("/v1/companies/buyer"));
@@ -138,14 +139,16 @@ fn a_server_out_of_reach_is_told_honestly_and_soon() {
     refused(&read);
     assert_eq!(service.get("/healthz").status, 200);
     server.control(&["start"]);
-    service.comes_back(&write);
     service.comes_back(&read);
+    assert_eq!(service.get("/v1/companies/newcomer").status, 404);
+    service.comes_back(&write);
 
     server.freeze("STOP");
     refused(&Request::company("another"));
     refused(&read);
     assert_eq!(service.get("/healthz").status, 200);
     server.freeze("CONT");
-    service.comes_back(&Request::company("another"));
     service.comes_back(&read);
+    assert_eq!(service.get("/v1/companies/another").status, 404);
+    service.comes_back(&Request::company("another"));
 }

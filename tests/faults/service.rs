@@ -101,6 +101,11 @@ impl Service {
         self.child.wait().unwrap().code()
     }
 
+    /// Kills it, as by `kill -9`, and waits until it is gone.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+
     /// Makes a request, which must be answered.
     pub(crate) fn ask(&self, request: &Request) -> Answer {
         request.send(&self.host, &self.key).unwrap_or_else(|cause| panic!("{cause}: {}", self.log()))
