@@ -29,6 +29,7 @@ on_each_engine!(
     what_others_write_between_two_batches_is_known_to_the_next,
     a_command_that_panics_takes_its_batch_with_it_and_nothing_else,
     a_writer_that_breaks_off_can_be_stopped,
+    a_batch_that_cannot_begin_says_that_none_of_it_ran,
     what_a_date_changed_is_seen_beside_something_damaged,
 );
 
@@ -273,6 +274,31 @@ async fn a_writer_that_breaks_off_can_be_stopped(database: Database) {
     }
     let closed = tokio::time::timeout(std::time::Duration::from_secs(30), register.store().close()).await;
     assert!(closed.is_ok(), "the writer is waited for in vain");
+}
+
+async fn a_batch_that_cannot_begin_says_that_none_of_it_ran(database: Database) {
+    let register = database.open(&Clock::standing(noon("2026-01-23"))).await;
+    found(&register).await;
+    let before = newest(&register).await;
+    let failure = async |id: &str| match put(&register, company(id)).await {
+        Err(Error::Store(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    database.tamper("ALTER TABLE head RENAME TO elsewhere").await;
+    let never_begun = failure("never-begun").await;
+    assert!(matches!(never_begun, StoreError::NotBegun(_)), "{never_begun:?}");
+    assert!(never_begun.is_before_any_change());
+    database.tamper("ALTER TABLE elsewhere RENAME TO head").await;
+    assert_eq!(newest(&register).await, before);
+    // What fails on its way to the commit is told apart.
+    database.tamper("ALTER TABLE change RENAME TO elsewhere").await;
+    let interrupted = failure("interrupted").await;
+    assert!(matches!(interrupted, StoreError::Interrupted(_)), "{interrupted:?}");
+    assert!(!interrupted.is_before_any_change());
+    database.tamper("ALTER TABLE elsewhere RENAME TO change").await;
+    register.store().close().await;
+    let closed = failure("closed").await;
+    assert!(matches!(closed, StoreError::Closed) && closed.is_before_any_change(), "{closed:?}");
 }
 
 async fn what_a_date_changed_is_seen_beside_something_damaged(database: Database) {
