@@ -8,7 +8,7 @@ use super::answer_schemas::{gate_example, no_figures, valid_at};
 use super::call::Call;
 use super::conditional::Shown;
 use super::operation::{Api, Operation, Param};
-use super::page::{Cursor, body_of, schema, tag, total};
+use super::page::{Cursor, body_of, schema, tag, total, with_link};
 use super::params::{filter_schema, separated};
 use super::problem::Problem;
 use super::reading::read_at;
@@ -203,7 +203,8 @@ async fn show(call: Call) -> Result<Response, Problem> {
     let etag = tag(&rows, total, next.as_deref());
     let valid_at = format!("\"{}\"", as_of.valid_at);
     let body = body_of("rows", &rows, (total, next.as_deref()), revision, &[("valid_at", &valid_at)]);
-    Ok(Shown { etag, media_type: JSON, body, revision }.answer(&call.headers))
+    let response = Shown { etag, media_type: JSON, body, revision }.answer(&call.headers);
+    Ok(with_link(response, &call, "cursor", next.as_deref()))
 }
 
 /// A row, for serialisation.

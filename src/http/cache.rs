@@ -213,7 +213,10 @@ impl CachedAnswer {
     pub(crate) fn headers_for(&self, form: &Representation) -> HeaderMap {
         let mut fields = self.fast_path_headers.clone();
         match form {
-            Representation::Nothing => drop(fields.remove(header::CONTENT_TYPE)),
+            Representation::Nothing => {
+                fields.remove(header::CONTENT_TYPE);
+                fields.remove(header::LINK);
+            }
             Representation::Identity(_) => {}
             Representation::Coded(name, _) => {
                 fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));

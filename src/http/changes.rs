@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::call::{Call, actor};
 use super::conditional::{Shown, weak};
 use super::operation::{Api, Operation, Param};
-use super::page::{Cursor, answer as page_answer, body as page_body, cut, total};
+use super::page::{Cursor, answer as page_answer, body as page_body, cut, total, with_link};
 use super::params::filter_schema;
 use super::problem::{Code, Problem};
 use super::reading::read_at;
@@ -124,7 +124,7 @@ pub(crate) fn expose(api: &mut Api) {
         Operation::get(PATH, "listChanges", "Changes")
             .says(
                 "Follow the changes",
-                "Every revision once, in order, whole: a page holds about `limit` changes but never part of a revision. `next` always advances, also past what the filters leave out: a page can be empty though there is more, so go on until `next` stands at `revision`. From the `revision` that a list states, following the feed misses nothing and repeats nothing. Several filters must all let a change through. To begin at a date, give as `after` the `revision` that `/v1/revisions?known_at=…&limit=1` states.",
+                "Every revision once, in order, whole: a page holds about `limit` changes but never part of a revision. `next` always advances, also past what the filters leave out: a page can be empty though there is more, so go on until `next` stands at `revision`. `Link` has the address of what comes next, also where nothing has come yet. From the `revision` that a list states, following the feed misses nothing and repeats nothing. Several filters must all let a change through. To begin at a date, give as `after` the `revision` that `/v1/revisions?known_at=…&limit=1` states.",
             )
             .takes(params)
             .answers(200, "A page of the feed.", JSON, named("Feed"), json!({"items": [example()], "next": "5f2c9a0b1d3e.42", "revision": 42}))
@@ -213,7 +213,8 @@ async fn follow(call: Call) -> Result<Response, Problem> {
         let next = format!("{epoch}.{}", page.next);
         let etag = weak(items.iter().map(String::as_str));
         let body = page_body(&items, None, Some(&next), newest);
-        return Ok(Shown { etag, media_type: JSON, body, revision: newest }.answer(&call.headers));
+        let response = Shown { etag, media_type: JSON, body, revision: newest }.answer(&call.headers);
+        return Ok(with_link(response, &call, "after", Some(&next)));
     }
 }
 

@@ -4,7 +4,8 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::call::LONGEST_TAGS;
-use super::changes::position_schema;
+use super::changes::{self, position_schema};
+use super::limits::MOST_URI_BYTES;
 use super::operation::{Access, Lasting, Operation};
 use super::schema::{count, text};
 use super::write::LONGEST_KEY;
@@ -67,6 +68,12 @@ pub(crate) fn of_answer(operation: &Operation, status: u16) -> Value {
     if operation.tagged && status != 204 {
         said.push(("ETag", "ETag-Written"));
     }
+    if status == 200 && operation.path == changes::PATH {
+        said.push(("Link", "Link-Next"));
+    }
+    if status == 200 && operation.takes_param("cursor") {
+        said.push(("Link", "Link-Next-If-Any"));
+    }
     if operation.access != Access::Public {
         said.push(("Revision", "Revision"));
     }
@@ -126,7 +133,7 @@ pub(crate) fn components() -> Value {
         |about: &str, schema: Value| json!({"description": about, "required": true, "schema": schema});
     let at_times = |about: &str, schema: Value| json!({"description": about, "schema": schema});
     let revision = || count(0, i64::MAX);
-    let said: [(&str, Value); 15] = [
+    let said: [(&str, Value); 14] = [
         ("X-Request-Id", always("The id of the request.", short(200))),
         ("RateLimit", at_times("What is left of the caller's allowance, where there is one.", short(100))),
         ("RateLimit-Policy", at_times("The caller's allowance, where there is one.", short(100))),
@@ -160,15 +167,25 @@ pub(crate) fn components() -> Value {
             ),
         ),
         ("WWW-Authenticate", always("How to say who is calling.", short(200))),
-        (
-            "Link",
-            at_times(
-                "Where to go on: the `version-history` of what was retired, the `start` of the feed.",
-                short(2000),
-            ),
-        ),
         ("Accept-Encoding", at_times("The only content coding that a body is taken in.", short(100))),
         ("Retry-After", always("After how many seconds it is worth trying again.", count(1, 3600))),
     ];
-    Value::Object(said.map(|(name, said)| (name.to_owned(), said)).into_iter().collect::<Map<_, _>>())
+    let all = said.into_iter().chain(links());
+    Value::Object(all.map(|(name, said)| (name.to_owned(), said)).collect::<Map<_, _>>())
+}
+
+/// The components of `Link` (RFC 8288).
+fn links() -> [(&'static str, Value); 3] {
+    // A target in which every byte is percent-encoded, with a cursor.
+    let next = json!({"type": "string", "maxLength": 3 * MOST_URI_BYTES + 2100});
+    let about = "Where to go on: the `version-history` of what was retired and the `collection` it was in, the `start` of the feed.";
+    let to_next = "The address of the `next` page, relative to that of this one";
+    [
+        ("Link", json!({"description": about, "schema": {"type": "string", "maxLength": 2000}})),
+        ("Link-Next", json!({"description": format!("{to_next}."), "required": true, "schema": next})),
+        (
+            "Link-Next-If-Any",
+            json!({"description": format!("{to_next}; not on the last page."), "schema": next}),
+        ),
+    ]
 }

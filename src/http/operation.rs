@@ -237,6 +237,11 @@ impl Operation {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
     }
 
+    /// Whether it takes this query parameter.
+    pub(crate) fn takes_param(&self, name: &str) -> bool {
+        self.params.iter().any(|param| param.name == name)
+    }
+
     /// Every problem it can answer with.
     pub(crate) fn all_problems(&self) -> Vec<Code> {
         let mut all = self.problems.clone();
@@ -250,10 +255,10 @@ impl Operation {
                 all.extend([Code::Unauthenticated, Code::Forbidden, Code::Unavailable]);
             }
         }
-        if self.params.iter().any(|param| param.name == "revision") {
+        if self.takes_param("revision") {
             all.push(Code::RevisionInFuture);
         }
-        if self.params.iter().any(|param| param.name == "cursor") {
+        if self.takes_param("cursor") {
             all.push(Code::InvalidCursor);
         }
         if self.input.is_some() {

@@ -1,5 +1,6 @@
 //! Pages of lists, and cursors, which are pinned to the revision and moment of the first page.
 
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::call::Call;
-use super::conditional::{Shown, weak};
+use super::conditional::{Shown, set, weak};
+use super::params::within_uri;
 use super::problem::{Code, Problem};
 use super::resources::JSON;
 use super::schema::{Field, count, required, shown};
@@ -117,7 +119,7 @@ pub(crate) fn schema(items: Field, counted: &str, further: impl IntoIterator<Ite
         required(
             "next",
             next,
-            "The `cursor` of the next page; `null` on the last one. It goes on at the revision of this page: who is answered 304 and wants later pages as they are now asks for the first one again without `If-None-Match`.",
+            "The `cursor` of the next page, whose address `Link` has; `null` on the last one. It goes on at the revision of this page: who is answered 304 and wants later pages as they are now asks for the first one again without `If-None-Match`.",
         ),
         required("revision", count(0, i64::MAX), "The revision that every page shows."),
     ];
@@ -137,7 +139,18 @@ pub(crate) fn answer(
 ) -> Response {
     let etag = tag(items, total, next);
     let body = body(items, total, next, revision);
-    Shown { etag, media_type: JSON, body, revision }.answer(&call.headers)
+    let response = Shown { etag, media_type: JSON, body, revision }.answer(&call.headers);
+    with_link(response, call, "cursor", next)
+}
+
+/// Adds the `Link` to the next page (RFC 8288), which is the same request with `next` in the parameter `name`.
+/// An answer of 304 has none: it would lead on from another revision than the page that the client has.
+pub(crate) fn with_link(mut response: Response, call: &Call, name: &str, next: Option<&str>) -> Response {
+    if let Some(next) = next.filter(|_| response.status() == StatusCode::OK) {
+        let (path, query) = (within_uri(&call.path), call.params.with(name, next));
+        set(response.headers_mut(), header::LINK, &format!("<{path}?{query}>; rel=\"next\""));
+    }
+    response
 }
 
 /// The `ETag` of a page, from its documents, the total, and whether more follow.

@@ -1,5 +1,7 @@
 //! Query parameters: known, given once and well-formed; anything else is refused.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::operation::Operation;
@@ -179,6 +181,16 @@ impl Params {
         self.all_but(&["cursor", "limit", "count"])
     }
 
+    /// The query as sent, but with this value of a parameter, in characters that a URI may have.
+    pub(crate) fn with(&self, name: &str, value: &str) -> String {
+        let mut query = String::new();
+        for given in self.given.iter().filter(|given| given.name != name) {
+            query.extend([&given.name, "=", &within_uri(&given.sent), "&"]);
+        }
+        query.extend([name, "=", value]);
+        query
+    }
+
     /// All parameters but one, as text.
     pub(crate) fn without(&self, name: &str) -> String {
         self.all_but(&[name])
@@ -226,6 +238,21 @@ fn decoded(piece: &str) -> Option<String> {
         });
     }
     String::from_utf8(bytes).ok()
+}
+
+/// A path or a piece of a query as sent, with whatever a URI may not have percent-encoded (RFC 3986, section
+/// 3.4): clients may send other characters as they are.
+pub(crate) fn within_uri(sent: &str) -> String {
+    let mut text = String::with_capacity(sent.len());
+    for byte in sent.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
 }
 
 fn fits(takes: Takes, value: &str) -> Result<(), Fault> {

@@ -22,10 +22,8 @@ impl From<&Error> for Problem {
             Error::UnknownKey(id) => Self::new(Code::NotFound, format!("there is no key `{id}`")),
             Error::Retired(thing) => {
                 let retired = Self::new(Code::Retired, format!("{thing} was retired"));
-                match href(thing) {
-                    Some(href) => {
-                        retired.field(header::LINK, &format!("<{href}/history>; rel=\"version-history\""))
-                    }
+                match links_of_retired(thing) {
+                    Some(links) => retired.field(header::LINK, &links),
                     None => retired,
                 }
             }
@@ -94,6 +92,13 @@ fn store_problem(error: &StoreError) -> Problem {
             if error.is_before_any_change() { problem.before_any_change() } else { problem }
         }
     }
+}
+
+/// Where to go on from a retired thing: its history, and the list it was in.
+fn links_of_retired(thing: &ThingRef) -> Option<String> {
+    let href = href(thing)?;
+    let (list, _) = href.rsplit_once('/')?;
+    Some(format!("<{href}/history>; rel=\"version-history\", <{list}>; rel=\"collection\""))
 }
 
 fn denied_problem(denied: &Denied) -> Problem {

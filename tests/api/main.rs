@@ -15,6 +15,7 @@ mod examples;
 mod feed;
 mod halves;
 mod lines;
+mod links;
 mod lists;
 mod outcomes;
 mod pages;

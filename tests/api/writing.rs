@@ -190,7 +190,10 @@ async fn a_retired_id_is_never_used_again(database: Database) {
     service.put(path, &tencent("Tencent")).await.is(201);
     service.delete(path).field("if-match", "*").await.is(204);
     let gone = service.get(path).await.refused(410, "retired");
-    assert_eq!(gone.field("link"), Some("</v1/companies/tencent/history>; rel=\"version-history\""));
+    assert_eq!(
+        gone.field("link"),
+        Some("</v1/companies/tencent/history>; rel=\"version-history\", </v1/companies>; rel=\"collection\"")
+    );
     service.put(path, &tencent("Tencent")).await.refused(409, "id_retired");
     service.patch(path, &json!({"name": "x"})).field("if-match", "*").await.refused(410, "retired");
     service.delete(path).field("if-match", "*").await.refused(410, "retired");

@@ -10,8 +10,9 @@ use crate::service::{Answer, Service, key};
 use crate::support::things::{chip, company, found, newest, noon, of, post, put, retire, transition};
 use crate::support::{Database, on_each_engine};
 
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 8] = [
     "/v1/companies",
+    "/v1/companies?limit=7",
     "/v1/companies/alibaba",
     "/v1/approvals?company=alibaba&count=true",
     "/v1/approvals/case/transitions",

@@ -7,7 +7,7 @@ use greenlight::http::Limits;
 
 use crate::line::{Answer, exchange};
 use crate::service::{Service, brisk, on_sqlite};
-use crate::support::things::found;
+use crate::support::things::{found, put, workflow};
 
 const LIST: &str = "/v1/workflows";
 
@@ -42,8 +42,17 @@ fn an_answer_at_the_door_is_the_answer_of_the_routes_and_is_counted_like_it() {
         let had = get(service.address, LIST, &known).await;
         assert_eq!((had.status, had.body.as_str(), had.field("content-type")), (304, "", None));
         assert_eq!(had.field("etag"), kept.field("etag"));
+        put(&service.register, workflow("another")).await.unwrap();
+        let page = format!("{LIST}?limit=1");
+        let made = get(service.address, &page, mine).await;
+        let kept = get(service.address, &page, mine).await;
+        assert_eq!((fields(&made), &made.body), (fields(&kept), &kept.body));
+        assert!(kept.field("link").unwrap().ends_with(">; rel=\"next\""), "{kept:?}");
+        let known = format!("{mine}If-None-Match: {}\r\n", kept.field("etag").unwrap());
+        let had = get(service.address, &page, &known).await;
+        assert_eq!((had.status, had.field("link")), (304, None));
         let metrics = get(service.address, "/metrics", "Host: a\r\n").await.body;
-        for (status, count) in [("200", 4), ("304", 1)] {
+        for (status, count) in [("200", 6), ("304", 2)] {
             let line = format!(
                 "greenlight_requests_total{{method=\"GET\",route=\"{LIST}\",status=\"{status}\"}} {count}\n"
             );
