@@ -28,6 +28,8 @@ use super::stream::DetachedBody;
 pub(crate) const MOST_FIELD_BYTES: usize = 16 * 1024;
 /// The most bytes of path and query.
 pub(crate) const MOST_URI_BYTES: usize = 8 * 1024;
+/// The most bytes of a head; the protocol reads no further.
+pub(crate) const MOST_HEAD_BYTES: usize = MOST_FIELD_BYTES + MOST_URI_BYTES;
 /// The minimum rate of a body once its allowance has passed, in bytes a second.
 const PACE: u32 = 16 * 1024;
 /// How many bytes of an unread body are discarded, and for how long, so that the connection can be kept

@@ -54,7 +54,7 @@ macro_rules! problems {
 
 problems! {
     MalformedRequest = "malformed_request", BAD_REQUEST, "The request is not HTTP/1.1",
-        "The request breaks the rules of RFC 9112: its line, a field, not exactly one `Host`, or how its body is divided into chunks. The connection is closed.";
+        "The request breaks the rules of RFC 9112: its line, a field, a line of its head that ends in LF alone, not exactly one `Host`, `Content-Length` together with `Transfer-Encoding`, or how its body is divided into chunks. The connection is closed.";
     MalformedJson = "malformed_json", BAD_REQUEST, "The body is not JSON",
         "The body could not be read as JSON in UTF-8. Mend it and send it again.";
     InvalidBody = "invalid_body", BAD_REQUEST, "The body is not what it should be",

@@ -72,7 +72,7 @@ impl RawStream {
     ///
     /// [`io::Error`] if the socket fails, or the client takes too little for too long.
     pub(crate) async fn send(mut self, stream: &mut ClientStream) -> io::Result<()> {
-        stream.stop_head_timer();
+        stream.stop_reading_requests();
         let mut head = std::mem::take(&mut self.head);
         while let Some(bytes) = self.next(stream).await? {
             let (size, end) =

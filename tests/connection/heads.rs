@@ -85,22 +85,6 @@ fn the_older_protocol_is_answered_once() {
 }
 
 #[test]
-fn after_two_lengths_nothing_is_read_as_a_request() {
-    on_sqlite(|database| async {
-        let service = Service::start(database, brisk()).await;
-        let smuggled = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
-        let lengths = format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n", 5 + smuggled.len());
-        let text = format!("GET /readyz HTTP/1.1\r\nHost: a\r\n{lengths}\r\n0\r\n\r\n{smuggled}");
-        let (told, _) = Client::saying(service.address, text).await.rest().await;
-        assert_eq!(told.matches("HTTP/1.1 ").count(), 1, "{told}");
-        // Without chunks both are answered, so it is they that end the connection.
-        let text = format!("{smuggled}GET /readyz HTTP/1.1\r\nHost: a\r\n{CLOSE}");
-        let (told, _) = Client::saying(service.address, text).await.rest().await;
-        assert_eq!(told.matches("HTTP/1.1 200 ").count(), 2, "{told}");
-    });
-}
-
-#[test]
 fn a_broken_request_after_a_good_one_is_answered_too() {
     on_sqlite(|database| async {
         let service = Service::start(database, brisk()).await;
