@@ -248,7 +248,7 @@ fn broken() -> Option<Reason> {
 /// The detail of a problem without further content.
 fn plain(code: Code) -> &'static str {
     match code {
-        Code::MalformedRequest => "the request must name its `Host`",
+        Code::MalformedRequest => "the request must name its `Host` once",
         Code::InvalidCursor => "this is no cursor that the service gave out",
         Code::NoSuchPath => "there is no such path; see /docs",
         Code::MethodNotAllowed => "the path does not take this method; see Allow",
@@ -260,6 +260,7 @@ fn plain(code: Code) -> &'static str {
         Code::TooManyRequests => "the key may make 600 requests a minute",
         Code::HeadTooLarge => "the header fields must have at most 16384 bytes",
         Code::Overloaded => "the answer was not ready in time",
+        Code::HttpVersionNotSupported => "the service speaks only HTTP/1.1",
         Code::Unavailable => "the register cannot be reached or written at the moment",
         _ => "the service failed on this request",
     }

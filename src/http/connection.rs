@@ -27,6 +27,7 @@ use super::fast_path;
 use super::limits::MOST_HEAD_BYTES;
 use super::problem::{Code, Problem};
 use super::raw_stream::{RawStream, date};
+use super::request_head::HeadFault;
 use crate::app::fresh_id;
 
 /// The largest read and write buffer, in bytes.
@@ -128,14 +129,13 @@ impl Host {
             return Either::Left(ready(Ok(handed(kept))));
         }
         Either::Right(Box::pin(async move {
-            let version = request.version();
             let mut request = request;
             request.extensions_mut().insert(Peer(peer));
             let response = match routes.call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            match RawStream::of(response, version, || self.app.register.now()) {
+            match RawStream::of(response, || self.app.register.now()) {
                 Err(response) => Ok(handed(response)),
                 Ok(going_on) => {
                     if let Ok(mut raw_stream) = raw_stream.lock() {
@@ -240,7 +240,9 @@ impl Drop for TrackedBody {
 fn refusal(error: Option<&hyper::Error>, state: &ConnectionState) -> Option<Problem> {
     // Of an error in reading the first bytes of a head the protocol says nothing.
     if let Some(fault) = state.head_fault() {
-        return Some(Problem::new(Code::MalformedRequest, fault.to_string()));
+        let of_version = fault == HeadFault::Version;
+        let code = if of_version { Code::HttpVersionNotSupported } else { Code::MalformedRequest };
+        return Some(Problem::new(code, fault.to_string()));
     }
     let error = error?;
     if state.late() {

@@ -133,6 +133,8 @@ problems! {
         "Too many connections are open, too many exports or imports are under way, too many long reads wait, the answer was not ready in time, or it was given up while much was written. Try again after `Retry-After`; repeat a write with the same `Idempotency-Key`.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The register cannot be reached or written",
         "Try again after `Retry-After`. For a write the outcome is unknown: repeat it with the same `Idempotency-Key`.";
+    HttpVersionNotSupported = "http_version_not_supported", HTTP_VERSION_NOT_SUPPORTED, "The HTTP version is not supported",
+        "The service speaks only HTTP/1.1. If a proxy sent the request, set it to speak HTTP/1.1 to the service; in nginx that is `proxy_http_version 1.1`. Nothing was applied, and the connection is closed.";
 }
 
 /// The most errors listed in one problem.

@@ -5,10 +5,12 @@ use std::io::BufRead as _;
 
 use super::limits::MOST_HEAD_BYTES;
 
-/// Why a head is refused: an intermediary may read it in another way, and so take other bytes for the next
-/// request.
+/// Why a head is refused. Unless it is for its version, an intermediary may read it in another way, and so
+/// take other bytes for the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HeadFault {
+    #[error("the service speaks only HTTP/1.1")]
+    Version,
     #[error("every line of the head must end with CR LF, not with LF alone")]
     BareLineFeed,
     #[error("`Content-Length` must be one number")]
@@ -115,6 +117,9 @@ impl Head {
         if line.is_empty() {
             return Ok(self.begun);
         }
+        if !self.begun && is_of_other_version(line) {
+            return Err(HeadFault::Version);
+        }
         self.begun = true;
         // For most lines this comparison is enough, and costs least.
         if !matches!(line, [b'c' | b'C' | b't' | b'T', ..]) {
@@ -152,6 +157,16 @@ fn next_line<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
         *bytes = after;
         line
     })
+}
+
+/// Whether a request line ends in another version than HTTP/1.1. One without a version the protocol refuses.
+fn is_of_other_version(line: &[u8]) -> bool {
+    match line.last_chunk() {
+        Some([b' ', b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9']) => {
+            [*major, *minor] != *b"11"
+        }
+        _ => false,
+    }
 }
 
 /// The value of a field in its line, if it has this name, which is written in lower case with its colon.
@@ -226,6 +241,23 @@ mod tests {
             assert_eq!(fault(&format!("{POST}{text}")), Some(HeadFault::BareLineFeed), "{text:?}");
         }
         assert_eq!(fault(&format!("\n{GET}")), Some(HeadFault::BareLineFeed));
+    }
+
+    #[test]
+    fn another_version_is_told_from_none() {
+        for (end, expected) in [
+            (" HTTP/1.1", None),
+            (" HTTP/1.0", Some(HeadFault::Version)),
+            (" HTTP/0.9", Some(HeadFault::Version)),
+            (" HTTP/2.0", Some(HeadFault::Version)),
+            (" HTTP/2", None),
+            ("HTTP/1.0", None),
+            (" http/1.0", None),
+            (" HTTP/1.1\r\nA: HTTP/1.0", None),
+            ("", None),
+        ] {
+            assert_eq!(fault(&format!("GET /a{end}\r\n\r\n")), expected, "{end}");
+        }
     }
 
     #[test]
