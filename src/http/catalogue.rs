@@ -29,9 +29,9 @@ fn bounded(most: usize) -> Value {
 }
 
 /// The description of `retryable`.
-pub(crate) const RETRYABLE: &str = "Whether the same request, sent again later and unchanged, can succeed though its sender does nothing else: so after 408, 429 and every 5xx. It is never so after a fault of the request, or where what is on record forbids it.";
+pub(crate) const RETRYABLE: &str = "Whether the same request, sent again later and unchanged, can succeed though its sender does nothing else: so after 408, 429, 500 and 503. It is never so after a fault of the request, or where what is on record forbids it.";
 /// The description of `outcome`.
-const OUTCOME: &str = "Whether this request was applied.\n- `none`: nothing was applied, for certain. So after every 4xx, every read and every `dry_run=true`, and where a write failed before it began.\n- `unknown`: it may have been applied, of an import with `mode=partial` also in part. The same request with the same `Idempotency-Key` settles it: it is carried out if it was not, and the first answer is given again if it was. Without a key, read what is on record before you send it again.\n\nIt says nothing of an earlier request with the same key.";
+const OUTCOME: &str = "Whether this request was applied.\n- `none`: nothing was applied, for certain. So after every 4xx and 505, every read and every `dry_run=true`, and where a write failed before it began.\n- `unknown`: it may have been applied, of an import with `mode=partial` also in part. The same request with the same `Idempotency-Key` settles it: it is carried out if it was not, and the first answer is given again if it was. Without a key, read what is on record before you send it again.\n\nIt says nothing of an earlier request with the same key.";
 
 /// The schema of a problem.
 pub(crate) fn schema() -> Value {
@@ -263,7 +263,7 @@ fn broken() -> Option<Reason> {
 /// The detail of a problem without further content.
 fn plain(code: Code) -> &'static str {
     match code {
-        Code::MalformedRequest => "the request must name its `Host`",
+        Code::MalformedRequest => "the request must name its `Host` once",
         Code::InvalidCursor => "this is no cursor that the service gave out",
         Code::NoSuchPath => "there is no such path; see /docs",
         Code::MethodNotAllowed => "the path does not take this method; see Allow",
@@ -275,6 +275,7 @@ fn plain(code: Code) -> &'static str {
         Code::TooManyRequests => "the key may make 600 requests a minute",
         Code::HeadTooLarge => "the header fields must have at most 16384 bytes",
         Code::Overloaded => "the answer was not ready in time",
+        Code::HttpVersionNotSupported => "the service speaks only HTTP/1.1",
         Code::Unavailable => "the register cannot be reached or written at the moment",
         _ => "the service failed on this request",
     }

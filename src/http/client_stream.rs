@@ -3,17 +3,19 @@
 use std::future::Future as _;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::limits::Limits;
+use super::request_head::{HeadFault, RequestHeads};
 
 /// A client that takes fewer bytes of an answer than this within `reply` is disconnected.
 const LEAST_TAKEN: usize = 16 * 1024;
@@ -36,6 +38,8 @@ pub(crate) struct ConnectionState {
     late: AtomicBool,
     /// The status with which the protocol refused the request; 0 if it did not.
     refused: AtomicU16,
+    /// What is wrong with a head that the protocol was not given.
+    head_fault: OnceLock<HeadFault>,
 }
 
 impl ConnectionState {
@@ -90,6 +94,11 @@ impl ConnectionState {
         Some(if endless { StatusCode::URI_TOO_LONG } else { status })
     }
 
+    /// What is wrong with the head of a request, if the protocol was not given it for that.
+    pub(crate) fn head_fault(&self) -> Option<HeadFault> {
+        self.head_fault.get().copied()
+    }
+
     fn note_received(&self, bytes: &[u8]) {
         if bytes.is_empty() || self.answering() {
             return;
@@ -118,6 +127,10 @@ impl ConnectionState {
 pub(crate) struct ClientStream {
     stream: TcpStream,
     state: Arc<ConnectionState>,
+    requests: RequestHeads,
+    /// What was received beyond the end of the current request. The protocol is given it as the next request,
+    /// once it asks for one.
+    held_back: Bytes,
     /// How long the head of a request may take, and how long the client may take less than [`LEAST_TAKEN`]
     /// bytes.
     head: Duration,
@@ -135,8 +148,18 @@ impl ClientStream {
     /// Wraps a socket, with the deadlines in `limits`.
     pub(crate) fn new(stream: TcpStream, state: Arc<ConnectionState>, limits: &Limits) -> Self {
         let Limits { head, reply, .. } = *limits;
-        let head_by = Instant::now() + head;
-        Self { stream, state, head, reply, head_by, head_timer: None, write_timer: None, taken: 0 }
+        Self {
+            stream,
+            state,
+            requests: RequestHeads::default(),
+            held_back: Bytes::new(),
+            head,
+            reply,
+            head_by: Instant::now() + head,
+            head_timer: None,
+            write_timer: None,
+            taken: 0,
+        }
     }
 
     /// Sends last bytes and closes gracefully: closing with unread input would reset the connection and lose
@@ -207,9 +230,32 @@ impl ClientStream {
         Poll::Ready(read.is_err() || into.filled().is_empty())
     }
 
-    /// Stops waiting for a request head.
-    pub(crate) fn stop_head_timer(&mut self) {
+    /// Stops waiting for requests, and drops what came of them.
+    pub(crate) fn stop_reading_requests(&mut self) {
         self.head_timer = None;
+        self.held_back = Bytes::new();
+    }
+
+    /// How many of these bytes the protocol may be given: those of the current request.
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] if they end a head that is to be refused, which is noted.
+    fn check(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.requests.check(bytes).map_err(|fault| {
+            self.state.head_fault.get_or_init(|| fault);
+            io::Error::new(ErrorKind::InvalidData, fault)
+        })
+    }
+
+    /// Gives the protocol what was held back, up to the end of one request.
+    fn hand_out(&mut self, into: &mut ReadBuf<'_>) -> io::Result<()> {
+        let next = self.held_back.slice(..self.held_back.len().min(into.remaining()));
+        let next = next.slice(..self.check(&next)?);
+        self.held_back = self.held_back.split_off(next.len());
+        self.state.note_received(&next);
+        into.put_slice(&next);
+        Ok(())
     }
 
     /// Resolves when the client took too little of an answer for too long.
@@ -235,12 +281,27 @@ impl ClientStream {
 impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
+        // The protocol reads during an answer to see whether the client has left. The next request is not for
+        // it then: were it malformed, the error would end the answer. `poll_flush` makes the protocol read
+        // again.
+        let early = stream.state.answering() && stream.requests.between();
+        if !stream.held_back.is_empty() {
+            return if early { Poll::Pending } else { Poll::Ready(stream.hand_out(into)) };
+        }
         let before = into.filled().len();
         if Pin::new(&mut stream.stream).poll_read(cx, into)?.is_pending() {
             return stream.poll_head_deadline(cx).map(Err);
         }
-        stream.state.note_received(into.filled().get(before..).unwrap_or_default());
-        Poll::Ready(Ok(()))
+        let received = into.filled().get(before..).unwrap_or_default();
+        let now = if early { 0 } else { stream.check(received)? };
+        let (given, later) = received.split_at_checked(now).unwrap_or((received, &[]));
+        stream.state.note_received(given);
+        if later.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        stream.held_back = Bytes::copy_from_slice(later);
+        into.set_filled(before + now);
+        if early { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 }
 
@@ -280,6 +341,9 @@ impl AsyncWrite for ClientStream {
         let stream = self.get_mut();
         if stream.state.sent() {
             stream.head_by = Instant::now() + stream.head;
+            if !stream.held_back.is_empty() {
+                cx.waker().wake_by_ref();
+            }
             // The protocol may not poll for reading before more bytes come, so the timer is registered here.
             if let Poll::Ready(late) = stream.poll_head_deadline(cx) {
                 return Poll::Ready(Err(late));

@@ -24,9 +24,10 @@ use tokio::time::{Instant, sleep_until};
 use super::App;
 use super::client_stream::{ClientStream, ConnectionState};
 use super::fast_path;
-use super::limits::{MOST_FIELD_BYTES, MOST_URI_BYTES};
+use super::limits::MOST_HEAD_BYTES;
 use super::problem::{Code, Problem};
 use super::raw_stream::{RawStream, date};
+use super::request_head::HeadFault;
 use crate::app::fresh_id;
 
 /// The largest read and write buffer, in bytes.
@@ -49,10 +50,7 @@ impl Host {
     fn protocol() -> Builder {
         let mut protocol = Builder::new();
         // hyper's own head timeout sets a timer per head; `ClientStream` avoids that.
-        protocol
-            .header_read_timeout(None)
-            .max_header_size(MOST_FIELD_BYTES + MOST_URI_BYTES)
-            .max_buf_size(BUFFER);
+        protocol.header_read_timeout(None).max_header_size(MOST_HEAD_BYTES).max_buf_size(BUFFER);
         protocol
     }
 
@@ -104,7 +102,7 @@ impl Host {
         if let Some(raw_stream) = raw_stream.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Some((stream, End::RawStream(raw_stream)));
         }
-        let refusal = ended.err().and_then(|error| refusal(&error, state));
+        let refusal = refusal(ended.err().as_ref(), state);
         Some((stream, End::LastWord(refusal.map(|problem| self.last_word(&problem)))))
     }
 
@@ -119,11 +117,10 @@ impl Host {
     ) -> Answering<'a> {
         state.begin();
         let state = Arc::clone(state);
-        // Given two lengths, hyper goes by `Transfer-Encoding` and drops `Content-Length`. An intermediary
-        // may have gone by that, so no further request is read (RFC 9112, section 6.3).
-        let ambiguous = request.headers().contains_key(header::TRANSFER_ENCODING);
+        // Where a body in chunks ends, `RequestHeads` does not know, so no head after it could be checked.
+        let last = request.headers().contains_key(header::TRANSFER_ENCODING);
         let handed = move |mut response: Response<Body>| {
-            if ambiguous {
+            if last {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             response.map(|body| TrackedBody { body, state })
@@ -132,14 +129,13 @@ impl Host {
             return Either::Left(ready(Ok(handed(kept))));
         }
         Either::Right(Box::pin(async move {
-            let version = request.version();
             let mut request = request;
             request.extensions_mut().insert(Peer(peer));
             let response = match routes.call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            match RawStream::of(response, version, || self.app.register.now()) {
+            match RawStream::of(response, || self.app.register.now()) {
                 Err(response) => Ok(handed(response)),
                 Ok(going_on) => {
                     if let Ok(mut raw_stream) = raw_stream.lock() {
@@ -240,8 +236,15 @@ impl Drop for TrackedBody {
     }
 }
 
-/// The problem for a protocol error or a late head; `None` if the client left or sent nothing.
-fn refusal(error: &hyper::Error, state: &ConnectionState) -> Option<Problem> {
+/// The problem for a malformed or late head; `None` if the client left or sent nothing.
+fn refusal(error: Option<&hyper::Error>, state: &ConnectionState) -> Option<Problem> {
+    // Of an error in reading the first bytes of a head the protocol says nothing.
+    if let Some(fault) = state.head_fault() {
+        let of_version = fault == HeadFault::Version;
+        let code = if of_version { Code::HttpVersionNotSupported } else { Code::MalformedRequest };
+        return Some(Problem::new(code, fault.to_string()));
+    }
+    let error = error?;
     if state.late() {
         let late = || Problem::new(Code::RequestTimeout, "the head of the request did not arrive in time");
         return state.heard().then(late);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
@@ -28,6 +28,8 @@ use super::stream::DetachedBody;
 pub(crate) const MOST_FIELD_BYTES: usize = 16 * 1024;
 /// The most bytes of path and query.
 pub(crate) const MOST_URI_BYTES: usize = 8 * 1024;
+/// The most bytes of a head; the protocol reads no further.
+pub(crate) const MOST_HEAD_BYTES: usize = MOST_FIELD_BYTES + MOST_URI_BYTES;
 /// The minimum rate of a body once its allowance has passed, in bytes a second.
 const PACE: u32 = 16 * 1024;
 /// How many bytes of an unread body are discarded, and for how long, so that the connection can be kept
@@ -226,13 +228,9 @@ pub(crate) fn check_head<B>(request: &axum::http::Request<B>, by_connection: boo
     }
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (None, None) if request.version() == Version::HTTP_10 => Ok(()),
-        (None, _) => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host`")),
-        (Some(_), Some(_)) => {
-            Err(Problem::new(Code::MalformedRequest, "the request must name its `Host` once"))
-        }
         (Some(host), None) if host.as_bytes().iter().all(|byte| names_host(*byte)) => Ok(()),
         (Some(_), None) => Err(Problem::new(Code::MalformedRequest, "`Host` must be a host and no more")),
+        _ => Err(Problem::new(Code::MalformedRequest, "the request must name its `Host` once")),
     }
 }
 

@@ -44,6 +44,7 @@ mod raw_stream;
 mod reading;
 mod refusals;
 mod reports;
+mod request_head;
 mod resources;
 mod revisions;
 mod schema;

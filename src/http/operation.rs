@@ -247,7 +247,7 @@ impl Operation {
         let mut all = self.problems.clone();
         all.extend([Code::InvalidParameter, Code::Internal]);
         all.extend([Code::MalformedRequest, Code::RequestTimeout, Code::UriTooLong, Code::HeadTooLarge]);
-        all.extend([Code::TooManyRequests, Code::Overloaded]);
+        all.extend([Code::TooManyRequests, Code::Overloaded, Code::HttpVersionNotSupported]);
         match self.access {
             Access::Public => {}
             Access::Read => all.extend([Code::Unauthenticated, Code::Unavailable]),

@@ -25,15 +25,20 @@ impl RequestOutcome {
         }
     }
 
-    /// The outcome of a request, unless the maker of the problem `knows` it. A 4xx is answered only if nothing
-    /// was applied, to the store as well: what a refused command did is undone before the commit.
+    /// The outcome of a request, unless the maker of the problem `knows` it. A refusal is answered only if
+    /// nothing was applied, to the store as well: what a refused command did is undone before the commit.
     pub(crate) fn of(knows: Option<Self>, status: StatusCode, writes: bool) -> Self {
         match knows {
             Some(outcome) => outcome,
-            None if writes && !status.is_client_error() => Self::Unknown,
+            None if writes && !is_refusal(status) => Self::Unknown,
             None => Self::None,
         }
     }
+}
+
+/// Whether a status says that the request itself is at fault: a 4xx, or another version of HTTP.
+fn is_refusal(status: StatusCode) -> bool {
+    status.is_client_error() || status == StatusCode::HTTP_VERSION_NOT_SUPPORTED
 }
 
 /// Whether a request may change the register. One whose `dry_run` is written in another way than usual counts
@@ -48,7 +53,7 @@ pub(crate) fn writes(method: &Method, uri: &Uri) -> bool {
 /// tells what became of a write.
 pub(crate) fn is_retryable(status: StatusCode) -> bool {
     let passes = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-    status.is_server_error() || passes.contains(&status)
+    !is_refusal(status) || passes.contains(&status)
 }
 
 #[cfg(test)]
@@ -65,10 +70,22 @@ mod tests {
             assert_eq!(outcome(method.clone(), "/v1/chips", failed), RequestOutcome::Unknown);
             assert_eq!(outcome(method.clone(), "/v1/chips?dry_run=false", failed), RequestOutcome::Unknown);
             assert_eq!(outcome(method.clone(), "/v1/chips?a=b&dry_run=true", failed), RequestOutcome::None);
+            let version = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
+            assert_eq!(outcome(method.clone(), "/v1/chips", version), RequestOutcome::None);
             assert_eq!(outcome(method, "/v1/chips", StatusCode::CONFLICT), RequestOutcome::None);
         }
         for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
             assert_eq!(outcome(method, "/v1/chips", failed), RequestOutcome::None);
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_worth_sending_again() {
+        for status in [408, 429, 500, 503] {
+            assert!(is_retryable(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+        for status in [400, 401, 404, 409, 410, 412, 422, 431, 505] {
+            assert!(!is_retryable(StatusCode::from_u16(status).unwrap()), "{status}");
         }
     }
 

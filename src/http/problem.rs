@@ -60,7 +60,7 @@ macro_rules! problems {
 
 problems! {
     MalformedRequest = "malformed_request", BAD_REQUEST, "The request is not HTTP/1.1",
-        "The request breaks the rules of RFC 9112: its line, a field, not exactly one `Host`, or how its body is divided into chunks. The connection is closed.";
+        "The request breaks the rules of RFC 9112: its line, a field, a line of its head that ends in LF alone, not exactly one `Host`, `Content-Length` together with `Transfer-Encoding`, or how its body is divided into chunks. The connection is closed.";
     MalformedJson = "malformed_json", BAD_REQUEST, "The body is not JSON",
         "The body could not be read as JSON in UTF-8. Mend it and send it again.";
     InvalidBody = "invalid_body", BAD_REQUEST, "The body is not what it should be",
@@ -139,6 +139,8 @@ problems! {
         "Too many connections are open, too many exports or imports are under way, too many long reads wait, the answer was not ready in time, or it was given up while much was written. Try again after `Retry-After`; if `outcome` is `unknown`, with the same `Idempotency-Key`.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The register cannot be reached or written",
         "Try again after `Retry-After`; if `outcome` is `unknown`, with the same `Idempotency-Key`.";
+    HttpVersionNotSupported = "http_version_not_supported", HTTP_VERSION_NOT_SUPPORTED, "The HTTP version is not supported",
+        "The service speaks only HTTP/1.1. If a proxy sent the request, set it to speak HTTP/1.1 to the service; in nginx that is `proxy_http_version 1.1`. Nothing was applied, and the connection is closed.";
 }
 
 /// The most errors listed in one problem.

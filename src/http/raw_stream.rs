@@ -11,7 +11,7 @@ use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, Version, header};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use headers::{Date, HeaderMapExt as _};
 use hyper::body::{Body as _, Buf as _};
@@ -34,36 +34,27 @@ pub(crate) fn date(now: Moment) -> Date {
 pub(crate) struct RawStream {
     head: Bytes,
     body: Body,
-    /// Whether the body is chunked; otherwise the end of the connection ends it.
-    chunked: bool,
     /// Whether the client has sent nothing since: only then does a read show that it hung up.
     silent: bool,
 }
 
 impl RawStream {
     /// The stream if the response is marked as one, else the response itself.
-    pub(crate) fn of(
-        response: Response,
-        version: Version,
-        now: impl FnOnce() -> Moment,
-    ) -> Result<Self, Response> {
+    pub(crate) fn of(response: Response, now: impl FnOnce() -> Moment) -> Result<Self, Response> {
         if response.extensions().get::<StreamMarker>().is_none() {
             return Err(response);
         }
         let (mut parts, body) = response.into_parts();
         let fields = &mut parts.headers;
-        let chunked = version != Version::HTTP_10;
-        if chunked {
-            fields.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
+        fields.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
         fields.typed_insert(date(now()));
-        let mut head = format!("{version:?} {}\r\n", parts.status).into_bytes();
+        let mut head = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
         for (name, value) in fields.iter() {
             head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }
         head.extend(b"\r\n");
-        Ok(Self { head: head.into(), body, chunked, silent: true })
+        Ok(Self { head: head.into(), body, silent: true })
     }
 
     /// Sends the response until it ends or the client hangs up; the head goes with the first chunk.
@@ -72,17 +63,14 @@ impl RawStream {
     ///
     /// [`io::Error`] if the socket fails, or the client takes too little for too long.
     pub(crate) async fn send(mut self, stream: &mut ClientStream) -> io::Result<()> {
-        stream.stop_head_timer();
+        stream.stop_reading_requests();
         let mut head = std::mem::take(&mut self.head);
         while let Some(bytes) = self.next(stream).await? {
-            let (size, end) =
-                if self.chunked { (format!("{:x}\r\n", bytes.len()), "\r\n") } else { Default::default() };
-            let mut piece =
-                std::mem::take(&mut head).chain(size.as_bytes()).chain(bytes).chain(end.as_bytes());
+            let size = format!("{:x}\r\n", bytes.len());
+            let mut piece = std::mem::take(&mut head).chain(size.as_bytes()).chain(bytes).chain(&b"\r\n"[..]);
             stream.write_all_buf(&mut piece).await?;
         }
-        let end = if self.chunked { "0\r\n\r\n" } else { "" };
-        stream.write_all_buf(&mut head.chain(end.as_bytes())).await
+        stream.write_all_buf(&mut head.chain(&b"0\r\n\r\n"[..])).await
     }
 
     /// The next bytes to send; `None` at the end, or once the client has hung up.

@@ -26,8 +26,14 @@ fn catalogue() -> BTreeSet<String> {
 
 /// The problems that no request to the router can have: of what a connection may bring, and of how long it
 /// may take. They are answered over sockets in the tests of the connection.
-const OVER_SOCKETS: [&str; 5] =
-    ["malformed_request", "head_too_large", "uri_too_long", "too_many_requests", "overloaded"];
+const OVER_SOCKETS: [&str; 6] = [
+    "malformed_request",
+    "head_too_large",
+    "uri_too_long",
+    "too_many_requests",
+    "overloaded",
+    "http_version_not_supported",
+];
 
 /// A problem's code, and a request that is answered with it.
 type Case = (&'static str, Request);

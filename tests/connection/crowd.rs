@@ -69,7 +69,7 @@ async fn large(database: &Database) -> (program::Service, u64) {
 
 /// Somebody who follows from the beginning, and has read nothing yet.
 async fn unread(address: SocketAddr, query: &str) -> Client {
-    let request = format!("GET /v1/changes/stream{query} HTTP/1.0\r\nLast-Event-ID: 0\r\n\r\n");
+    let request = format!("GET /v1/changes/stream{query} HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 0\r\n\r\n");
     Client::saying(address, request).await
 }
 

@@ -82,7 +82,8 @@ async fn every_revision_comes_once_and_in_order_whatever_breaks(database: Databa
 /// What the feed tells of each revision after a position.
 async fn fed(address: SocketAddr, query: &str, after: i64) -> BTreeMap<i64, Vec<Value>> {
     let path = format!("/v1/changes?after={after}&limit=1000{query}");
-    let answer = exchange(address, format!("GET {path} HTTP/1.0\r\n\r\n")).await;
+    let answer =
+        exchange(address, format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
     let page: Value = serde_json::from_str(&answer.body).unwrap();
     let mut revisions: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
     for change in page["items"].as_array().unwrap() {
@@ -185,7 +186,9 @@ async fn a_position_of_another_epoch_is_reset_and_one_to_come_refused(database: 
     for (position, code) in
         [("999999", "revision_in_future"), ("-1", "invalid_parameter"), ("x", "invalid_parameter")]
     {
-        let request = format!("GET /v1/changes/stream HTTP/1.0\r\nLast-Event-ID: {position}\r\n\r\n");
+        let request = format!(
+            "GET /v1/changes/stream HTTP/1.1\r\nHost: a\r\nConnection: close\r\nLast-Event-ID: {position}\r\n\r\n"
+        );
         let answer = exchange(service.address, request).await;
         assert_eq!((answer.status, answer.problem().as_str()), (400, code));
     }
@@ -296,7 +299,9 @@ async fn a_revoked_key_ends_its_stream_and_no_other(database: Database) {
     assert!(began.elapsed() < Duration::from_millis(1500), "it took {:?}", began.elapsed());
     put(&service.register, company("a")).await.unwrap();
     assert_eq!(going_on.event().await.unwrap().number(), 1);
-    let request = |fields: &str| format!("GET /v1/changes/stream HTTP/1.0\r\n{fields}\r\n");
+    let request = |fields: &str| {
+        format!("GET /v1/changes/stream HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n")
+    };
     for fields in [String::new(), bearer(&revoked)] {
         assert_eq!(exchange(service.address, request(&fields)).await.problem(), "unauthenticated");
     }

@@ -24,7 +24,7 @@ fn what_is_no_request_is_answered_with_a_problem() {
                 400,
                 "malformed_request",
             ),
-            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "malformed_request"),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "http_version_not_supported"),
             ("GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "malformed_request"),
             ("GET /healthz HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, "malformed_request"),
             ("GET /healthz HTTP/1.1\r\nHost: a, b\r\n\r\n", 400, "malformed_request"),
@@ -76,27 +76,25 @@ fn a_head_that_is_too_large_is_refused_by_what_is_too_large() {
 }
 
 #[test]
-fn the_older_protocol_is_answered_once() {
+fn another_version_of_the_protocol_is_refused() {
     on_sqlite(|database| async {
         let service = Service::start(database, brisk()).await;
-        let answer = exchange(service.address, "GET /healthz HTTP/1.0\r\n\r\n").await;
+        let get = |version: &str, fields: &str| format!("GET /healthz HTTP/{version}\r\n{fields}\r\n");
+        for version in ["1.0", "0.9", "1.2", "2.0"] {
+            for fields in ["", "Host: a\r\n", "Host: a\r\nConnection: keep-alive\r\n"] {
+                let text = format!("{}{}", get(version, fields), get("1.1", "Host: a\r\n"));
+                let answer = exchange(service.address, &text).await;
+                assert_eq!((answer.status, answer.problem().as_str()), (505, "http_version_not_supported"));
+                assert_eq!(answer.field("connection"), Some("close"), "{answer:?}");
+                assert!(answer.head.starts_with("HTTP/1.1 505 HTTP Version Not Supported\r\n"), "{answer:?}");
+            }
+        }
+        for version in ["2", "1.10", ""] {
+            let answer = exchange(service.address, get(version, "Host: a\r\n")).await;
+            assert_eq!((answer.status, answer.problem().as_str()), (400, "malformed_request"), "{version}");
+        }
+        let answer = exchange(service.address, get("1.1", "Host: a\r\nConnection: close\r\n")).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "{\"status\":\"ok\"}"));
-    });
-}
-
-#[test]
-fn after_two_lengths_nothing_is_read_as_a_request() {
-    on_sqlite(|database| async {
-        let service = Service::start(database, brisk()).await;
-        let smuggled = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
-        let lengths = format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n", 5 + smuggled.len());
-        let text = format!("GET /readyz HTTP/1.1\r\nHost: a\r\n{lengths}\r\n0\r\n\r\n{smuggled}");
-        let (told, _) = Client::saying(service.address, text).await.rest().await;
-        assert_eq!(told.matches("HTTP/1.1 ").count(), 1, "{told}");
-        // Without chunks both are answered, so it is they that end the connection.
-        let text = format!("{smuggled}GET /readyz HTTP/1.1\r\nHost: a\r\n{CLOSE}");
-        let (told, _) = Client::saying(service.address, text).await.rest().await;
-        assert_eq!(told.matches("HTTP/1.1 200 ").count(), 2, "{told}");
     });
 }
 

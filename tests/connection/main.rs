@@ -15,6 +15,7 @@ mod counted;
 mod crowd;
 mod fast_path;
 mod following;
+mod framing;
 mod heads;
 mod hostile;
 mod late;

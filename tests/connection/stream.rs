@@ -32,6 +32,9 @@ impl Event {
 /// A stream that is followed.
 pub(crate) struct Stream {
     client: Client,
+    /// What was received, in chunks.
+    received: Vec<u8>,
+    /// What the chunks held, and nobody has read.
     unread: Vec<u8>,
     /// The position that was told last.
     pub(crate) position: String,
@@ -40,12 +43,11 @@ pub(crate) struct Stream {
 impl Stream {
     /// Follows the stream with these parameters and header fields.
     pub(crate) async fn open(address: SocketAddr, query: &str, fields: &str) -> Self {
-        // The older protocol has no chunks, which makes the events easy to find.
-        let request = format!("GET /v1/changes/stream{query} HTTP/1.0\r\n{fields}\r\n");
+        let request = format!("GET /v1/changes/stream{query} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         let mut client = Client::saying(address, request).await;
         let head = Answer::of(&client.until("\r\n\r\n").await);
         assert_eq!((head.status, head.field("content-type")), (200, Some("text/event-stream")), "{head:?}");
-        let mut stream = Self { client, unread: Vec::new(), position: String::new() };
+        let mut stream = Self { client, received: Vec::new(), unread: Vec::new(), position: String::new() };
         let greeting = stream.block().await.unwrap();
         assert!(greeting.starts_with("retry: "), "{greeting}");
         stream.position = Event::of(&greeting).id;
@@ -68,11 +70,24 @@ impl Stream {
                 let block = std::mem::replace(&mut self.unread, rest);
                 return Some(String::from_utf8(block).unwrap().trim_end().to_owned());
             }
-            let read = timeout(PATIENCE, self.client.stream.read_buf(&mut self.unread)).await;
+            let read = timeout(PATIENCE, self.client.stream.read_buf(&mut self.received)).await;
             if !read.unwrap_or_else(|_| panic!("nothing came")).is_ok_and(|read| read > 0) {
                 return None;
             }
+            while self.unpack() {}
         }
+    }
+
+    /// Takes a chunk from what was received; returns whether a whole one was there.
+    fn unpack(&mut self) -> bool {
+        let Some(begin) = self.received.windows(2).position(|pair| pair == b"\r\n") else { return false };
+        let size = std::str::from_utf8(&self.received[..begin]).unwrap();
+        let end = begin + 2 + usize::from_str_radix(size, 16).unwrap();
+        let Some(after) = self.received.get(end..end + 2) else { return false };
+        assert_eq!(after, b"\r\n");
+        self.unread.extend_from_slice(&self.received[begin + 2..end]);
+        self.received.drain(..end + 2);
+        true
     }
 
     /// The next event; `None` once the stream has ended.
