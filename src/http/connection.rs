@@ -147,12 +147,14 @@ impl Host {
         }))
     }
 
-    /// A raw response where there is no valid request, so that nothing was applied; it closes the connection.
+    /// A raw response where there is no valid request, so that nothing was applied; it closes the connection. Counts and
+    /// logs it.
     pub(crate) fn last_word(&self, problem: &Problem) -> Vec<u8> {
         let now = self.app.register.now();
         let request_id = fresh_id(now);
         let status = problem.code.status();
         let body = problem.body(request_id.as_str(), false);
+        self.app.metrics.count_unread(problem, &request_id);
         let mut text =
             format!("HTTP/1.1 {} {}\r\n", status.as_u16(), status.canonical_reason().unwrap_or_default());
         let mut fields: HeaderMap = problem.header_fields().into_iter().collect();

@@ -34,6 +34,10 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 /// The methods counted by name.
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+/// The method of requests with any other, or with none.
+const OTHER: &str = "other";
+/// The route of requests that match none.
+const NO_ROUTE: &str = "none";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Labels {
@@ -123,6 +127,14 @@ impl Metrics {
         }
     }
 
+    /// Counts and logs a request that was refused before it could be read, so that it has no method and route.
+    pub(crate) fn count_unread(&self, problem: &Problem, id: &Name) {
+        let status = problem.code.status().as_u16();
+        let labels = Labels { method: OTHER.to_owned(), route: NO_ROUTE.to_owned(), status };
+        self.requests.get_or_create(&labels).inc();
+        tracing::debug!(request.id = %id, problem.code = problem.code.as_str(), status, "refused unread {id}");
+    }
+
     fn count(&self, method: &str, route: &str, status: StatusCode, started: Instant) {
         let labels = Labels { method: method.to_owned(), route: route.to_owned(), status: status.as_u16() };
         self.requests.get_or_create(&labels).inc();
@@ -156,7 +168,7 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = known(request.method());
     let writes = outcome::writes(request.method(), request.uri());
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
     let mut response = cache::compressed(next.run(request).await).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if matches!(problem.code, Code::Unauthenticated | Code::Forbidden | Code::ForbiddenAuthority) {
@@ -179,7 +191,7 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
 
 /// The method as counted and logged: a fixed set, as clients could send any number of others, of any length.
 fn known(method: &Method) -> &'static str {
-    METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+    METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER)
 }
 
 /// The request id that the client sent, if it is valid, else a new one.

@@ -34,3 +34,21 @@ fn methods_that_are_made_up_are_measured_as_one() {
         assert_eq!(requests.len(), expected.len());
     });
 }
+
+#[test]
+fn what_is_refused_unread_is_measured_too() {
+    on_sqlite(|database| async {
+        let service = Service::start(database, brisk()).await;
+        for text in ["nonsense\r\n\r\n", "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.0\r\n\r\n"] {
+            exchange(service.address, text).await.problem();
+        }
+        let measure = "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let measured = exchange(service.address, measure).await.body;
+        for (status, count) in [(400, 2), (505, 1)] {
+            let line = format!(
+                "greenlight_requests_total{{method=\"other\",route=\"none\",status=\"{status}\"}} {count}\n"
+            );
+            assert!(measured.contains(&line), "{measured}");
+        }
+    });
+}
