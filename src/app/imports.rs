@@ -39,13 +39,13 @@ pub enum Cause {
 /// What an import did.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Things updated.
+    /// Things created.
     pub created: usize,
-    /// Things that were already as the line says.
+    /// Things updated.
     pub updated: usize,
-    /// The rejected lines, at most [`MOST_REPORTED`].
+    /// Things that were already as the line says.
     pub unchanged: usize,
-    /// How many lines were rejected.
+    /// The rejected lines, at most [`MOST_REPORTED`].
     pub bad: Vec<BadLine>,
     /// How many lines were rejected.
     pub failed: usize,
